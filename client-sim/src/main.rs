@@ -1,0 +1,2 @@
+//! client-sim
+fn main() {}
