@@ -1,0 +1,138 @@
+//! What a bid does to an auction.
+
+use std::time::Duration;
+
+use super::state::{Auction, Status};
+use super::types::{Amount, AuctionId, BidId, Timestamp, UserId};
+
+/// A bid as it was received: what is asked, before anything is decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BidRequest {
+    /// The id that the bid has if it is accepted.
+    pub id: BidId,
+    /// The auction it is for.
+    pub auction_id: AuctionId,
+    /// Who bids: from the token, never from the input.
+    pub bidder_id: UserId,
+    /// How much.
+    pub amount: Amount,
+    /// The client's own stamp, if it gave one.
+    pub sent_at: Option<Timestamp>,
+    /// The bid's time: stamped once, kept over every re-decision.
+    pub received_at: Timestamp,
+    /// The W3C trace context it came with.
+    pub traceparent: Option<String>,
+}
+
+/// An accepted bid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bid {
+    /// Its id.
+    pub id: BidId,
+    /// The auction it belongs to.
+    pub auction_id: AuctionId,
+    /// Its number within the auction: 1, 2, 3, no gap.
+    pub sequence: u64,
+    /// Who bid.
+    pub bidder_id: UserId,
+    /// How much.
+    pub amount: Amount,
+    /// The client's own stamp, if it gave one.
+    pub sent_at: Option<Timestamp>,
+    /// When the server received it.
+    pub received_at: Timestamp,
+    /// The end of the auction as it stands after this bid.
+    pub ends_at: Timestamp,
+    /// Whether the reserve is met after this bid.
+    pub reserve_met: bool,
+    /// The W3C trace context it came with.
+    pub traceparent: Option<String>,
+}
+
+/// Why a bid was refused. An expected outcome, not an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RefusalCode {
+    /// Below the minimum.
+    TooLow,
+    /// The auction has not opened.
+    NotOpen,
+    /// The auction has ended or was cancelled.
+    Closed,
+    /// A seller may not bid on its own auction.
+    OwnAuction,
+    /// The bidder leads already, and this auction does not let a leader raise itself.
+    AlreadyLeading,
+}
+
+/// A refused bid: the code, and the state it was decided on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub code: RefusalCode,
+    /// Whether any later state of the auction would refuse the same bid again, whatever other
+    /// servers write. Such a refusal may be spoken on the last committed state without a read.
+    pub for_good: bool,
+}
+
+/// Decides a bid: on acceptance the auction has moved on and the bid is returned, on refusal the
+/// auction is untouched.
+///
+/// A draft whose opening time has come counts as open, and is opened by the bid.
+pub fn decide(auction: &mut Auction, request: &BidRequest) -> Result<Bid, Refusal> {
+    if let Some(refusal) = refusal(auction, request) {
+        return Err(refusal);
+    }
+    auction.status = Status::Open;
+    auction.sequence += 1;
+    auction.current_price = Some(request.amount);
+    auction.leader_id = Some(request.bidder_id.clone());
+    extend_end(auction, request.received_at);
+    Ok(Bid {
+        id: request.id.clone(),
+        auction_id: auction.id.clone(),
+        sequence: auction.sequence,
+        bidder_id: request.bidder_id.clone(),
+        amount: request.amount,
+        sent_at: request.sent_at,
+        received_at: request.received_at,
+        ends_at: auction.ends_at,
+        reserve_met: auction.reserve_met(),
+        traceparent: request.traceparent.clone(),
+    })
+}
+
+fn refusal(auction: &Auction, request: &BidRequest) -> Option<Refusal> {
+    let refuse = |code, for_good| Some(Refusal { code, for_good });
+    if auction.status.is_final() {
+        return refuse(RefusalCode::Closed, true);
+    }
+    if request.bidder_id == auction.seller_id {
+        return refuse(RefusalCode::OwnAuction, true);
+    }
+    // The price never falls: what is too low now stays too low.
+    if request.amount < auction.minimum_bid() {
+        return refuse(RefusalCode::TooLow, true);
+    }
+    if auction.status_at(request.received_at) == Status::Draft {
+        return refuse(RefusalCode::NotOpen, false);
+    }
+    // Another server's bid may have moved the end.
+    if auction.has_ended(request.received_at) {
+        return refuse(RefusalCode::Closed, false);
+    }
+    // Another server's bid may have taken the lead.
+    if !auction.leader_may_raise && auction.leader_id.as_ref() == Some(&request.bidder_id) {
+        return refuse(RefusalCode::AlreadyLeading, false);
+    }
+    None
+}
+
+/// The soft close: an accepted bid in the last seconds moves the end, a bounded number of times.
+fn extend_end(auction: &mut Auction, bid_at: Timestamp) {
+    let window = Duration::from_secs(u64::from(auction.soft_close_seconds));
+    let moved = bid_at.plus(window);
+    if moved > auction.ends_at && auction.extensions < auction.soft_close_extensions_max {
+        auction.ends_at = moved;
+        auction.extensions += 1;
+    }
+}

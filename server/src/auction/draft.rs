@@ -1,0 +1,122 @@
+//! What a seller asks for when it makes an auction, and the checks of it.
+
+use super::state::{Auction, Status};
+use super::types::{Amount, AuctionId, Currency, Timestamp, UserId};
+use crate::limits;
+
+/// The terms of an auction that is to be made.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What is for sale, in a line.
+    pub title: String,
+    /// What is for sale, at length.
+    pub description: String,
+    /// A code of ISO 4217.
+    pub currency: String,
+    /// The least first bid.
+    pub opening_price: Amount,
+    /// The least step over the current price.
+    pub minimum_increment: Amount,
+    /// The secret price below which nothing is sold.
+    pub reserve_price: Option<Amount>,
+    /// When it opens by itself; `None`: when told to; now or earlier: at once.
+    pub opens_at: Option<Timestamp>,
+    /// When it ends.
+    pub ends_at: Timestamp,
+    /// The window of the soft close, in seconds.
+    pub soft_close_seconds: i32,
+    /// How often the soft close may move the end.
+    pub soft_close_extensions_max: i32,
+    /// Whether the leader may raise its own bid.
+    pub leader_may_raise: bool,
+}
+
+/// Why the terms cannot stand; the text names the field and says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct DraftError {
+    /// The input field.
+    pub field: &'static str,
+    /// What is wrong with it and what is allowed.
+    pub problem: String,
+}
+
+impl Draft {
+    /// The auction with these terms, or what is wrong with them.
+    pub fn into_auction(
+        self,
+        id: AuctionId,
+        seller_id: UserId,
+        now: Timestamp,
+    ) -> Result<Auction, DraftError> {
+        let currency = Currency::from_code(&self.currency).ok_or_else(|| {
+            error("currency", "use a three-letter code of ISO 4217, for example EUR")
+        })?;
+        check(!self.title.trim().is_empty(), "title", "must not be empty")?;
+        check_length("title", &self.title, limits::TITLE_BYTES_MAX)?;
+        check_length("description", &self.description, limits::DESCRIPTION_BYTES_MAX)?;
+        check(
+            self.minimum_increment > Amount::ZERO,
+            "minimumIncrement",
+            "must be at least 1 minor unit, or the price could stand still",
+        )?;
+        check(self.ends_at > now, "endsAt", "must be in the future")?;
+        check(
+            self.ends_at <= now.plus(limits::AUCTION_DURATION_MAX),
+            "endsAt",
+            "must be within a year from now",
+        )?;
+        if let Some(opens_at) = self.opens_at {
+            check(opens_at < self.ends_at, "opensAt", "must be before endsAt")?;
+        }
+        let soft_close_seconds =
+            bounded("softCloseSeconds", self.soft_close_seconds, limits::SOFT_CLOSE_SECONDS_MAX)?;
+        let soft_close_extensions_max = bounded(
+            "softCloseExtensionsMax",
+            self.soft_close_extensions_max,
+            limits::SOFT_CLOSE_EXTENSIONS_MAX,
+        )?;
+        let opens_now = self.opens_at.is_some_and(|at| at <= now);
+        Ok(Auction {
+            id,
+            title: self.title,
+            description: self.description,
+            seller_id,
+            currency,
+            opening_price: self.opening_price,
+            minimum_increment: self.minimum_increment,
+            reserve_price: self.reserve_price,
+            opens_at: self.opens_at,
+            ends_at: self.ends_at,
+            soft_close_seconds,
+            soft_close_extensions_max,
+            leader_may_raise: self.leader_may_raise,
+            created_at: now,
+            status: if opens_now { Status::Open } else { Status::Draft },
+            current_price: None,
+            leader_id: None,
+            extensions: 0,
+            sequence: 0,
+            version: 1,
+        })
+    }
+}
+
+fn error(field: &'static str, problem: &str) -> DraftError {
+    DraftError { field, problem: problem.to_owned() }
+}
+
+fn check(holds: bool, field: &'static str, problem: &str) -> Result<(), DraftError> {
+    if holds { Ok(()) } else { Err(error(field, problem)) }
+}
+
+fn check_length(field: &'static str, text: &str, bytes_max: usize) -> Result<(), DraftError> {
+    check(text.len() <= bytes_max, field, &format!("must be at most {bytes_max} bytes"))
+}
+
+fn bounded(field: &'static str, value: i32, max: u32) -> Result<u32, DraftError> {
+    u32::try_from(value)
+        .ok()
+        .filter(|value| *value <= max)
+        .ok_or_else(|| error(field, &format!("must be from 0 to {max}")))
+}

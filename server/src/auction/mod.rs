@@ -1,0 +1,16 @@
+//! Auctions and their rules: pure, no async, no IO; time is an argument.
+//!
+//! [`Auction`] is the state of one auction, [`decide`] says what a bid does to it, and
+//! [`lifecycle`] what opening, closing and cancelling do. Nothing here knows of DynamoDB, GraphQL
+//! or HTTP.
+
+pub mod types;
+pub mod state;
+pub mod draft;
+pub mod decide;
+pub mod lifecycle;
+
+pub use decide::{Bid, BidRequest, Refusal, RefusalCode, decide};
+pub use draft::{Draft, DraftError};
+pub use state::{Auction, Status};
+pub use types::{Amount, AmountError, AuctionId, BidId, Currency, Timestamp, UserId};

@@ -1,0 +1,46 @@
+//! What travels from the relay, the lane or the table to the topics.
+
+use crate::auction::{Auction, AuctionId, Bid, Timestamp};
+
+/// A change of an auction that is in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A bid was accepted.
+    Bid(Bid),
+    /// The auction item was written: its whole image.
+    State(Auction),
+}
+
+impl Event {
+    /// The auction that changed.
+    pub fn auction_id(&self) -> &AuctionId {
+        match self {
+            Self::Bid(bid) => &bid.auction_id,
+            Self::State(auction) => &auction.id,
+        }
+    }
+}
+
+/// Where the process learnt of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A stream record.
+    Stream,
+    /// The lane, right after the commit (`hybrid` mode).
+    Lane,
+    /// The table: a repair or a replay.
+    Table,
+}
+
+/// An event with the stamps of its hops so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamped {
+    /// What happened.
+    pub event: Event,
+    /// When the lane sealed the transaction that wrote it (in the item).
+    pub written_at: Timestamp,
+    /// When this process read it.
+    pub read_at: Timestamp,
+    /// From where.
+    pub source: Source,
+}
