@@ -1,0 +1,177 @@
+//! The emulator's life: a thread of its own, from start to the deleted files.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Engine;
+use crate::front::Front;
+use crate::store::Store;
+use crate::{Options, server};
+
+/// How long dropping an [`Emulator`] waits for its thread.
+const DROP_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// Why an emulator did not start. Each says in one line what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process listens there.
+    #[error("{address} is in use: choose another port, or 0 for a free one")]
+    AddressInUse {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on for another reason.
+    #[error("cannot listen on {address}: {source}")]
+    Address {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The data directory cannot be made or written.
+    #[error("data directory {}: {source}", path.display())]
+    DataDir {
+        /// The directory as given.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another emulator has the data directory open.
+    #[error("data directory {} is in use by another emulator", path.display())]
+    DataDirLocked {
+        /// The directory as given.
+        path: PathBuf,
+    },
+    /// No temporary directory could be made.
+    #[error("no temporary directory in {}: {source}", path.display())]
+    Temporary {
+        /// Where it was tried.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The directory holds something that is not a database of this version.
+    #[error("database in {}: {reason}", path.display())]
+    Database {
+        /// The database's directory.
+        path: PathBuf,
+        /// What the engine says.
+        reason: String,
+    },
+    /// The thread or its runtime could not be made.
+    #[error("cannot start the emulator's thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A running embedded DynamoDB.
+///
+/// Dropping it stops it and deletes its temporary files, waiting at most three
+/// seconds; [`Emulator::shutdown`] does the same without blocking the caller's
+/// runtime.
+#[derive(Debug)]
+pub struct Emulator {
+    address: SocketAddr,
+    stop: CancellationToken,
+    /// Disconnects when the thread has closed the database and deleted its files.
+    ended: mpsc::Receiver<()>,
+}
+
+impl Emulator {
+    /// Starts an emulator and returns once it listens.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let stop = CancellationToken::new();
+        let (started_sender, started) = oneshot::channel();
+        let (ended_sender, ended) = mpsc::channel();
+        let stop_of_thread = stop.clone();
+        thread::Builder::new().name("dynamodb-emulator".to_owned()).spawn(move || {
+            run(&options, stop_of_thread, started_sender);
+            drop(ended_sender);
+        })?;
+        let address = started
+            .await
+            .unwrap_or_else(|_| Err(StartError::Thread(io::Error::other("it ended at once"))))?;
+        Ok(Self { address, stop, ended })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its URL, for the SDK's `endpoint_url`; DynamoDB and Streams alike.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops accepting, lets open requests finish (at most a second), closes the
+    /// database and deletes temporary files.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        // Drop waits, so it is done where waiting harms nobody.
+        if tokio::task::spawn_blocking(move || drop(self)).await.is_err() {
+            tracing::warn!("the emulator's end was not waited for");
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if self.ended.recv_timeout(DROP_WAIT_MAX) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::warn!("the emulator's thread has not ended yet");
+        }
+    }
+}
+
+/// The thread: everything it holds is gone when it returns.
+fn run(
+    options: &Options,
+    stop: CancellationToken,
+    started: oneshot::Sender<Result<SocketAddr, StartError>>,
+) {
+    let (runtime, listener, address, store) = match prepare(options) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            if started.send(Err(error)).is_err() {
+                tracing::debug!("nobody waited for the emulator's start");
+            }
+            return;
+        }
+    };
+    // Nobody waiting any more means nobody to serve.
+    if started.send(Ok(address)).is_ok() {
+        let front = Front::new(Engine::new(store.database.clone()), options.transact_delay);
+        runtime.block_on(server::serve(listener, front, stop));
+    }
+    // Connections still open hold the database: they go before it.
+    drop(runtime);
+    drop(store);
+}
+
+fn prepare(options: &Options) -> Result<(Runtime, TcpListener, SocketAddr, Store), StartError> {
+    let address = options.listen;
+    // One thread: the engine has one mutex and would only be contended for.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = runtime.block_on(TcpListener::bind(address)).map_err(|source| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            StartError::AddressInUse { address }
+        } else {
+            StartError::Address { address, source }
+        }
+    })?;
+    let address = listener.local_addr()?;
+    let store = match &options.data_dir {
+        Some(dir) => Store::open(dir)?,
+        None => Store::temporary()?,
+    };
+    Ok((runtime, listener, address, store))
+}

@@ -1,0 +1,86 @@
+//! HTTP to [`Call`] and [`Reply`] to HTTP: headers, targets, checksums.
+//!
+//! Signatures are never verified; that they are there is, as DynamoDB does.
+
+use bytes::Bytes;
+use dynoxide::auth_material::{self, AuthMaterial};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::call::{Call, Hangup, Operation, Reply};
+use crate::front::Front;
+
+/// The largest request body, in bytes: DynamoDB's own limit.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+const AMZ_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+const UNKNOWN_OPERATION: &str =
+    r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
+const SERIALIZATION: &str = r#"{"__type":"com.amazon.coral.service#SerializationException"}"#;
+
+/// Answers one HTTP request.
+///
+/// # Errors
+/// [`Hangup`]: close the connection, write nothing.
+pub(crate) async fn answer(
+    front: &Front,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Hangup> {
+    if request.method() == Method::GET {
+        return Ok(respond(200, "healthy: dynamodb emulator\n".into()));
+    }
+    let (parts, body) = request.into_parts();
+    if parts.method != Method::POST {
+        return Ok(respond(404, "<UnknownOperationException/>\n".into()));
+    }
+    let Some(operation) = operation(&parts.headers) else {
+        return Ok(respond(400, UNKNOWN_OPERATION.into()));
+    };
+    let material = AuthMaterial {
+        authorization: parts.headers.get("authorization").and_then(|value| value.to_str().ok()),
+        query: parts.uri.query().unwrap_or(""),
+        has_date_header: parts.headers.contains_key("x-amz-date")
+            || parts.headers.contains_key("date"),
+    };
+    if let Some(refusal) = auth_material::validate(material) {
+        return Ok(respond(400, refusal));
+    }
+    let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
+        return Ok(respond(413, SERIALIZATION.into()));
+    };
+    let Ok(body) = String::from_utf8(body.to_bytes().into()) else {
+        return Ok(respond(400, SERIALIZATION.into()));
+    };
+    let Reply { status, body } = front.call(Call { operation, body }).await?;
+    Ok(respond(status, body))
+}
+
+fn operation(headers: &HeaderMap) -> Option<Operation> {
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    let name = target
+        .strip_prefix("DynamoDB_20120810.")
+        .or_else(|| target.strip_prefix("DynamoDBStreams_20120810."))?;
+    Operation::from_name(name)
+}
+
+fn respond(status: u16, body: String) -> Response<Full<Bytes>> {
+    let body = Bytes::from(body);
+    // The JavaScript and Java SDKs check it.
+    let checksum = crc32fast::hash(&body);
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, AMZ_JSON);
+    headers.insert("x-amz-crc32", HeaderValue::from(checksum));
+    headers.insert("x-amzn-requestid", request_id());
+    response
+}
+
+/// An id in the shape of DynamoDB's: 52 characters of A-Z and 0-9.
+fn request_id() -> HeaderValue {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+    let id: [u8; 52] = std::array::from_fn(|_| LETTERS[usize::from(rand::random::<u8>() & 31)]);
+    HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("0"))
+}

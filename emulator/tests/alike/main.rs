@@ -1,0 +1,57 @@
+//! What the emulator and DynamoDB Local must do alike: one case table, run
+//! against both.
+//!
+//! DynamoDB Local is taken from `DYNAMODB_LOCAL_URL`; without it those runs say
+//! that they were skipped.
+
+#[path = "../support/mod.rs"]
+mod support;
+mod cases;
+
+use dynamodb_emulator::{Emulator, Options};
+use support::Clients;
+
+/// Makes a test of each case for each of the two.
+macro_rules! run_against_both {
+    ($($case:ident,)*) => {
+        mod emulator {
+            $(#[tokio::test]
+            async fn $case() {
+                let emulator = super::Emulator::start(super::Options::default()).await.unwrap();
+                let clients = super::Clients::new(&emulator.endpoint()).await;
+                super::cases::$case(&clients, "alike").await;
+                emulator.shutdown().await;
+            })*
+        }
+        mod dynamodb_local {
+            $(#[tokio::test]
+            async fn $case() {
+                let Ok(url) = std::env::var("DYNAMODB_LOCAL_URL") else {
+                    eprintln!("SKIPPED {}: DYNAMODB_LOCAL_URL is not set", stringify!($case));
+                    return;
+                };
+                let clients = super::Clients::new(&url).await;
+                let table = format!("{}-{}", stringify!($case), rand::random::<u32>());
+                super::cases::$case(&clients, &table).await;
+                clients.db.delete_table().table_name(table).send().await.unwrap();
+            })*
+        }
+    };
+}
+
+run_against_both! {
+    a_write_appears_once_in_the_stream_with_its_new_image,
+    an_open_shard_has_no_ending_sequence_number,
+    latest_shows_only_what_is_written_after_it,
+    after_sequence_number_goes_on_behind_that_record,
+    a_failed_condition_gives_the_loser_the_current_item,
+    a_cancelled_transaction_writes_nothing,
+    a_token_makes_a_transaction_idempotent,
+    a_token_with_other_parameters_is_refused,
+    a_consistent_query_sees_a_transaction_and_pages,
+    batch_get_answers_what_exists,
+    a_sparse_index_lists_only_items_that_carry_its_key,
+    time_to_live_can_be_switched_on,
+    an_unknown_table_is_resource_not_found,
+    a_second_create_of_a_table_is_resource_in_use,
+}
