@@ -1,11 +1,17 @@
 //! Gavel: realtime auction bidding on DynamoDB Streams.
 //!
-//! Modules stand in the order of the data's way: rules, table, lane, stream, broker, API, sockets.
-//! ARCHITECTURE.md follows one bid and one watcher through them.
+//! Modules stand in the order of the data's way: rules, table, stream, broker, lanes, API,
+//! sockets. ARCHITECTURE.md follows one bid and one watcher through them.
 
 pub mod clock;
 pub mod limits;
+pub mod tasks;
+pub mod config;
 pub mod auction;
 pub mod store;
 pub mod broker;
+pub mod bidding;
 pub mod relay;
+pub mod auth;
+pub mod graphql;
+pub mod websocket;

@@ -40,6 +40,8 @@ pub const CONFLICT_TRIES_MAX: u32 = 10;
 pub const UNKNOWN_OUTCOME_RETRY: Duration = Duration::from_secs(30);
 /// How long a request that was certainly not written is tried again, then STORE_UNAVAILABLE.
 pub const UNAVAILABLE_RETRY: Duration = Duration::from_secs(3);
+/// A bid that has waited so long for its first write is STORE_UNAVAILABLE.
+pub const BID_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Closing waits this long after the end: at least the clock skew allowed between servers.
 pub const CLOSE_GRACE: Duration = Duration::from_millis(500);
 /// How long an idempotency key is kept.
@@ -56,7 +58,88 @@ pub const STORE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 pub const STORE_PAGE_BIDS: usize = 200;
 /// Items in one BatchGetItem (AWS limit).
 pub const BATCH_GET_MAX: usize = 100;
-/// Partitions of each half of the index of what is due.
+/// Tries of a BatchGetItem that leaves keys unprocessed.
+pub const BATCH_GET_TRIES: u32 = 10;
+/// The pause between them.
+pub const BATCH_GET_PAUSE: Duration = Duration::from_millis(50);
+/// Partitions of each phase of the index of what is due.
 pub const DUE_PARTITIONS: u8 = 16;
+/// Auctions of each partition that one look at the schedule takes.
+pub const DUE_PAGE: usize = 50;
 /// How often the schedule looks for auctions to open and to close.
 pub const SCHEDULE_EVERY: Duration = Duration::from_millis(500);
+
+// Broker.
+/// Auctions watched on one server at a time.
+pub const TOPICS_MAX: usize = 100_000;
+/// Bids that a topic keeps for watchers that resume.
+pub const TOPIC_BACKLOG_MAX: usize = 256;
+/// Bids that came early and wait for those before them; further ones are read from the table.
+pub const TOPIC_EARLY_MAX: usize = 256;
+/// A topic without watchers is dropped after this.
+pub const TOPIC_IDLE: Duration = Duration::from_secs(30);
+/// How often live topics are checked against the table.
+pub const TOPIC_CHECK_EVERY: Duration = Duration::from_secs(10);
+/// How often the broker looks for expired demand.
+pub const BROKER_TICK: Duration = Duration::from_millis(50);
+/// How long a gap may last before it is read from the table.
+pub const REPAIR_PATIENCE: Duration = Duration::from_millis(10);
+/// The pause after a repair read nothing.
+pub const REPAIR_PAUSE: Duration = Duration::from_millis(20);
+/// The pause after a repair could not read.
+pub const REPAIR_ERROR_PAUSE: Duration = Duration::from_millis(250);
+const _: () = assert!(TOPIC_BACKLOG_MAX <= STORE_PAGE_BIDS * 2);
+
+// GraphQL.
+/// Entries in a page of a connection.
+pub const PAGE_MAX: usize = 100;
+/// Nesting of a query; GraphiQL's introspection needs 15.
+pub const QUERY_DEPTH_MAX: usize = 16;
+/// Fields of a query, each counted as often as its page asks for.
+pub const QUERY_COMPLEXITY_MAX: usize = 10_000;
+/// Nesting that the parser follows.
+pub const QUERY_RECURSION_MAX: usize = 32;
+/// Directives on one field.
+pub const QUERY_DIRECTIVES_MAX: usize = 8;
+
+// WebSocket.
+/// Frames queued for one socket, all its operations together.
+pub const SOCKET_QUEUE_MAX: usize = 4096;
+/// Frames queued for one subscription; one more is SLOW_CONSUMER.
+pub const SUBSCRIPTION_QUEUE_MAX: usize = 1024;
+/// Replayed frames of one subscription that are queued at a time.
+pub const REPLAY_QUEUE_MAX: usize = 64;
+/// Payloads that a group keeps for members that resume.
+pub const GROUP_RING_MAX: usize = 256;
+/// Bids that a group takes in one turn.
+pub const GROUP_TURN_MAX: usize = 64;
+/// Joins that wait for one group; further ones wait for a place.
+pub const GROUP_JOINS_MAX: usize = 64;
+/// A group without members ends after this.
+pub const GROUP_IDLE: Duration = Duration::from_secs(10);
+const _: () = assert!(GROUP_RING_MAX < SUBSCRIPTION_QUEUE_MAX);
+const _: () = assert!(GROUP_RING_MAX <= TOPIC_BACKLOG_MAX);
+const _: () = assert!(SUBSCRIPTION_QUEUE_MAX <= SOCKET_QUEUE_MAX);
+
+// HTTP.
+/// A request's body.
+pub const HTTP_BODY_BYTES_MAX: usize = 256 * 1024;
+/// How long /readyz waits for the store.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
+
+// Shutdown.
+/// How long shutdown waits for requests, sockets and lanes together, before it gives up.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+
+// Tokens.
+/// The shared secret, in bytes.
+pub const JWT_SECRET_BYTES_MIN: usize = 32;
+/// A token, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 4096;
+/// How long after its expiry a token is still taken, for clocks that differ.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(5);
+
+// Demand.
+/// A committed write that the stream has not shown after this is read from the table: above the
+/// published p99 of propagation (FACTS 3: 433 ms with a busy reader).
+pub const DEMAND_EXPIRY: Duration = Duration::from_millis(500);

@@ -101,7 +101,8 @@ pub fn decide(auction: &mut Auction, request: &BidRequest) -> Result<Bid, Refusa
     })
 }
 
-fn refusal(auction: &Auction, request: &BidRequest) -> Option<Refusal> {
+/// Why this state refuses a bid, if it does.
+pub fn refusal(auction: &Auction, request: &BidRequest) -> Option<Refusal> {
     let refuse = |code, for_good| Some(Refusal { code, for_good });
     if auction.status.is_final() {
         return refuse(RefusalCode::Closed, true);

@@ -10,7 +10,8 @@ pub mod draft;
 pub mod decide;
 pub mod lifecycle;
 
-pub use decide::{Bid, BidRequest, Refusal, RefusalCode, decide};
+pub use decide::{Bid, BidRequest, Refusal, RefusalCode, decide, refusal};
 pub use draft::{Draft, DraftError};
+pub use lifecycle::{Applied, Transition, TransitionError};
 pub use state::{Auction, Status};
 pub use types::{Amount, AmountError, AuctionId, BidId, Currency, Timestamp, UserId};

@@ -1,1 +1,227 @@
-//! Demand.
+//! Demand: which writes a local watcher waits for, and so how fast the stream must be read.
+//!
+//! A lane declares the version it is about to write; the broker withdraws it when the topic has
+//! released that version. What is not seen in time has expired, and is repaired from the table.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::auction::AuctionId;
+
+/// How eagerly a shard is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pace {
+    /// Nobody watches anything.
+    Idle,
+    /// An auction is watched.
+    Watched,
+    /// A bid that a watcher waits for is outstanding.
+    Busy,
+}
+
+/// What readers wake for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// The pace to read at.
+    pub pace: Pace,
+    /// Raised when a write was acknowledged: its record is worth a look at once.
+    pub bell: u64,
+}
+
+/// The demand of a process. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Demand {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    expiry: Duration,
+    /// Live topics, each with what is outstanding.
+    topics: Mutex<HashMap<AuctionId, Option<Outstanding>>>,
+    call: watch::Sender<Call>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Outstanding {
+    version: u64,
+    deadline: Instant,
+    expired: bool,
+}
+
+impl Demand {
+    /// No demand yet; a write that is not seen within `expiry` has expired.
+    pub fn new(expiry: Duration) -> Self {
+        let call = watch::Sender::new(Call { pace: Pace::Idle, bell: 0 });
+        Self { inner: Arc::new(Inner { expiry, topics: Mutex::default(), call }) }
+    }
+
+    /// An auction is watched.
+    pub fn topic_live(&self, id: &AuctionId) {
+        let mut topics = self.inner.topics.lock();
+        topics.entry(id.clone()).or_default();
+        self.call(&topics, false);
+    }
+
+    /// An auction is no longer watched.
+    pub fn topic_gone(&self, id: &AuctionId) {
+        let mut topics = self.inner.topics.lock();
+        topics.remove(id);
+        self.call(&topics, false);
+    }
+
+    /// A version is about to be written. Counts only while the auction is watched.
+    pub fn declare(&self, id: &AuctionId, version: u64, now: Instant) {
+        self.raise(id, version, now, false);
+    }
+
+    /// A version was acknowledged: readers look at once, and its expiry starts anew.
+    pub fn committed(&self, id: &AuctionId, version: u64, now: Instant) {
+        self.raise(id, version, now, true);
+    }
+
+    /// A declared version was not written.
+    pub fn withdraw(&self, id: &AuctionId, version: u64) {
+        self.settle(id, |outstanding| outstanding.version == version);
+    }
+
+    /// A topic has released a version, and every bid before it.
+    pub fn seen(&self, id: &AuctionId, version: u64) {
+        self.settle(id, |outstanding| outstanding.version <= version);
+    }
+
+    /// Watched auctions whose outstanding version was not seen in time; each is told again only
+    /// after another `expiry`.
+    pub fn expired(&self, now: Instant) -> Vec<AuctionId> {
+        let mut topics = self.inner.topics.lock();
+        let mut expired = Vec::new();
+        for (id, outstanding) in topics.iter_mut() {
+            if let Some(outstanding) = outstanding
+                && outstanding.deadline <= now
+            {
+                outstanding.deadline = now + self.inner.expiry;
+                outstanding.expired = true;
+                expired.push(id.clone());
+            }
+        }
+        if !expired.is_empty() {
+            self.call(&topics, false);
+        }
+        expired
+    }
+
+    /// What readers wake for; the receiver changes when they should look.
+    pub fn calls(&self) -> watch::Receiver<Call> {
+        self.inner.call.subscribe()
+    }
+
+    fn raise(&self, id: &AuctionId, version: u64, now: Instant, ring: bool) {
+        let mut topics = self.inner.topics.lock();
+        let Some(outstanding) = topics.get_mut(id) else { return };
+        // Acknowledged after it was seen: nothing is outstanding any more.
+        if ring && outstanding.is_none_or(|outstanding| outstanding.version != version) {
+            return;
+        }
+        let deadline = now + self.inner.expiry;
+        *outstanding = Some(Outstanding { version, deadline, expired: false });
+        self.call(&topics, ring);
+    }
+
+    fn settle(&self, id: &AuctionId, settled: impl Fn(&Outstanding) -> bool) {
+        let mut topics = self.inner.topics.lock();
+        if let Some(outstanding) = topics.get_mut(id)
+            && outstanding.as_ref().is_some_and(settled)
+        {
+            *outstanding = None;
+            self.call(&topics, false);
+        }
+    }
+
+    /// Tells readers, if anything has changed for them. Under the lock, so that the last word is
+    /// the truth.
+    fn call(&self, topics: &HashMap<AuctionId, Option<Outstanding>>, ring: bool) {
+        // What has expired no longer asks for haste: the table serves it, and the stream may stall.
+        let urgent = |o: &Option<Outstanding>| o.is_some_and(|outstanding| !outstanding.expired);
+        let pace = if topics.values().any(urgent) {
+            Pace::Busy
+        } else if topics.is_empty() {
+            Pace::Idle
+        } else {
+            Pace::Watched
+        };
+        self.inner.call.send_if_modified(|call| {
+            let changed = call.pace != pace || ring;
+            call.pace = pace;
+            call.bell += u64::from(ring);
+            changed
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPIRY: Duration = Duration::from_millis(500);
+
+    fn demand() -> (Demand, AuctionId, Instant) {
+        (Demand::new(EXPIRY), AuctionId::random(), Instant::now())
+    }
+
+    fn pace(demand: &Demand) -> Pace {
+        demand.calls().borrow().pace
+    }
+
+    #[test]
+    fn a_write_to_an_auction_that_nobody_watches_asks_for_nothing() {
+        let (demand, id, now) = demand();
+        demand.declare(&id, 1, now);
+        assert_eq!(pace(&demand), Pace::Idle);
+        assert!(demand.expired(now + EXPIRY).is_empty());
+    }
+
+    #[test]
+    fn a_declared_write_is_busy_until_it_is_seen_or_withdrawn() {
+        let (demand, id, now) = demand();
+        demand.topic_live(&id);
+        assert_eq!(pace(&demand), Pace::Watched);
+        demand.declare(&id, 2, now);
+        assert_eq!(pace(&demand), Pace::Busy);
+        demand.seen(&id, 1);
+        assert_eq!(pace(&demand), Pace::Busy);
+        demand.seen(&id, 2);
+        assert_eq!(pace(&demand), Pace::Watched);
+        demand.declare(&id, 3, now);
+        demand.withdraw(&id, 3);
+        assert_eq!(pace(&demand), Pace::Watched);
+    }
+
+    #[test]
+    fn the_bell_rings_at_the_acknowledgement_unless_it_was_seen_before() {
+        let (demand, id, now) = demand();
+        demand.topic_live(&id);
+        demand.declare(&id, 2, now);
+        demand.committed(&id, 2, now);
+        assert_eq!(demand.calls().borrow().bell, 1);
+        demand.seen(&id, 2);
+        demand.committed(&id, 2, now);
+        assert_eq!(demand.calls().borrow().bell, 1);
+        assert_eq!(pace(&demand), Pace::Watched);
+    }
+
+    #[test]
+    fn what_is_not_seen_in_time_expires_and_no_longer_asks_for_haste() {
+        let (demand, id, now) = demand();
+        demand.topic_live(&id);
+        demand.declare(&id, 2, now);
+        assert!(demand.expired(now).is_empty());
+        assert_eq!(demand.expired(now + EXPIRY), vec![id.clone()]);
+        assert!(demand.expired(now + EXPIRY).is_empty());
+        assert_eq!(pace(&demand), Pace::Watched);
+        assert_eq!(demand.expired(now + 2 * EXPIRY), vec![id]);
+    }
+}

@@ -44,3 +44,18 @@ pub struct Stamped {
     /// From where.
     pub source: Source,
 }
+
+/// A bid as it is told to watchers, with the stamps of its hops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedBid {
+    /// The bid.
+    pub bid: Bid,
+    /// When the lane sealed the transaction that wrote it.
+    pub written_at: Timestamp,
+    /// When this process read it.
+    pub read_at: Timestamp,
+    /// When the broker put it in order and published it.
+    pub published_at: Timestamp,
+    /// From where it was read.
+    pub source: Source,
+}

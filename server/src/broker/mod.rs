@@ -1,8 +1,16 @@
 //! The broker: events of any source in, each auction's bids out, once and in order.
 //!
-//! It owns the topics. It never writes, and never asks who watches why.
+//! It owns the topics, one a watched auction. What a topic missed it reads back from the table; it
+//! never writes, and never asks who watches or why.
 
 pub mod demand;
 pub mod event;
+pub mod sequencer;
+pub mod topic;
+mod history;
+mod repair;
+mod topics;
 
-pub use event::{Event, Source, Stamped};
+pub use event::{Event, PublishedBid, Source, Stamped};
+pub use topic::{Mark, Topic};
+pub use topics::{Broker, TopicError};

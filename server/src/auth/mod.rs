@@ -1,0 +1,12 @@
+//! Who asks, and what it may do.
+//!
+//! A bearer token (JWT) makes a [`Principal`]; no token makes an anonymous observer, unless that is
+//! refused. A bidder's identity comes from its token alone.
+
+pub mod principal;
+pub mod token;
+pub mod session;
+
+pub use principal::{AuthError, Principal, Role, RoleSet};
+pub use session::{Gate, Session};
+pub use token::{Rules, SecretError, Verifier};

@@ -1,0 +1,116 @@
+//! A caller and its roles.
+
+use crate::auction::{Timestamp, UserId};
+
+/// What a token allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Places bids.
+    Bidder,
+    /// Makes auctions, and opens and cancels its own.
+    Seller,
+    /// Acts on every auction.
+    Auctioneer,
+    /// Reads and watches.
+    Observer,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Bidder, Self::Seller, Self::Auctioneer, Self::Observer];
+
+    /// The role's name in a token.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bidder => "bidder",
+            Self::Seller => "seller",
+            Self::Auctioneer => "auctioneer",
+            Self::Observer => "observer",
+        }
+    }
+}
+
+/// A set of roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RoleSet(u8);
+
+impl RoleSet {
+    /// The roles in it.
+    pub fn iter(self) -> impl Iterator<Item = Role> {
+        Role::ALL.into_iter().filter(move |role| self.has(*role))
+    }
+
+    /// Whether a role is in it.
+    pub fn has(self, role: Role) -> bool {
+        self.0 & (1 << role as u8) != 0
+    }
+}
+
+impl FromIterator<Role> for RoleSet {
+    fn from_iter<I: IntoIterator<Item = Role>>(roles: I) -> Self {
+        Self(roles.into_iter().fold(0, |set, role| set | (1 << role as u8)))
+    }
+}
+
+/// A caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The token's `sub`; `None` for an anonymous observer.
+    pub user_id: Option<UserId>,
+    /// What it may do.
+    pub roles: RoleSet,
+    /// When its token expires.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a caller is not let in, or not let do something. Each text says what to do; none holds a
+/// token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// No token, and one is needed.
+    #[error("this needs a token; send it as Authorization: Bearer <token>")]
+    Missing,
+    /// The header or payload is not `Bearer <token>`.
+    #[error("the authorization must be: Bearer <token>")]
+    NotBearer,
+    /// Not a token that this service can read.
+    #[error("the token is malformed: {0}")]
+    Malformed(&'static str),
+    /// The signature, algorithm, issuer or audience is not right.
+    #[error("the token was not issued for this service; get another")]
+    Untrusted,
+    /// The token has expired.
+    #[error("the token has expired; get another")]
+    Expired,
+    /// The token is good, but lacks a role.
+    #[error("this needs the role {}", .0.name())]
+    NotAllowed(Role),
+    /// A socket's token can be renewed for the same user only.
+    #[error("the new token is of another user; open another socket for it")]
+    AnotherUser,
+}
+
+impl AuthError {
+    /// Whether the caller is known but may not: FORBIDDEN, else UNAUTHENTICATED.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::NotAllowed(_) | Self::AnotherUser)
+    }
+}
+
+impl Principal {
+    /// A caller without a token: it reads and watches.
+    pub fn anonymous() -> Self {
+        Self { user_id: None, roles: RoleSet::from_iter([Role::Observer]), expires_at: None }
+    }
+
+    /// Whether it has a role.
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.has(role)
+    }
+
+    /// The user's id, if it has this role.
+    pub fn require(&self, role: Role) -> Result<&UserId, AuthError> {
+        let user_id = self.user_id.as_ref().ok_or(AuthError::Missing)?;
+        if self.has(role) { Ok(user_id) } else { Err(AuthError::NotAllowed(role)) }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a lane is asked, and what it answers.
+
+use tokio::sync::oneshot;
+
+use crate::auction::{Auction, BidRequest, RefusalCode, Timestamp, Transition, TransitionError};
+use crate::store::{IdempotencyKey, StoredBid};
+
+/// A bid that is to be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceBid {
+    /// The bid as received.
+    pub request: BidRequest,
+    /// Its idempotency key, if the client gave one.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A decided bid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BidAnswer {
+    /// It is in the table.
+    Accepted {
+        /// The bid as written.
+        stored: StoredBid,
+        /// Whether an earlier request with the same key wrote it.
+        repeated: bool,
+        /// When DynamoDB's acknowledgement arrived; for a repeat whose first answer this process
+        /// does not remember, when the write was sealed.
+        committed_at: Timestamp,
+    },
+    /// It is not and will not be in the table.
+    Refused {
+        /// Why.
+        code: RefusalCode,
+        /// The state it was decided on.
+        auction: Box<Auction>,
+    },
+}
+
+/// Why a lane could not decide or write.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LaneError {
+    /// There is no such auction.
+    #[error("no auction has this id")]
+    NotFound,
+    /// The key was used for another amount.
+    #[error("this idempotency key was used for a bid of another amount; use a new key")]
+    IdempotencyConflict,
+    /// Other servers kept writing the auction first. Not written.
+    #[error("other servers are writing this auction; nothing was written, try again")]
+    Contention,
+    /// The write may have happened.
+    #[error("the bid may or may not be accepted; send it again with the same idempotency key")]
+    OutcomeUnknown,
+    /// Certainly not written.
+    #[error("the store does not answer; nothing was written, try again")]
+    StoreUnavailable,
+    /// The lane's queue is full. Not written.
+    #[error("too many bids wait for this auction; nothing was written, try again")]
+    Overloaded,
+    /// The auction cannot change in this way.
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
+    /// A programmer's error; the log has it.
+    #[error("internal error")]
+    Internal,
+}
+
+/// Where a bid's answer goes.
+pub(super) type BidReply = oneshot::Sender<Result<BidAnswer, LaneError>>;
+/// Where a transition's answer goes.
+pub(super) type TransitionReply = oneshot::Sender<Result<Auction, LaneError>>;
+
+/// A command in a lane's queue.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Decide a bid.
+    Bid(Box<PlaceBid>, BidReply),
+    /// Open, close or cancel.
+    Transition(Transition, TransitionReply),
+}
+
+impl Command {
+    /// Answers with an error.
+    pub(super) fn fail(self, error: LaneError) {
+        match self {
+            Self::Bid(_, reply) => answer(reply, Err(error)),
+            Self::Transition(_, reply) => answer(reply, Err(error)),
+        }
+    }
+}
+
+/// Answers. The asker may have gone; what was decided stands all the same.
+pub(super) fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    reply.send(value).ok();
+}

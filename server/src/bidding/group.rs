@@ -1,0 +1,147 @@
+//! The plan of a group: which commands it accepts, and when a refusal may be spoken. Pure.
+//!
+//! Commands are decided in order on a working copy of the last committed state. What the committed
+//! state refuses for good may be said at once. Every other refusal rests on something that is not
+//! proven yet (a bid of the same group, or a committed state that another server may have moved
+//! on), and is said when the group's conditional write has proven it, or after a consistent read.
+
+use std::collections::HashMap;
+
+use crate::auction::{
+    Applied, Auction, Bid, RefusalCode, Timestamp, Transition, TransitionError, decide, lifecycle,
+    refusal,
+};
+use crate::store::IdempotencyKey;
+
+use super::command::PlaceBid;
+
+/// What is asked, without where the answer goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Intent<'a> {
+    /// Decide a bid.
+    Bid(&'a PlaceBid),
+    /// Open, close or cancel.
+    Transition(Transition),
+}
+
+/// What becomes of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Accepted: written with this group.
+    Accept(Bid),
+    /// Refused for good by the committed state: may be said at once.
+    RefuseNow(RefusalCode),
+    /// Refused, if the group commits or, when it writes nothing, on a consistent read.
+    RefuseOnCommit(RefusalCode),
+    /// The same key as this accepted command of the group.
+    RepeatOf(usize),
+    /// The transition changes the auction: written with this group.
+    Apply,
+    /// The transition finds it so already.
+    Unchanged,
+    /// The transition is not possible.
+    RefuseTransition(TransitionError),
+    /// The transaction is full: decided again in the next group.
+    Wait,
+}
+
+/// A group before it is sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// One verdict a command, in order.
+    pub verdicts: Vec<Verdict>,
+    /// The auction after the group, with its version raised; `None`: nothing to write.
+    pub next: Option<Auction>,
+}
+
+impl Plan {
+    /// Whether something must be decided on a consistent read: a refusal that no write of this
+    /// group would prove.
+    pub fn needs_read(&self) -> bool {
+        self.next.is_none()
+            && self.verdicts.iter().any(|verdict| {
+                matches!(
+                    verdict,
+                    Verdict::RefuseOnCommit(_) | Verdict::RefuseTransition(_) | Verdict::Unchanged
+                )
+            })
+    }
+}
+
+/// Decides commands in order on the committed state; at most `bids_max` bids are accepted.
+pub fn plan(committed: &Auction, intents: &[Intent<'_>], bids_max: usize, now: Timestamp) -> Plan {
+    let mut group = Group {
+        committed,
+        working: committed.clone(),
+        changed: false,
+        bids_left: bids_max,
+        waiting: false,
+        keys: HashMap::new(),
+    };
+    let verdicts = intents
+        .iter()
+        .enumerate()
+        .map(|(index, intent)| match intent {
+            Intent::Bid(bid) => group.bid(index, bid),
+            Intent::Transition(transition) => group.transition(*transition, now),
+        })
+        .collect();
+    let next = group.changed.then(|| {
+        let mut next = group.working;
+        next.version += 1;
+        next
+    });
+    Plan { verdicts, next }
+}
+
+struct Group<'a> {
+    committed: &'a Auction,
+    working: Auction,
+    changed: bool,
+    bids_left: usize,
+    /// A command waits for the next group, so every later one that could overtake it does too.
+    waiting: bool,
+    keys: HashMap<&'a IdempotencyKey, usize>,
+}
+
+impl<'a> Group<'a> {
+    fn bid(&mut self, index: usize, bid: &'a PlaceBid) -> Verdict {
+        if let Some(first) = bid.key.as_ref().and_then(|key| self.keys.get(key)) {
+            return Verdict::RepeatOf(*first);
+        }
+        if let Some(refusal) = refusal(self.committed, &bid.request)
+            && refusal.for_good
+        {
+            return Verdict::RefuseNow(refusal.code);
+        }
+        if self.waiting || self.bids_left == 0 {
+            self.waiting = true;
+            return Verdict::Wait;
+        }
+        match decide(&mut self.working, &bid.request) {
+            Ok(accepted) => {
+                self.changed = true;
+                self.bids_left -= 1;
+                if let Some(key) = &bid.key {
+                    self.keys.insert(key, index);
+                }
+                Verdict::Accept(accepted)
+            }
+            Err(refusal) => Verdict::RefuseOnCommit(refusal.code),
+        }
+    }
+
+    fn transition(&mut self, transition: Transition, now: Timestamp) -> Verdict {
+        if self.waiting {
+            return Verdict::Wait;
+        }
+        match lifecycle::apply(&mut self.working, transition, now) {
+            Ok(Applied::Changed) => {
+                self.changed = true;
+                Verdict::Apply
+            }
+            Ok(Applied::Unchanged) => Verdict::Unchanged,
+            Err(error) => Verdict::RefuseTransition(error),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! One lane: the one writer of an auction in this process.
+//!
+//! It drains its queue, plans a group on the last committed state, writes it in one transaction
+//! while the next group queues up, and answers. No artificial delay.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::command::{BidAnswer, Command, LaneError, answer};
+use super::commit::{Outcome, pause, send};
+use super::group::{Intent, Plan, Verdict, plan};
+use super::recent::{RecentBid, RecentKeys};
+use super::refuse::{Refused, Refuser, repeated};
+use crate::auction::{Auction, AuctionId, Timestamp};
+use crate::broker::demand::Demand;
+use crate::store::{KeyRecord, NewBid, StoredBid, Table, Transaction};
+use crate::{clock, limits};
+
+/// A lane between groups.
+#[derive(Debug)]
+pub(super) struct Lane<T> {
+    id: AuctionId,
+    table: Arc<T>,
+    demand: Demand,
+    bids_max: usize,
+    /// What this lane last read or wrote; `None` when it must read.
+    committed: Option<Auction>,
+    recent: RecentKeys,
+}
+
+/// The commands of a group that are not answered yet, in order, with what was planned for each.
+type Planned = Vec<(Verdict, Command)>;
+
+/// What a group leaves for the next one.
+#[derive(Default)]
+struct Rest {
+    commands: Vec<Command>,
+    /// Whether `committed` is as good as a consistent read made now.
+    fresh: bool,
+    /// Whether another server won.
+    conflict: bool,
+}
+
+impl<T: Table> Lane<T> {
+    pub(super) fn new(id: AuctionId, table: Arc<T>, demand: Demand, bids_max: usize) -> Self {
+        Self { id, table, demand, bids_max, committed: None, recent: RecentKeys::default() }
+    }
+
+    /// Works until each of these commands, and those that arrive meanwhile, is answered.
+    pub(super) async fn work(&mut self, batch: Vec<Command>, queue: &mut mpsc::Receiver<Command>) {
+        let mut rest = Rest { commands: batch, ..Rest::default() };
+        let mut conflicts = 0;
+        loop {
+            rest.commands = self.answer_known(rest.commands);
+            if rest.commands.is_empty() {
+                return;
+            }
+            conflicts = if rest.conflict { conflicts + 1 } else { 0 };
+            if conflicts >= limits::CONFLICT_TRIES_MAX {
+                rest.commands.drain(..).for_each(|command| command.fail(LaneError::Contention));
+                return;
+            }
+            if rest.conflict {
+                pause(conflicts).await;
+            }
+            rest = self.group(rest.commands, rest.fresh).await;
+            while rest.commands.len() < limits::LANE_QUEUE_MAX
+                && let Ok(command) = queue.try_recv()
+            {
+                rest.commands.push(command);
+            }
+        }
+    }
+
+    /// Answers repeats of recent bids, and bids that have waited too long.
+    fn answer_known(&self, commands: Vec<Command>) -> Vec<Command> {
+        let now = clock::now();
+        let mut left = Vec::with_capacity(commands.len());
+        for command in commands {
+            let Command::Bid(bid, reply) = command else {
+                left.push(command);
+                continue;
+            };
+            if let Some(known) = bid.key.as_ref().and_then(|key| self.recent.get(key)) {
+                answer(reply, repeated(known.stored.clone(), known.committed_at, &bid));
+            } else if now.since(bid.request.received_at) > limits::BID_WAIT_MAX {
+                answer(reply, Err(LaneError::StoreUnavailable));
+            } else {
+                left.push(Command::Bid(bid, reply));
+            }
+        }
+        left
+    }
+
+    /// Decides one group and writes it.
+    async fn group(&mut self, commands: Vec<Command>, mut fresh: bool) -> Rest {
+        loop {
+            let Some(committed) = self.committed.clone() else {
+                match self.refuser().load().await {
+                    Ok(auction) => self.committed = Some(auction),
+                    Err(error) => {
+                        commands.into_iter().for_each(|command| command.fail(error.clone()));
+                        return Rest::default();
+                    }
+                }
+                fresh = true;
+                continue;
+            };
+            let intents: Vec<Intent<'_>> = commands
+                .iter()
+                .map(|command| match command {
+                    Command::Bid(bid, _) => Intent::Bid(bid),
+                    Command::Transition(transition, _) => Intent::Transition(*transition),
+                })
+                .collect();
+            let plan = plan(&committed, &intents, self.bids_max, clock::now());
+            if plan.needs_read() && !fresh {
+                self.committed = None;
+                continue;
+            }
+            return self.carry_out(plan, commands, &committed).await;
+        }
+    }
+
+    async fn carry_out(&mut self, plan: Plan, commands: Vec<Command>, committed: &Auction) -> Rest {
+        let Plan { verdicts, next } = plan;
+        let (refused_now, planned) = split_refused_now(verdicts, commands);
+        let Some(next) = next else {
+            self.refuser().refuse(refused_now, committed).await;
+            return self.settle(planned, committed).await;
+        };
+        let transaction = seal(committed, next, &planned);
+        let version = transaction.auction.version;
+        // Before the write: the stream may show it before its answer arrives.
+        self.demand.declare(&self.id, version, Instant::now().into_std());
+        let refuser = self.refuser();
+        let (outcome, ()) =
+            tokio::join!(send(&*self.table, &transaction), refuser.refuse(refused_now, committed));
+        match outcome {
+            Outcome::Committed => {
+                self.demand.committed(&self.id, version, Instant::now().into_std());
+            }
+            // It may show up yet: the demand stands until it expires into a repair.
+            Outcome::Unknown => {}
+            _ => self.demand.withdraw(&self.id, version),
+        }
+        self.finish(outcome, transaction, planned).await
+    }
+
+    /// Answers a group whose transaction has ended in some way.
+    async fn finish(&mut self, outcome: Outcome, written: Transaction, planned: Planned) -> Rest {
+        match outcome {
+            Outcome::Committed => {
+                let committed_at = clock::now();
+                self.committed = Some(written.auction.clone());
+                self.remember(&written, committed_at);
+                let left = answer_accepted(planned, written.written_at, committed_at);
+                self.settle(left, &written.auction).await
+            }
+            Outcome::VersionTaken(current) => {
+                debug!(auction.id = %self.id, version = current.version, "another server wrote");
+                self.committed = Some(*current);
+                Rest { commands: commands_of(planned), fresh: true, conflict: true }
+            }
+            Outcome::KeysTaken(taken) => {
+                let commands = self.answer_taken(&taken, &written, planned).await;
+                Rest { commands, ..Rest::default() }
+            }
+            Outcome::Unavailable => {
+                fail_all(planned, &LaneError::StoreUnavailable);
+                Rest::default()
+            }
+            Outcome::Unknown => {
+                self.committed = None;
+                Rest { commands: fail_written(planned), ..Rest::default() }
+            }
+            Outcome::Impossible => {
+                self.committed = None;
+                fail_all(planned, &LaneError::Internal);
+                Rest::default()
+            }
+        }
+    }
+
+    /// Answers what `proven`, a state known to be current when it was written or read, decides.
+    async fn settle(&self, planned: Planned, proven: &Auction) -> Rest {
+        let mut refused = Vec::new();
+        let mut waiting = Vec::new();
+        for (verdict, command) in planned {
+            match (verdict, command) {
+                (Verdict::RefuseOnCommit(code), Command::Bid(bid, reply)) => {
+                    refused.push(Refused { code, bid, reply });
+                }
+                (Verdict::Apply | Verdict::Unchanged, Command::Transition(_, reply)) => {
+                    answer(reply, Ok(proven.clone()));
+                }
+                (Verdict::RefuseTransition(error), Command::Transition(_, reply)) => {
+                    answer(reply, Err(error.into()));
+                }
+                // A repeat is answered from the recent keys in the next round.
+                (_, command) => waiting.push(command),
+            }
+        }
+        self.refuser().refuse(refused, proven).await;
+        Rest { commands: waiting, ..Rest::default() }
+    }
+
+    /// Answers bids whose keys the table remembers; the others go on under a new token.
+    async fn answer_taken(
+        &self,
+        taken: &[(usize, KeyRecord)],
+        written: &Transaction,
+        planned: Planned,
+    ) -> Vec<Command> {
+        let record_of = |accepted: &Verdict| {
+            let Verdict::Accept(bid) = accepted else { return None };
+            let is_it = |(at, _): &&(usize, KeyRecord)| written.bids[*at].bid.id == bid.id;
+            taken.iter().find(is_it).map(|(_, record)| record)
+        };
+        let mut left = Vec::with_capacity(planned.len());
+        for (verdict, command) in planned {
+            match (record_of(&verdict), command) {
+                (Some(record), Command::Bid(bid, reply)) => {
+                    answer(reply, self.refuser().recall(record, &bid).await);
+                }
+                (_, command) => left.push(command),
+            }
+        }
+        left
+    }
+
+    fn remember(&mut self, written: &Transaction, committed_at: Timestamp) {
+        for new in &written.bids {
+            if let Some(key) = &new.key {
+                let stored = StoredBid { bid: new.bid.clone(), written_at: written.written_at };
+                self.recent.insert(key.clone(), RecentBid { stored, committed_at });
+            }
+        }
+    }
+
+    fn refuser(&self) -> Refuser<'_, T> {
+        Refuser { id: &self.id, table: &*self.table }
+    }
+}
+
+fn seal(committed: &Auction, next: Auction, planned: &Planned) -> Transaction {
+    let bids = planned.iter().filter_map(|(verdict, command)| match (verdict, command) {
+        (Verdict::Accept(accepted), Command::Bid(bid, _)) => {
+            Some(NewBid { bid: accepted.clone(), key: bid.key.clone() })
+        }
+        _ => None,
+    });
+    Transaction {
+        token: format!("{:032x}", rand::random::<u128>()),
+        expected_version: committed.version,
+        auction: next,
+        bids: bids.collect(),
+        written_at: clock::now(),
+    }
+}
+
+fn split_refused_now(verdicts: Vec<Verdict>, commands: Vec<Command>) -> (Vec<Refused>, Planned) {
+    let mut refused = Vec::new();
+    let mut planned = Vec::with_capacity(commands.len());
+    for entry in verdicts.into_iter().zip(commands) {
+        match entry {
+            (Verdict::RefuseNow(code), Command::Bid(bid, reply)) => {
+                refused.push(Refused { code, bid, reply });
+            }
+            entry => planned.push(entry),
+        }
+    }
+    (refused, planned)
+}
+
+/// Answers the bids that were written; returns the rest.
+fn answer_accepted(planned: Planned, written_at: Timestamp, committed_at: Timestamp) -> Planned {
+    let mut left = Vec::new();
+    for entry in planned {
+        match entry {
+            (Verdict::Accept(bid), Command::Bid(_, reply)) => {
+                let stored = StoredBid { bid, written_at };
+                answer(reply, Ok(BidAnswer::Accepted { stored, repeated: false, committed_at }));
+            }
+            entry => left.push(entry),
+        }
+    }
+    left
+}
+
+/// Fails what was, perhaps, written; the rest is decided again.
+fn fail_written(planned: Planned) -> Vec<Command> {
+    let mut left = Vec::new();
+    for (verdict, command) in planned {
+        match verdict {
+            Verdict::Accept(_) | Verdict::Apply => command.fail(LaneError::OutcomeUnknown),
+            _ => left.push(command),
+        }
+    }
+    left
+}
+
+fn fail_all(planned: Planned, error: &LaneError) {
+    planned.into_iter().for_each(|(_, command)| command.fail(error.clone()));
+}
+
+fn commands_of(planned: Planned) -> Vec<Command> {
+    planned.into_iter().map(|(_, command)| command).collect()
+}

@@ -1,0 +1,155 @@
+//! The lanes of a process: found or made by auction, ended when idle.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::command::{BidAnswer, Command, LaneError, PlaceBid};
+use super::lane::Lane;
+use crate::auction::{Auction, AuctionId, Transition};
+use crate::broker::demand::Demand;
+use crate::limits;
+use crate::store::Table;
+use crate::tasks::Tasks;
+
+/// What lanes are configured with.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneSettings {
+    /// Bids in one transaction at most.
+    pub group_commit_max: usize,
+    /// A lane without work ends after this.
+    pub idle: Duration,
+}
+
+impl Default for LaneSettings {
+    fn default() -> Self {
+        Self { group_commit_max: limits::GROUP_COMMIT_MAX, idle: limits::LANE_IDLE }
+    }
+}
+
+/// The lanes of a process. Clones share them.
+#[derive(Debug)]
+pub struct Lanes<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Clone for Lanes<T> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    table: Arc<T>,
+    demand: Demand,
+    settings: LaneSettings,
+    tasks: Tasks,
+    /// Held for a look-up and a `try_send` only, so that a lane can end itself under it without a
+    /// command slipping into its queue. `None` once closed.
+    queues: Mutex<Option<HashMap<AuctionId, mpsc::Sender<Command>>>>,
+}
+
+impl<T: Table> Lanes<T> {
+    /// Lanes over a table. Tasks run on `tasks`.
+    pub fn new(table: Arc<T>, demand: Demand, settings: LaneSettings, tasks: Tasks) -> Self {
+        let queues = Mutex::new(Some(HashMap::new()));
+        Self { shared: Arc::new(Shared { table, demand, settings, tasks, queues }) }
+    }
+
+    /// Decides and writes a bid. The bid goes on if this future is dropped.
+    pub async fn place(&self, bid: PlaceBid) -> Result<BidAnswer, LaneError> {
+        let (reply, answer) = oneshot::channel();
+        let id = bid.request.auction_id.clone();
+        self.send(&id, Command::Bid(Box::new(bid), reply))?;
+        // A lane that fell dead with the bid in hand: nobody knows.
+        answer.await.unwrap_or(Err(LaneError::OutcomeUnknown))
+    }
+
+    /// Opens, closes or cancels an auction; answers with the auction as it then stands.
+    pub async fn transition(
+        &self,
+        id: &AuctionId,
+        transition: Transition,
+    ) -> Result<Auction, LaneError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(id, Command::Transition(transition, reply))?;
+        answer.await.unwrap_or(Err(LaneError::OutcomeUnknown))
+    }
+
+    /// Takes no more commands; lanes finish what they have and end.
+    pub fn close(&self) {
+        *self.shared.queues.lock() = None;
+    }
+
+    /// How many auctions are busy.
+    pub fn count(&self) -> usize {
+        self.shared.queues.lock().as_ref().map_or(0, HashMap::len)
+    }
+
+    fn send(&self, id: &AuctionId, command: Command) -> Result<(), LaneError> {
+        let mut guard = self.shared.queues.lock();
+        let queues = guard.as_mut().ok_or(LaneError::StoreUnavailable)?;
+        let command = match queues.get(id) {
+            None => command,
+            Some(queue) => match queue.try_send(command) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(_)) => return Err(LaneError::Overloaded),
+                Err(TrySendError::Closed(command)) => command,
+            },
+        };
+        if queues.len() >= limits::LANES_MAX {
+            return Err(LaneError::Overloaded);
+        }
+        let (queue, commands) = mpsc::channel(limits::LANE_QUEUE_MAX);
+        queue.try_send(command).map_err(|_| LaneError::Overloaded)?;
+        queues.insert(id.clone(), queue);
+        self.start(id.clone(), commands);
+        Ok(())
+    }
+
+    fn start(&self, id: AuctionId, mut commands: mpsc::Receiver<Command>) {
+        let lanes = self.clone();
+        let shared = &self.shared;
+        let mut lane = Lane::new(
+            id.clone(),
+            Arc::clone(&shared.table),
+            shared.demand.clone(),
+            shared.settings.group_commit_max,
+        );
+        let idle = shared.settings.idle;
+        shared.tasks.spawn("lane", async move {
+            loop {
+                match tokio::time::timeout(idle, commands.recv()).await {
+                    Ok(None) => return,
+                    Ok(Some(first)) => {
+                        let mut batch = Vec::with_capacity(1 + commands.len());
+                        batch.push(first);
+                        while let Ok(command) = commands.try_recv() {
+                            batch.push(command);
+                        }
+                        lane.work(batch, &mut commands).await;
+                    }
+                    Err(_) if lanes.end_if_idle(&id, &commands) => return,
+                    Err(_) => {}
+                }
+            }
+        });
+    }
+
+    /// Forgets a lane whose queue is empty.
+    fn end_if_idle(&self, id: &AuctionId, commands: &mpsc::Receiver<Command>) -> bool {
+        let mut guard = self.shared.queues.lock();
+        if !commands.is_empty() {
+            return false;
+        }
+        if let Some(queues) = guard.as_mut() {
+            queues.remove(id);
+        }
+        true
+    }
+}

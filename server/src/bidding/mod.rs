@@ -1,0 +1,19 @@
+//! Bidding: one writer an auction in a process, group commit.
+//!
+//! [`Lanes`] hands each command to its auction's lane, a task that decides (`group`, pure), writes
+//! (`commit`) and answers. It never talks to watchers; it only tells the relay's [`Demand`] which
+//! version it is about to write.
+//!
+//! [`Demand`]: crate::broker::demand::Demand
+
+pub mod command;
+pub mod group;
+mod recent;
+mod commit;
+mod refuse;
+mod lane;
+pub mod lanes;
+pub mod schedule;
+
+pub use command::{BidAnswer, LaneError, PlaceBid};
+pub use lanes::{LaneSettings, Lanes};

@@ -1,0 +1,120 @@
+//! Refusing bids, and answering repeats from the table: the reads behind a lane's answers.
+
+use tokio::time::Instant;
+use tracing::error;
+
+use super::command::{BidAnswer, BidReply, LaneError, PlaceBid, answer};
+use super::commit::pause;
+use crate::auction::{Auction, AuctionId, RefusalCode, Timestamp};
+use crate::limits;
+use crate::store::{IdempotencyKey, KeyRecord, StoreError, StoredBid, Table};
+
+/// A refused bid and where its answer goes.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) code: RefusalCode,
+    pub(super) bid: Box<PlaceBid>,
+    pub(super) reply: BidReply,
+}
+
+/// Reads what answers need.
+pub(super) struct Refuser<'a, T> {
+    pub(super) id: &'a AuctionId,
+    pub(super) table: &'a T,
+}
+
+impl<T: Table> Refuser<'_, T> {
+    /// The auction by a consistent read.
+    pub(super) async fn load(&self) -> Result<Auction, LaneError> {
+        patiently(|| self.table.load(self.id)).await?.ok_or(LaneError::NotFound)
+    }
+
+    /// Refuses bids, unless the table remembers their keys: a retry of an accepted bid is too low
+    /// by its own first success.
+    pub(super) async fn refuse(&self, refused: Vec<Refused>, auction: &Auction) {
+        let refusal = |code| Ok(BidAnswer::Refused { code, auction: Box::new(auction.clone()) });
+        let (keyed, unkeyed): (Vec<Refused>, Vec<Refused>) =
+            refused.into_iter().partition(|refused| refused.bid.key.is_some());
+        for refused in unkeyed {
+            answer(refused.reply, refusal(refused.code));
+        }
+        if keyed.is_empty() {
+            return;
+        }
+        let keys: Vec<IdempotencyKey> =
+            keyed.iter().filter_map(|refused| refused.bid.key.clone()).collect();
+        let records = match patiently(|| self.table.keys(&keys)).await {
+            Ok(records) => records,
+            Err(error) => {
+                keyed.into_iter().for_each(|refused| answer(refused.reply, Err(error.clone())));
+                return;
+            }
+        };
+        for (refused, record) in keyed.into_iter().zip(records) {
+            let result = match record {
+                Some(record) => self.recall(&record, &refused.bid).await,
+                None => refusal(refused.code),
+            };
+            answer(refused.reply, result);
+        }
+    }
+
+    /// The first answer to a key that the table remembers.
+    pub(super) async fn recall(
+        &self,
+        record: &KeyRecord,
+        bid: &PlaceBid,
+    ) -> Result<BidAnswer, LaneError> {
+        if record.amount != bid.request.amount {
+            return Err(LaneError::IdempotencyConflict);
+        }
+        let after = record.sequence - 1;
+        let stored = patiently(|| self.table.bids(self.id, after, 1)).await?;
+        match stored.into_iter().next() {
+            Some(stored) if stored.bid.id == record.bid_id => {
+                let written_at = stored.written_at;
+                repeated(stored, written_at, bid)
+            }
+            _ => {
+                error!(auction.id = %self.id, bid.id = %record.bid_id, "a key without its bid");
+                Err(LaneError::Internal)
+            }
+        }
+    }
+}
+
+/// The answer to a repeat whose first bid is known.
+pub(super) fn repeated(
+    stored: StoredBid,
+    committed_at: Timestamp,
+    bid: &PlaceBid,
+) -> Result<BidAnswer, LaneError> {
+    if stored.bid.amount != bid.request.amount {
+        return Err(LaneError::IdempotencyConflict);
+    }
+    Ok(BidAnswer::Accepted { stored, repeated: true, committed_at })
+}
+
+/// A read, tried again for a bounded time.
+async fn patiently<V, F, R>(read: F) -> Result<V, LaneError>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<V, StoreError>>,
+{
+    let started = Instant::now();
+    for attempt in 0_u32.. {
+        match read().await {
+            Ok(value) => return Ok(value),
+            Err(error @ (StoreError::Refused(_) | StoreError::Corrupt(_))) => {
+                error!(%error, "a read failed");
+                return Err(LaneError::Internal);
+            }
+            Err(error) if started.elapsed() >= limits::UNAVAILABLE_RETRY => {
+                error!(%error, attempt, "the store does not answer reads");
+                return Err(LaneError::StoreUnavailable);
+            }
+            Err(_) => pause(attempt).await,
+        }
+    }
+    unreachable!("the loop ends by time long before the attempts run out")
+}

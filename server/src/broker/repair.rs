@@ -1,0 +1,59 @@
+//! Repair: what a topic misses is read back from the table. One in flight a topic.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::event::{Event, Source, Stamped};
+use super::topic::Topic;
+use super::topics::Broker;
+use crate::store::{StoredBid, Table as _};
+use crate::{clock, limits};
+
+impl Broker {
+    pub(super) fn start_repair(&self, topic: Arc<Topic>) {
+        let broker = self.clone();
+        self.tasks.spawn("repair", async move {
+            // The missing bids are most often in the same page of the stream.
+            sleep(limits::REPAIR_PATIENCE).await;
+            broker.repair(&topic).await;
+        });
+    }
+
+    /// Reads until nothing known is missing. Reads are not snapshots: what is contiguous is
+    /// published, the rest asked for again.
+    async fn repair(&self, topic: &Arc<Topic>) {
+        let mut repaired = 0_u64;
+        while let Some(after) = topic.next_repair(Instant::now()) {
+            match self.store.bids(topic.id(), after, limits::STORE_PAGE_BIDS).await {
+                Ok(page) if !page.is_empty() => {
+                    repaired += page.len() as u64;
+                    self.publish_page(topic, page);
+                }
+                Ok(_) => sleep(limits::REPAIR_PAUSE).await,
+                Err(error) => {
+                    warn!(auction.id = %topic.id(), %error, "a repair cannot read; again soon");
+                    sleep(limits::REPAIR_ERROR_PAUSE).await;
+                }
+            }
+            if self.tasks.is_closing() {
+                return;
+            }
+        }
+        if repaired > 0 {
+            info!(auction.id = %topic.id(), bids = repaired, "bids repaired from the table");
+        }
+    }
+
+    fn publish_page(&self, topic: &Arc<Topic>, page: Vec<StoredBid>) {
+        let read_at = clock::now();
+        for StoredBid { bid, written_at } in page {
+            let stamped =
+                Stamped { event: Event::Bid(bid), written_at, read_at, source: Source::Table };
+            let published = topic.publish(stamped, Instant::now());
+            self.after_publish(topic, published);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! One watched auction: its bids in order, its latest state, and the recent past.
+//!
+//! Readers pull: each keeps its own cursor, is woken by the [`Mark`], and takes what is new. So no
+//! queue stands between topic and reader, and a slow reader costs nobody anything.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::{OnceCell, watch};
+
+use super::event::{Event, PublishedBid, Stamped};
+use super::sequencer::Sequencer;
+use crate::auction::{Auction, AuctionId};
+use crate::{clock, limits};
+
+/// How far a topic has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// The sequence of the last published bid.
+    pub position: u64,
+    /// The version of the released state.
+    pub version: u64,
+    /// Whether the auction is closed or cancelled and its last bid published.
+    pub ended: bool,
+}
+
+/// A topic. Its lock is held for moments, never over an await.
+#[derive(Debug)]
+pub struct Topic {
+    id: AuctionId,
+    state: Mutex<State>,
+    mark: watch::Sender<Mark>,
+    /// Set when the first consistent read has given the position.
+    pub(super) started: OnceCell<()>,
+    /// Readers that are attached; a topic without any is dropped after a while.
+    readers: AtomicUsize,
+    /// Taken while the recent past is read from the table, so that one reader does it for all.
+    pub(super) warming: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    sequencer: Sequencer<Stamped>,
+    /// The latest state whose bids have all been published.
+    released: Option<Arc<Auction>>,
+    /// A newer one that waits for bids.
+    held: Option<Auction>,
+    /// The last bids, contiguous, up to the position.
+    backlog: VecDeque<Arc<PublishedBid>>,
+    /// Whether a repair is in flight.
+    repairing: bool,
+    /// When the last reader left.
+    idle_since: Instant,
+}
+
+/// What a publication asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Published {
+    pub(super) mark: Mark,
+    /// Whether a repair must be started: a gap is there and none is in flight.
+    pub(super) start_repair: bool,
+}
+
+impl Topic {
+    pub(super) fn new(id: AuctionId) -> Self {
+        let state = State {
+            sequencer: Sequencer::new(limits::TOPIC_EARLY_MAX),
+            released: None,
+            held: None,
+            backlog: VecDeque::new(),
+            repairing: false,
+            idle_since: Instant::now(),
+        };
+        Self {
+            id,
+            state: Mutex::new(state),
+            mark: watch::Sender::new(Mark::default()),
+            started: OnceCell::new(),
+            readers: AtomicUsize::new(0),
+            warming: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The auction.
+    pub fn id(&self) -> &AuctionId {
+        &self.id
+    }
+
+    /// How far it has come; the receiver wakes when that changes.
+    pub fn marks(&self) -> watch::Receiver<Mark> {
+        self.mark.subscribe()
+    }
+
+    /// How far it has come.
+    pub fn mark(&self) -> Mark {
+        *self.mark.borrow()
+    }
+
+    /// The latest state whose bids have all been published.
+    pub fn auction(&self) -> Option<Arc<Auction>> {
+        self.state.lock().released.clone()
+    }
+
+    /// Published bids after a sequence, at most `max`; `None` if the backlog no longer has (or
+    /// never had) the first of them.
+    pub fn recent_after(&self, after: u64, max: usize) -> Option<Vec<Arc<PublishedBid>>> {
+        let state = self.state.lock();
+        let position = state.sequencer.position()?;
+        if after >= position {
+            return Some(Vec::new());
+        }
+        let oldest = state.backlog.front()?.bid.sequence;
+        let skip = usize::try_from((after + 1).checked_sub(oldest)?).ok()?;
+        Some(state.backlog.iter().skip(skip).take(max).cloned().collect())
+    }
+
+    /// Attaches a reader; the topic lives at least until the guard is dropped.
+    pub fn attach(self: &Arc<Self>) -> Reader {
+        self.readers.fetch_add(1, Ordering::AcqRel);
+        Reader { topic: Arc::clone(self) }
+    }
+
+    /// How long it has had no reader; `None` while it has some.
+    pub(super) fn idle_for(&self, now: Instant) -> Option<Duration> {
+        let idle_since = self.state.lock().idle_since;
+        (self.readers.load(Ordering::Acquire) == 0)
+            .then(|| now.saturating_duration_since(idle_since))
+    }
+
+    /// Sets the position by the first consistent read.
+    pub(super) fn start(&self, auction: Auction, now: Instant) -> Published {
+        let mut state = self.state.lock();
+        let emitted = state.sequencer.start(auction.sequence, now);
+        publish(&mut state, emitted);
+        hold(&mut state, auction, now);
+        self.release(&mut state, now)
+    }
+
+    /// Takes an event of any source.
+    pub(super) fn publish(&self, stamped: Stamped, now: Instant) -> Published {
+        let mut state = self.state.lock();
+        match stamped.event {
+            Event::Bid(ref bid) => {
+                let sequence = bid.sequence;
+                let emitted = state.sequencer.offer(sequence, stamped, now);
+                publish(&mut state, emitted);
+            }
+            Event::State(auction) => hold(&mut state, auction, now),
+        }
+        self.release(&mut state, now)
+    }
+
+    /// The sequence after which to read from the table. `None`: nothing is missing any more, and
+    /// the repair has ended.
+    pub(super) fn next_repair(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state.lock();
+        let gap = state.sequencer.gap(Duration::ZERO, now);
+        state.repairing = gap.is_some();
+        gap
+    }
+
+    /// Puts older bids before the backlog, if they join it without a gap.
+    pub(super) fn prepend(&self, older: Vec<PublishedBid>) {
+        let mut state = self.state.lock();
+        for bid in older.into_iter().rev() {
+            let before = match state.backlog.front() {
+                Some(oldest) => oldest.bid.sequence,
+                None => state.sequencer.position().unwrap_or(0) + 1,
+            };
+            if bid.bid.sequence + 1 == before && state.backlog.len() < limits::TOPIC_BACKLOG_MAX {
+                state.backlog.push_front(Arc::new(bid));
+            }
+        }
+    }
+
+    /// The sequence of the oldest bid in the backlog, or of the next one if it is empty, and
+    /// whether there is room for older ones.
+    pub(super) fn oldest(&self) -> (u64, usize) {
+        let state = self.state.lock();
+        let oldest = match state.backlog.front() {
+            Some(bid) => bid.bid.sequence,
+            None => state.sequencer.position().unwrap_or(0) + 1,
+        };
+        (oldest, limits::TOPIC_BACKLOG_MAX - state.backlog.len())
+    }
+
+    fn release(&self, state: &mut State, now: Instant) -> Published {
+        let position = state.sequencer.position();
+        if let (Some(position), Some(held)) = (position, &state.held)
+            && position >= held.sequence
+        {
+            state.released = state.held.take().map(Arc::new);
+        }
+        let mark = Mark {
+            position: position.unwrap_or(0),
+            version: state.released.as_ref().map_or(0, |auction| auction.version),
+            ended: state.released.as_ref().is_some_and(|auction| auction.status.is_final()),
+        };
+        // Under the lock, so that marks never go back.
+        self.mark.send_if_modified(|current| {
+            let changed = *current != mark;
+            *current = mark;
+            changed
+        });
+        let gap = state.sequencer.gap(Duration::ZERO, now).is_some();
+        let start_repair = gap && !state.repairing;
+        state.repairing |= start_repair;
+        Published { mark, start_repair }
+    }
+}
+
+/// Bids leave the sequencer: they are published now.
+fn publish(state: &mut State, emitted: Vec<Stamped>) {
+    let published_at = clock::now();
+    for stamped in emitted {
+        let Stamped { event: Event::Bid(bid), written_at, read_at, source } = stamped else {
+            continue;
+        };
+        let published = PublishedBid { bid, written_at, read_at, published_at, source };
+        if state.backlog.len() >= limits::TOPIC_BACKLOG_MAX {
+            state.backlog.pop_front();
+        }
+        state.backlog.push_back(Arc::new(published));
+    }
+}
+
+/// A state is kept until its bids are published; older ones are dropped, the newest counts.
+fn hold(state: &mut State, auction: Auction, now: Instant) {
+    state.sequencer.committed_up_to(auction.sequence, now);
+    let newest = [state.held.as_ref(), state.released.as_deref()]
+        .into_iter()
+        .flatten()
+        .map(|auction| auction.version)
+        .max();
+    if newest.is_none_or(|newest| auction.version > newest) {
+        state.held = Some(auction);
+    }
+}
+
+/// An attached reader of a topic.
+#[derive(Debug)]
+pub struct Reader {
+    topic: Arc<Topic>,
+}
+
+impl std::ops::Deref for Reader {
+    type Target = Arc<Topic>;
+
+    fn deref(&self) -> &Arc<Topic> {
+        &self.topic
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.topic.state.lock().idle_since = Instant::now();
+        self.topic.readers.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,191 @@
+//! The topics of a process: made when first watched, checked against the table, dropped when idle.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::demand::Demand;
+use super::event::{Event, Source, Stamped};
+use super::topic::{Published, Reader, Topic};
+use crate::auction::{Auction, AuctionId};
+use crate::store::{Dynamo, StoreError, Table as _};
+use crate::tasks::Tasks;
+use crate::{clock, limits};
+
+/// Why an auction cannot be watched.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TopicError {
+    /// There is no such auction.
+    #[error("no auction has this id")]
+    NotFound,
+    /// The process watches as many auctions as it may.
+    #[error("too many auctions are watched on this server")]
+    TooMany,
+    /// The table did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The broker. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    pub(super) store: Arc<Dynamo>,
+    pub(super) demand: Demand,
+    pub(super) tasks: Tasks,
+    topics: Arc<Mutex<HashMap<AuctionId, Arc<Topic>>>>,
+}
+
+impl Broker {
+    /// A broker over a table. Repairs run on `tasks`.
+    pub fn new(store: Arc<Dynamo>, demand: Demand, tasks: Tasks) -> Self {
+        Self { store, demand, tasks, topics: Arc::default() }
+    }
+
+    /// The topic of an auction, with its position known.
+    pub async fn topic(&self, id: &AuctionId) -> Result<Reader, TopicError> {
+        let reader = self.find_or_make(id)?;
+        // Registered first, read second: what is committed after the read comes by the stream.
+        let started = reader.started.get_or_try_init(|| async {
+            let auction = self.store.load(id).await?.ok_or(TopicError::NotFound)?;
+            let published = reader.start(auction, Instant::now());
+            self.after_publish(&reader, published);
+            Ok(())
+        });
+        match started.await {
+            Ok(()) => Ok(reader),
+            Err(error) => {
+                drop(reader);
+                self.forget_unstarted(id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes an event of any source. Events of auctions that nobody watches are dropped here.
+    pub fn publish(&self, stamped: Stamped) {
+        let Some(topic) = self.find(stamped.event.auction_id()) else { return };
+        let published = topic.publish(stamped, Instant::now());
+        self.after_publish(&topic, published);
+    }
+
+    /// Whether an auction is watched here.
+    pub fn is_live(&self, id: &AuctionId) -> bool {
+        self.topics.lock().contains_key(id)
+    }
+
+    /// How many auctions are watched here.
+    pub fn count(&self) -> usize {
+        self.topics.lock().len()
+    }
+
+    /// Reads the state of every live topic from the table: what the stream did not show is seen
+    /// by its counter, and repaired.
+    pub async fn check_live_topics(&self, why: &'static str) {
+        let ids: Vec<AuctionId> = self.topics.lock().keys().cloned().collect();
+        if !ids.is_empty() {
+            debug!(topics = ids.len(), why, "checking live topics against the table");
+            self.check(&ids, why).await;
+        }
+    }
+
+    /// Runs until shutdown: expired demand, checks of live topics, idle topics.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(limits::BROKER_TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut checked = Instant::now();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let now = Instant::now();
+            let expired = self.demand.expired(now);
+            if !expired.is_empty() {
+                self.check(&expired, "the stream is late").await;
+            }
+            if now.duration_since(checked) >= limits::TOPIC_CHECK_EVERY {
+                checked = now;
+                self.drop_idle(now);
+                self.check_live_topics("the regular check").await;
+            }
+        }
+    }
+
+    async fn check(&self, ids: &[AuctionId], why: &'static str) {
+        match self.store.load_many(ids).await {
+            Ok(auctions) => {
+                for auction in auctions {
+                    self.publish_from_table(auction);
+                }
+            }
+            Err(error) => warn!(%error, why, "cannot check topics; the next check will"),
+        }
+    }
+
+    pub(super) fn publish_from_table(&self, auction: Auction) {
+        let read_at = clock::now();
+        self.publish(Stamped {
+            event: Event::State(auction),
+            written_at: read_at,
+            read_at,
+            source: Source::Table,
+        });
+    }
+
+    pub(super) fn after_publish(&self, topic: &Arc<Topic>, published: Published) {
+        if published.mark.version > 0 {
+            self.demand.seen(topic.id(), published.mark.version);
+        }
+        if published.start_repair {
+            self.start_repair(Arc::clone(topic));
+        }
+    }
+
+    fn find(&self, id: &AuctionId) -> Option<Arc<Topic>> {
+        self.topics.lock().get(id).cloned()
+    }
+
+    fn find_or_make(&self, id: &AuctionId) -> Result<Reader, TopicError> {
+        let mut topics = self.topics.lock();
+        if let Some(topic) = topics.get(id) {
+            return Ok(topic.attach());
+        }
+        if topics.len() >= limits::TOPICS_MAX {
+            return Err(TopicError::TooMany);
+        }
+        let topic = Arc::new(Topic::new(id.clone()));
+        topics.insert(id.clone(), Arc::clone(&topic));
+        self.demand.topic_live(id);
+        Ok(topic.attach())
+    }
+
+    fn forget_unstarted(&self, id: &AuctionId) {
+        let mut topics = self.topics.lock();
+        let forget = topics.get(id).is_some_and(|topic| {
+            topic.started.get().is_none() && topic.idle_for(Instant::now()).is_some()
+        });
+        if forget {
+            topics.remove(id);
+            self.demand.topic_gone(id);
+        }
+    }
+
+    fn drop_idle(&self, now: Instant) {
+        let mut topics = self.topics.lock();
+        let before = topics.len();
+        topics.retain(|id, topic| {
+            let keep = topic.idle_for(now).is_none_or(|idle| idle < limits::TOPIC_IDLE);
+            if !keep {
+                self.demand.topic_gone(id);
+            }
+            keep
+        });
+        if topics.len() < before {
+            info!(dropped = before - topics.len(), live = topics.len(), "idle topics dropped");
+        }
+    }
+}

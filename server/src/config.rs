@@ -1,0 +1,196 @@
+//! Settings: each is a flag and an environment variable `GAVEL_<NAME>`.
+//!
+//! [`Args`] is what the user wrote; [`Config`] is what it means, checked before any port is bound.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use crate::limits;
+
+/// How bids reach the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RelayMode {
+    /// From the DynamoDB stream, polled by demand.
+    Stream,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Whether callers without a token may read and watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+/// The flags of the service.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Args {
+    /// Address of GraphQL over HTTP and WebSocket.
+    #[arg(long, env = "GAVEL_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Address of /healthz and /readyz, if they should not be on --listen.
+    #[arg(long, env = "GAVEL_ADMIN_LISTEN")]
+    pub admin_listen: Option<SocketAddr>,
+
+    /// Where DynamoDB is: `embedded`, `aws` (normal credential chain and region), or a URL.
+    #[arg(long, env = "GAVEL_DYNAMODB", default_value = "embedded", value_parser = parse_dynamodb)]
+    pub dynamodb: Dynamodb,
+
+    /// Address of the embedded DynamoDB's own endpoint; printed at start.
+    #[arg(long, env = "GAVEL_EMBEDDED_LISTEN", default_value = "127.0.0.1:0")]
+    pub embedded_listen: SocketAddr,
+
+    /// Where the embedded DynamoDB keeps its data. Absent: temporary.
+    #[arg(long, env = "GAVEL_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Milliseconds that the embedded DynamoDB adds to each transaction, to model a distant store.
+    #[arg(long, env = "GAVEL_EMBEDDED_TRANSACT_DELAY_MS", default_value_t = 0)]
+    pub embedded_transact_delay_ms: u64,
+
+    /// The table; made at start if absent.
+    #[arg(long, env = "GAVEL_TABLE", default_value = "gavel", value_parser = parse_table)]
+    pub table: String,
+
+    /// How bids reach watchers.
+    #[arg(long, env = "GAVEL_RELAY", value_enum, default_value_t = RelayMode::Stream)]
+    pub relay: RelayMode,
+
+    /// Bids committed in one transaction at most; 1 writes bid by bid.
+    #[arg(long, env = "GAVEL_GROUP_COMMIT_MAX", default_value_t = limits::GROUP_COMMIT_MAX)]
+    pub group_commit_max: usize,
+
+    /// Milliseconds between polls of a shard while a watcher waits for a bid.
+    #[arg(long, env = "GAVEL_POLL_BUSY_MS", default_value_t = 5)]
+    pub poll_busy_ms: u64,
+
+    /// Milliseconds between polls of a shard while any auction is watched.
+    #[arg(long, env = "GAVEL_POLL_WATCHED_MS", default_value_t = 50)]
+    pub poll_watched_ms: u64,
+
+    /// Milliseconds between polls of a shard otherwise.
+    #[arg(long, env = "GAVEL_POLL_IDLE_MS", default_value_t = 1000)]
+    pub poll_idle_ms: u64,
+
+    /// The HS256 secret that tokens are signed with, at least 32 bytes. Absent: with `embedded` a
+    /// random one is made and ready tokens are printed; with `aws` the service refuses to start.
+    #[arg(long, env = "GAVEL_JWT_SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+
+    /// The `iss` that tokens must have.
+    #[arg(long, env = "GAVEL_JWT_ISSUER")]
+    pub jwt_issuer: Option<String>,
+
+    /// The `aud` that tokens must have.
+    #[arg(long, env = "GAVEL_JWT_AUDIENCE")]
+    pub jwt_audience: Option<String>,
+
+    /// Whether callers without a token may read and watch.
+    #[arg(long, env = "GAVEL_ANONYMOUS", value_enum, default_value_t = Switch::On)]
+    pub anonymous: Switch,
+
+    /// Seed auctions to play with, and print examples to try.
+    #[arg(long, env = "GAVEL_DEMO")]
+    pub demo: bool,
+
+    /// How log lines look; which are shown is RUST_LOG's business.
+    #[arg(long, env = "GAVEL_LOG", value_enum, default_value_t = LogFormat::Pretty)]
+    pub log: LogFormat,
+}
+
+/// Where DynamoDB is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dynamodb {
+    /// In this process, on a thread of its own, reached over loopback.
+    Embedded,
+    /// AWS.
+    Aws,
+    /// An endpoint that takes any credentials, for example DynamoDB Local.
+    Url(String),
+}
+
+/// A setting that cannot stand: one line that names it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--{flag}: {problem}")]
+pub struct ConfigError {
+    /// The flag.
+    pub flag: &'static str,
+    /// What is wrong and what is allowed.
+    pub problem: String,
+}
+
+/// Checks what clap cannot: values against each other and against the limits.
+pub fn check(args: &Args) -> Result<(), ConfigError> {
+    let error = |flag, problem: String| Err(ConfigError { flag, problem });
+    let max = limits::GROUP_COMMIT_MAX;
+    if !(1..=max).contains(&args.group_commit_max) {
+        return error("group-commit-max", format!("must be from 1 to {max}"));
+    }
+    for (flag, ms) in [
+        ("poll-busy-ms", args.poll_busy_ms),
+        ("poll-watched-ms", args.poll_watched_ms),
+        ("poll-idle-ms", args.poll_idle_ms),
+    ] {
+        if !(1..=60_000).contains(&ms) {
+            return error(flag, "must be from 1 to 60000 milliseconds".to_owned());
+        }
+    }
+    if args.poll_busy_ms > args.poll_watched_ms || args.poll_watched_ms > args.poll_idle_ms {
+        return error(
+            "poll-busy-ms",
+            "the paces must not fall: busy <= watched <= idle".to_owned(),
+        );
+    }
+    if args.dynamodb == Dynamodb::Aws && args.jwt_secret.is_none() {
+        return error("jwt-secret", "is required with --dynamodb aws".to_owned());
+    }
+    if args.dynamodb != Dynamodb::Embedded {
+        if args.data_dir.is_some() {
+            return error("data-dir", "only the embedded DynamoDB keeps data here".to_owned());
+        }
+        if args.demo && args.dynamodb == Dynamodb::Aws {
+            return error("demo", "does not seed a table on AWS".to_owned());
+        }
+    }
+    Ok(())
+}
+
+impl Args {
+    /// The time-out of the paces, as durations: busy, watched, idle.
+    pub fn paces(&self) -> [Duration; 3] {
+        [self.poll_busy_ms, self.poll_watched_ms, self.poll_idle_ms].map(Duration::from_millis)
+    }
+}
+
+fn parse_dynamodb(text: &str) -> Result<Dynamodb, String> {
+    match text {
+        "embedded" => Ok(Dynamodb::Embedded),
+        "aws" => Ok(Dynamodb::Aws),
+        url if url.starts_with("http://") || url.starts_with("https://") => {
+            Ok(Dynamodb::Url(url.to_owned()))
+        }
+        _ => Err("use embedded, aws, or a URL such as http://127.0.0.1:8000".to_owned()),
+    }
+}
+
+fn parse_table(text: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    if (3..=255).contains(&text.len()) && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("a table name has 3 to 255 letters, digits, '_', '-' or '.'".to_owned())
+}

@@ -1,0 +1,70 @@
+//! Opaque cursors of connections.
+
+use async_graphql::Error;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::error::{Code, api_error};
+use crate::auction::{AuctionId, Timestamp};
+use crate::store::list::Place;
+
+/// A place in the bids of an auction.
+pub fn bid_cursor(sequence: u64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("bid:{sequence}"))
+}
+
+/// The sequence that a cursor of [`bid_cursor`] stands for.
+pub fn parse_bid_cursor(cursor: &str) -> Result<u64, Error> {
+    decode(cursor)
+        .and_then(|text| text.strip_prefix("bid:")?.parse().ok())
+        .ok_or_else(|| malformed("bids"))
+}
+
+/// A place in a list of auctions: the phase's number in the listing, and the place in it.
+pub fn auction_cursor(phase: usize, place: &Place) -> String {
+    URL_SAFE_NO_PAD.encode(format!("auction:{phase}:{}:{}", place.at.as_micros(), place.id))
+}
+
+/// What a cursor of [`auction_cursor`] stands for.
+pub fn parse_auction_cursor(cursor: &str) -> Result<(usize, Place), Error> {
+    let parse = |text: String| {
+        let mut parts = text.strip_prefix("auction:")?.splitn(3, ':');
+        let phase = parts.next()?.parse().ok()?;
+        let at = Timestamp::from_micros(parts.next()?.parse().ok()?);
+        let id = parts.next().filter(|id| AuctionId::is_well_formed(id))?;
+        Some((phase, Place { at, id: id.into() }))
+    };
+    decode(cursor).and_then(parse).ok_or_else(|| malformed("auctions"))
+}
+
+fn decode(cursor: &str) -> Option<String> {
+    if cursor.len() > 128 {
+        return None;
+    }
+    String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
+}
+
+fn malformed(of: &str) -> Error {
+    let message = format!("after: not a cursor of {of}; take one from pageInfo.endCursor");
+    api_error(Code::BadRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_survive_the_round_trip() {
+        assert_eq!(parse_bid_cursor(&bid_cursor(17)).ok(), Some(17));
+        let place = Place { at: Timestamp::from_micros(12), id: AuctionId::random() };
+        assert_eq!(parse_auction_cursor(&auction_cursor(3, &place)).ok(), Some((3, place)));
+    }
+
+    #[test]
+    fn a_cursor_of_another_kind_or_garbage_is_refused() {
+        for cursor in ["", "x", "%%", &bid_cursor(1), &"A".repeat(4000)] {
+            assert!(parse_auction_cursor(cursor).is_err(), "{cursor}");
+        }
+        assert!(parse_bid_cursor("YmlkOi0x").is_err());
+    }
+}

@@ -1,0 +1,152 @@
+//! Running queries and mutations, for any transport.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::{Request, Response, ServerError, Variables};
+use tokio::sync::oneshot;
+
+use super::error::{self, Code};
+use super::mutation::Mutation;
+use super::query::Query;
+use super::subscription::SubscriptionRoot;
+use crate::auction::Timestamp;
+use crate::auth::{Principal, Session};
+use crate::bidding::Lanes;
+use crate::limits;
+use crate::store::Dynamo;
+use crate::tasks::Tasks;
+
+/// The schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, SubscriptionRoot>;
+
+/// Who asks, and when the request arrived.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub principal: Principal,
+    /// When: the time of its bid.
+    pub received_at: Timestamp,
+    /// The W3C trace context of the request.
+    pub traceparent: Option<String>,
+    /// The socket's session, if it came over one.
+    pub session: Option<Arc<Session>>,
+}
+
+/// An operation as a client sends it.
+#[derive(Debug, Clone, Default)]
+pub struct Operation {
+    /// The document.
+    pub query: String,
+    /// Which of its operations to run.
+    pub operation_name: Option<String>,
+    /// Its variables.
+    pub variables: Variables,
+}
+
+/// The API. Clones share it.
+#[derive(Clone)]
+pub struct Api {
+    schema: Schema,
+    tasks: Tasks,
+}
+
+/// The schema without anything behind it: for its SDL.
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, SubscriptionRoot> {
+    Schema::build(Query, Mutation, SubscriptionRoot)
+        .limit_depth(limits::QUERY_DEPTH_MAX)
+        .limit_complexity(limits::QUERY_COMPLEXITY_MAX)
+        .limit_recursive_depth(limits::QUERY_RECURSION_MAX)
+        .limit_directives(limits::QUERY_DIRECTIVES_MAX)
+}
+
+/// The schema as SDL: the contract, in schema.graphql.
+pub fn sdl() -> String {
+    let mut sdl = builder().finish().sdl();
+    if !sdl.ends_with('\n') {
+        sdl.push('\n');
+    }
+    sdl
+}
+
+impl Api {
+    /// The API over a store and its lanes. Mutations run on `tasks`.
+    pub fn new(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, tasks: Tasks) -> Self {
+        Self { schema: builder().data(store).data(lanes).finish(), tasks }
+    }
+
+    /// The schema, for the executions of the fan-out.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Runs a query or mutation. Every error of the response has a code.
+    ///
+    /// A mutation that began is finished even if this future is dropped.
+    pub async fn execute(&self, operation: Operation, caller: Caller) -> Response {
+        let kind = match prepare(operation) {
+            Err(error) => return failed(error),
+            Ok((OperationType::Subscription, _)) => {
+                let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
+                return failed(ServerError::new(message, None));
+            }
+            Ok(prepared) => prepared,
+        };
+        let (kind, request) = kind;
+        let schema = self.schema.clone();
+        let execution = async move {
+            let mut response = schema.execute(request.data(caller)).await;
+            error::complete(&mut response);
+            response
+        };
+        if kind == OperationType::Query {
+            return execution.await;
+        }
+        let (reply, response) = oneshot::channel();
+        self.tasks.spawn("mutation", async move {
+            // The client may have gone; what was written stands.
+            reply.send(execution.await).ok();
+        });
+        response.await.unwrap_or_else(|_| {
+            let mut error = ServerError::new("internal error", None);
+            Code::Internal.extend(error.extensions.get_or_insert_default());
+            Response::from_errors(vec![error])
+        })
+    }
+}
+
+/// Parses an operation once, and says of what kind it is.
+pub fn prepare(operation: Operation) -> Result<(OperationType, Request), ServerError> {
+    let name = operation.operation_name.filter(|name| !name.is_empty());
+    let mut request = Request::new(operation.query).variables(operation.variables);
+    request.operation_name.clone_from(&name);
+    let kind = kind_of(request.parsed_query()?, name.as_deref())?;
+    Ok((kind, request))
+}
+
+fn kind_of(
+    document: &ExecutableDocument,
+    name: Option<&str>,
+) -> Result<OperationType, ServerError> {
+    let mut operations = document.operations.iter();
+    let found = match name {
+        Some(name) => operations.find(|(found, _)| found.is_some_and(|found| found == name)),
+        None => {
+            let first = operations.next();
+            if operations.next().is_some() {
+                let message = "the document has several operations; say which with operationName";
+                return Err(ServerError::new(message, None));
+            }
+            first
+        }
+    };
+    found.map(|(_, operation)| operation.node.ty).ok_or_else(|| {
+        ServerError::new("no operation of the document has this operationName", None)
+    })
+}
+
+/// A response of one error, with a code.
+pub fn failed(mut error: ServerError) -> Response {
+    error::complete_error(&mut error);
+    Response::from_errors(vec![error])
+}

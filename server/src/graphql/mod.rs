@@ -1,0 +1,16 @@
+//! The API: GraphQL over the lanes (mutations), the store (queries) and the broker (subscriptions).
+//!
+//! A mutation never talks to the broker; a subscription never talks to a lane. [`Api::execute`]
+//! runs queries and mutations for any transport; subscriptions run in groups, see
+//! [`crate::websocket::fanout`].
+
+pub mod error;
+pub mod scalar;
+pub mod cursor;
+pub mod types;
+pub mod query;
+pub mod mutation;
+pub mod subscription;
+pub mod execute;
+
+pub use execute::{Api, Caller, Schema};

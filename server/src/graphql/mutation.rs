@@ -1,0 +1,186 @@
+//! Mutations: checks of who may, then the lane. A refused bid is data.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, Result};
+
+use super::error::{Code, api_error, from_auth, from_create, from_draft, from_lane};
+use super::execute::Caller;
+use super::query::{auction_id, load, view};
+use super::scalar::{DateTime, MinorUnits};
+use super::types::{
+    AuctionObject, BidAccepted, BidObject, BidRejected, PlaceBidResult, Session, View,
+};
+use crate::auction::{AuctionId, BidId, BidRequest, Draft, Transition};
+use crate::auth::Role;
+use crate::bidding::{BidAnswer, Lanes, PlaceBid};
+use crate::store::{Dynamo, IdempotencyKey};
+use crate::{clock, limits};
+
+/// The mutation root.
+#[derive(Debug, Default)]
+pub struct Mutation;
+
+/// The terms of an auction.
+#[derive(Debug, InputObject)]
+pub struct CreateAuctionInput {
+    /// What is for sale, in a line: 1 to 200 bytes.
+    title: String,
+    /// What is for sale, at length: at most 10,000 bytes.
+    #[graphql(default)]
+    description: String,
+    /// A code of ISO 4217, for example EUR.
+    currency: String,
+    /// The least first bid.
+    opening_price: MinorUnits,
+    /// The least step over the current price, at least 1.
+    minimum_increment: MinorUnits,
+    /// The secret price below which nothing is sold.
+    reserve_price: Option<MinorUnits>,
+    /// When it opens by itself. Absent: when openAuction says so; past: at once.
+    opens_at: Option<DateTime>,
+    /// When it ends; within a year.
+    ends_at: DateTime,
+    /// An accepted bid in the last so many seconds moves the end to so many seconds after it.
+    #[graphql(default = 0)]
+    soft_close_seconds: i32,
+    /// How often that may happen.
+    #[graphql(default = 0)]
+    soft_close_extensions_max: i32,
+    /// Whether the leader may raise its own bid.
+    #[graphql(default = false)]
+    leader_may_raise: bool,
+}
+
+/// A bid.
+#[derive(Debug, InputObject)]
+pub struct PlaceBidInput {
+    /// The auction.
+    auction_id: ID,
+    /// How much, in minor units of the auction's currency.
+    amount: MinorUnits,
+    /// Send the same key again to learn what became of a bid whose answer was lost: 1 to 128
+    /// bytes, kept for 24 hours.
+    idempotency_key: Option<String>,
+    /// The client's own stamp, for the timing of the request hop.
+    sent_at: Option<DateTime>,
+}
+
+/// Writes.
+#[Object]
+impl Mutation {
+    /// Makes an auction. Needs the role seller.
+    async fn create_auction(
+        &self,
+        ctx: &Context<'_>,
+        input: CreateAuctionInput,
+    ) -> Result<AuctionObject> {
+        let caller = ctx.data::<Caller>()?;
+        let seller = caller.principal.require(Role::Seller).map_err(|e| from_auth(&e))?.clone();
+        let draft = Draft {
+            title: input.title,
+            description: input.description,
+            currency: input.currency,
+            opening_price: input.opening_price.0,
+            minimum_increment: input.minimum_increment.0,
+            reserve_price: input.reserve_price.map(|price| price.0),
+            opens_at: input.opens_at.map(|at| at.0),
+            ends_at: input.ends_at.0,
+            soft_close_seconds: input.soft_close_seconds,
+            soft_close_extensions_max: input.soft_close_extensions_max,
+            leader_may_raise: input.leader_may_raise,
+        };
+        let auction = draft
+            .into_auction(AuctionId::random(), seller, clock::now())
+            .map_err(|error| from_draft(&error))?;
+        let store = ctx.data::<Arc<Dynamo>>()?;
+        store.create(&auction).await.map_err(|error| from_create(&error))?;
+        view(ctx, auction)
+    }
+
+    /// Opens a draft now. Needs to be its seller, or the role auctioneer.
+    async fn open_auction(&self, ctx: &Context<'_>, id: ID) -> Result<AuctionObject> {
+        transition(ctx, &id, Transition::Open).await
+    }
+
+    /// Calls an auction off; nobody wins. Needs to be its seller, or the role auctioneer.
+    async fn cancel_auction(&self, ctx: &Context<'_>, id: ID) -> Result<AuctionObject> {
+        transition(ctx, &id, Transition::Cancel).await
+    }
+
+    /// Places a bid. Needs the role bidder; the bidder is the token's `sub`. Answered when the bid
+    /// is in the table, or is refused on committed state.
+    async fn place_bid(&self, ctx: &Context<'_>, input: PlaceBidInput) -> Result<PlaceBidResult> {
+        let caller = ctx.data::<Caller>()?;
+        let bidder_id = caller.principal.require(Role::Bidder).map_err(|e| from_auth(&e))?.clone();
+        let auction_id = auction_id(&input.auction_id)?;
+        let key = input.idempotency_key.as_deref().map(checked_key).transpose()?;
+        let key = key.map(|key| IdempotencyKey::new(&auction_id, &bidder_id, key));
+        let request = BidRequest {
+            id: BidId::random(),
+            auction_id,
+            bidder_id,
+            amount: input.amount.0,
+            sent_at: input.sent_at.map(|at| at.0),
+            received_at: caller.received_at,
+            traceparent: caller.traceparent.clone(),
+        };
+        let lanes = ctx.data::<Lanes<Dynamo>>()?;
+        match lanes.place(PlaceBid { request, key }).await.map_err(from_lane)? {
+            BidAnswer::Accepted { stored, repeated, committed_at } => {
+                Ok(PlaceBidResult::BidAccepted(BidAccepted {
+                    bid: BidObject::from_lane(stored),
+                    repeated,
+                    committed_at: DateTime(committed_at),
+                }))
+            }
+            BidAnswer::Refused { code, auction } => {
+                let auction = view(ctx, *auction)?;
+                Ok(PlaceBidResult::BidRejected(BidRejected::new(code, auction)))
+            }
+        }
+    }
+
+    /// Puts a new token of the same user on this socket, before the old one expires. Subscriptions
+    /// go on.
+    async fn renew_token(&self, ctx: &Context<'_>, token: String) -> Result<Session> {
+        let caller = ctx.data::<Caller>()?;
+        let Some(session) = &caller.session else {
+            let message = "renewToken works on a socket; over HTTP send the new token as it is";
+            return Err(api_error(Code::BadRequest, message));
+        };
+        let principal = session.renew(&token, clock::now()).map_err(|e| from_auth(&e))?;
+        let (Some(user_id), Some(expires_at)) = (principal.user_id, principal.expires_at) else {
+            return Err(api_error(Code::Internal, "internal error"));
+        };
+        Ok(Session {
+            user_id: ID(user_id.to_string()),
+            roles: principal.roles.iter().map(Into::into).collect(),
+            expires_at: DateTime(expires_at),
+        })
+    }
+}
+
+async fn transition(ctx: &Context<'_>, id: &ID, transition: Transition) -> Result<AuctionObject> {
+    let caller = ctx.data::<Caller>()?;
+    let principal = &caller.principal;
+    if !principal.has(Role::Auctioneer) {
+        principal.require(Role::Seller).map_err(|error| from_auth(&error))?;
+    }
+    let auction = load(ctx, id).await?;
+    if View::of(principal, &auction) != View::Owner {
+        let message = "only its seller or an auctioneer may open or cancel an auction";
+        return Err(api_error(Code::Forbidden, message));
+    }
+    let lanes = ctx.data::<Lanes<Dynamo>>()?;
+    let auction = lanes.transition(&auction.id, transition).await.map_err(from_lane)?;
+    view(ctx, auction)
+}
+
+fn checked_key(key: &str) -> Result<&str> {
+    if (1..=limits::IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()) {
+        return Ok(key);
+    }
+    let max = limits::IDEMPOTENCY_KEY_BYTES_MAX;
+    Err(api_error(Code::BadRequest, format!("idempotencyKey: must be 1 to {max} bytes")))
+}

@@ -1,0 +1,109 @@
+//! Queries: strongly consistent reads of the table.
+
+use std::sync::Arc;
+
+use async_graphql::connection::{Connection, Edge, EmptyFields};
+use async_graphql::{Context, ID, Object, Result};
+
+use super::cursor::{auction_cursor, parse_auction_cursor};
+use super::error::{Code, api_error, from_read};
+use super::execute::Caller;
+use super::scalar::DateTime;
+use super::types::{AuctionObject, AuctionStatus, Me, View, page_size};
+use crate::auction::{Auction, AuctionId};
+use crate::clock;
+use crate::store::list::{Phase, Place};
+use crate::store::{Dynamo, Table as _};
+
+/// The query root.
+#[derive(Debug, Default)]
+pub struct Query;
+
+type AuctionConnection = Connection<String, AuctionObject, EmptyFields, EmptyFields>;
+
+/// Reads.
+#[Object]
+impl Query {
+    /// An auction by id.
+    async fn auction(&self, ctx: &Context<'_>, id: ID) -> Result<Option<AuctionObject>> {
+        let auction = load(ctx, &id).await?;
+        Ok(Some(view(ctx, auction)?))
+    }
+
+    /// Auctions of a status (all, if none is given), in the order of what comes next: OPEN by their
+    /// end, DRAFT by their opening, the others by their end. A list is eventually consistent: an
+    /// auction made a moment ago may be missing.
+    #[graphql(complexity = "usize::try_from(first).unwrap_or(0) * child_complexity + 16")]
+    async fn auctions(
+        &self,
+        ctx: &Context<'_>,
+        status: Option<AuctionStatus>,
+        #[graphql(default = 20)] first: i32,
+        after: Option<String>,
+    ) -> Result<AuctionConnection> {
+        let first = page_size(first)?;
+        let phases = Phase::of_status(status.map(Into::into));
+        let (start, mut place) = match after.as_deref().map(parse_auction_cursor).transpose()? {
+            Some((phase, place)) => (phase, Some(place)),
+            None => (0, None),
+        };
+        let store = ctx.data::<Arc<Dynamo>>()?;
+        let mut found: Vec<(usize, Place, Auction)> = Vec::with_capacity(first + 1);
+        for (number, phase) in phases.iter().enumerate().skip(start) {
+            let wanted = first + 1 - found.len();
+            let page = store.list(*phase, place.as_ref(), wanted).await;
+            let page = page.map_err(|error| from_read(&error))?;
+            found.extend(page.into_iter().map(|(place, auction)| (number, place, auction)));
+            if found.len() > first {
+                break;
+            }
+            place = None;
+        }
+        let more = found.len() > first;
+        found.truncate(first);
+        let mut connection = Connection::new(after.is_some(), more);
+        for (number, place, auction) in found {
+            let object = view(ctx, auction)?;
+            connection.edges.push(Edge::new(auction_cursor(number, &place), object));
+        }
+        Ok(connection)
+    }
+
+    /// The caller as the server knows it.
+    async fn me(&self, ctx: &Context<'_>) -> Result<Me> {
+        let principal = &ctx.data::<Caller>()?.principal;
+        Ok(Me {
+            id: principal.user_id.as_ref().map(|id| ID(id.to_string())),
+            roles: principal.roles.iter().map(Into::into).collect(),
+            expires_at: principal.expires_at.map(DateTime),
+        })
+    }
+
+    /// The server's clock, for countdowns.
+    async fn server_time(&self) -> DateTime {
+        DateTime(clock::now())
+    }
+}
+
+/// An auction by the id of a request, or NOT_FOUND.
+pub(super) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Auction> {
+    let id = auction_id(id)?;
+    let store = ctx.data::<Arc<Dynamo>>()?;
+    let auction = store.load(&id).await.map_err(|error| from_read(&error))?;
+    auction.ok_or_else(not_found)
+}
+
+/// The id of a request, or NOT_FOUND if no auction can have it: then nothing is read.
+pub(super) fn auction_id(id: &ID) -> Result<AuctionId> {
+    if AuctionId::is_well_formed(id) { Ok(id.as_str().into()) } else { Err(not_found()) }
+}
+
+fn not_found() -> async_graphql::Error {
+    api_error(Code::NotFound, "no auction has this id; list them with the query auctions")
+}
+
+/// An auction as the caller sees it.
+pub(super) fn view(ctx: &Context<'_>, auction: Auction) -> Result<AuctionObject> {
+    let view = View::of(&ctx.data::<Caller>()?.principal, &auction);
+    Ok(AuctionObject { auction: Arc::new(auction), view })
+}

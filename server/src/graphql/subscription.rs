@@ -1,0 +1,142 @@
+//! Subscriptions: one execution a group of watchers, fed by the fan-out.
+//!
+//! The resolvers run in two ways. For each subscriber they run once as a [`Probe`]: arguments are
+//! checked and noted, nothing streams. For each group they run once over a [`Feed`], and that
+//! stream is executed event by event for all its members together.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Result, Subscription};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use super::error::{Code, api_error};
+use super::query::auction_id;
+use super::types::{AuctionObject, BidObject, View};
+use crate::auction::{Auction, AuctionId};
+use crate::broker::PublishedBid;
+
+/// What a subscriber asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// `bidCreated`.
+    Bids,
+    /// `auctionUpdated`.
+    Auction,
+}
+
+/// A subscriber's arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The field.
+    pub topic: Topic,
+    /// The auction.
+    pub auction_id: AuctionId,
+    /// The cursor to resume from.
+    pub after: Option<u64>,
+}
+
+/// Notes what a subscriber asks for. Shared between the request's data and who runs it.
+#[derive(Debug, Clone, Default)]
+pub struct Probe(Arc<Mutex<Vec<Asked>>>);
+
+impl Probe {
+    /// What was asked, once the probe has run: one root field, or nothing usable.
+    pub fn take(&self) -> Option<Asked> {
+        let mut asked = std::mem::take(&mut *self.0.lock());
+        if asked.len() == 1 { asked.pop() } else { None }
+    }
+}
+
+/// An event for a group's execution.
+#[derive(Debug, Clone)]
+pub enum FeedItem {
+    /// For `bidCreated`.
+    Bid(Arc<PublishedBid>),
+    /// For `auctionUpdated`, in the group's view.
+    Auction(Arc<Auction>, View),
+}
+
+/// The events of a group: its one execution takes the receiver.
+#[derive(Debug)]
+pub struct Feed(Mutex<Option<mpsc::Receiver<FeedItem>>>);
+
+impl Feed {
+    /// A feed of these events.
+    pub fn new(events: mpsc::Receiver<FeedItem>) -> Self {
+        Self(Mutex::new(Some(events)))
+    }
+
+    fn items(&self) -> BoxStream<'static, FeedItem> {
+        let Some(mut events) = self.0.lock().take() else { return stream::empty().boxed() };
+        stream::poll_fn(move |ctx| events.poll_recv(ctx)).boxed()
+    }
+}
+
+/// The subscription root.
+#[derive(Debug, Default)]
+pub struct SubscriptionRoot;
+
+/// Live events, over graphql-transport-ws at /graphql/ws.
+#[Subscription(name = "Subscription")]
+impl SubscriptionRoot {
+    /// Each accepted bid of an auction, once and in order. With `after: n` it starts with the bid
+    /// n + 1, from history if need be (frames then carry `extensions.replay: true`), with no seam.
+    /// Without, it starts now. Completes after the last bid of a closed or cancelled auction.
+    async fn bid_created(
+        &self,
+        ctx: &Context<'_>,
+        auction_id: ID,
+        after: Option<i32>,
+    ) -> Result<BoxStream<'static, BidObject>> {
+        if let Ok(feed) = ctx.data::<Feed>() {
+            let bids = feed.items().filter_map(|item| async move {
+                match item {
+                    FeedItem::Bid(bid) => Some(BidObject::from_published(&bid)),
+                    FeedItem::Auction(..) => None,
+                }
+            });
+            return Ok(bids.boxed());
+        }
+        let after = after.map(checked_after).transpose()?;
+        note(ctx, Topic::Bids, &auction_id, after)?;
+        Ok(stream::empty().boxed())
+    }
+
+    /// The auction now, then at each change: its bids are delivered first, intermediate states may
+    /// be skipped. Completes after CLOSED or CANCELLED.
+    async fn auction_updated(
+        &self,
+        ctx: &Context<'_>,
+        auction_id: ID,
+    ) -> Result<BoxStream<'static, AuctionObject>> {
+        if let Ok(feed) = ctx.data::<Feed>() {
+            let states = feed.items().filter_map(|item| async move {
+                match item {
+                    FeedItem::Auction(auction, view) => Some(AuctionObject { auction, view }),
+                    FeedItem::Bid(_) => None,
+                }
+            });
+            return Ok(states.boxed());
+        }
+        note(ctx, Topic::Auction, &auction_id, None)?;
+        Ok(stream::empty().boxed())
+    }
+}
+
+fn note(ctx: &Context<'_>, topic: Topic, id: &ID, after: Option<u64>) -> Result<()> {
+    let auction_id = auction_id(id)?;
+    let Ok(probe) = ctx.data::<Probe>() else {
+        let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
+        return Err(api_error(Code::BadRequest, message));
+    };
+    probe.0.lock().push(Asked { topic, auction_id, after });
+    Ok(())
+}
+
+fn checked_after(after: i32) -> Result<u64> {
+    u64::try_from(after).map_err(|_| {
+        api_error(Code::BadRequest, "after: a bid's sequence, or 0 for all bids from the first")
+    })
+}

@@ -1,0 +1,185 @@
+//! The table over the AWS SDK: reads, and the creation of auctions.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+
+use super::error::{CommitError, StoreError, classify};
+use super::item::{self, Item};
+use super::key::{IdempotencyKey, KeyRecord};
+use super::{StoredBid, Table, Transaction, transact};
+use crate::auction::{Auction, AuctionId};
+use crate::{clock, limits};
+
+/// One table of one DynamoDB.
+#[derive(Debug, Clone)]
+pub struct Dynamo {
+    pub(super) client: Client,
+    pub(super) table: String,
+}
+
+/// The order in which a page of bids is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Sequences over this one, ascending.
+    After(u64),
+    /// Sequences under this one, descending.
+    Before(u64),
+}
+
+impl Dynamo {
+    /// The table of this name. Does not connect.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Writes a new auction. Sent again with the same id, it finds its own item and is content.
+    pub async fn create(&self, auction: &Auction) -> Result<(), StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item::auction_item(auction, auction.created_at)))
+            .condition_expression("attribute_not_exists(pk)");
+        match put.send().await {
+            Ok(_) => Ok(()),
+            // Ids are random: an item under this id is this auction, from an earlier attempt.
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Err(error) => Err(classify(&error)),
+        }
+    }
+
+    /// Several auctions by id, strongly consistent, in the order asked for; unknown ids are left
+    /// out.
+    pub async fn load_many(&self, ids: &[AuctionId]) -> Result<Vec<Auction>, StoreError> {
+        let mut found = HashMap::new();
+        for chunk in ids.chunks(limits::BATCH_GET_MAX) {
+            let keys = chunk.iter().map(item::state_key).collect();
+            for item in self.batch_get(keys).await? {
+                let auction = item::auction(&item)?;
+                found.insert(auction.id.clone(), auction);
+            }
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// A page of bids, strongly consistent.
+    pub async fn page(
+        &self,
+        id: &AuctionId,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<StoredBid>, StoreError> {
+        let (ascending, from, to) = match order {
+            Order::After(sequence) => (true, sequence.saturating_add(1), u64::MAX),
+            Order::Before(sequence) => (false, 1, sequence.saturating_sub(1)),
+        };
+        if from > to {
+            return Ok(Vec::new());
+        }
+        let to = to.min(999_999_999_999);
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", AttributeValue::S(item::auction_pk(id)))
+            .expression_attribute_values(":from", AttributeValue::S(item::bid_sk(from)))
+            .expression_attribute_values(":to", AttributeValue::S(item::bid_sk(to)))
+            .scan_index_forward(ascending)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        output.items().iter().map(|item| item::bid(item).map_err(StoreError::from)).collect()
+    }
+
+    /// Whether the table answers: for /readyz.
+    pub async fn reachable(&self) -> Result<(), StoreError> {
+        let described = self.client.describe_table().table_name(&self.table).send().await;
+        described.map(|_| ()).map_err(|error| classify(&error))
+    }
+
+    /// A consistent BatchGetItem that asks again for what was left unprocessed.
+    pub(super) async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut wanted = keys;
+        let mut items = Vec::with_capacity(wanted.len());
+        for _ in 0..limits::BATCH_GET_TRIES {
+            let request = KeysAndAttributes::builder()
+                .consistent_read(true)
+                .set_keys(Some(wanted))
+                .build()
+                .map_err(|error| StoreError::Refused(error.to_string()))?;
+            let output = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, request)
+                .send()
+                .await
+                .map_err(|error| classify(&error))?;
+            let mut responses = output.responses.unwrap_or_default();
+            items.extend(responses.remove(&self.table).unwrap_or_default());
+            wanted = output
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(&self.table)
+                .map(|left| left.keys)
+                .unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(items);
+            }
+            tokio::time::sleep(limits::BATCH_GET_PAUSE).await;
+        }
+        Err(StoreError::Unavailable("BatchGetItem leaves keys unprocessed".to_owned()))
+    }
+}
+
+impl Table for Dynamo {
+    async fn load(&self, id: &AuctionId) -> Result<Option<Auction>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(item::state_key(id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        Ok(output.item.as_ref().map(item::auction).transpose()?)
+    }
+
+    async fn commit(&self, transaction: &Transaction) -> Result<(), CommitError> {
+        transact::commit(self, transaction).await
+    }
+
+    async fn keys(&self, keys: &[IdempotencyKey]) -> Result<Vec<Option<KeyRecord>>, StoreError> {
+        let mut found: HashMap<String, KeyRecord> = HashMap::new();
+        for chunk in keys.chunks(limits::BATCH_GET_MAX) {
+            // BatchGetItem refuses a request that names a key twice.
+            let mut wanted: Vec<&IdempotencyKey> = chunk.iter().collect();
+            wanted.sort();
+            wanted.dedup();
+            let wanted = wanted.into_iter().map(item::idempotency_item_key).collect();
+            for item in self.batch_get(wanted).await? {
+                if let (Some(record), Some(AttributeValue::S(pk))) =
+                    (item::key_record(&item, clock::now())?, item.get("pk"))
+                {
+                    found.insert(pk.clone(), record);
+                }
+            }
+        }
+        Ok(keys.iter().map(|key| found.get(&item::idempotency_pk(key)).cloned()).collect())
+    }
+
+    async fn bids(
+        &self,
+        id: &AuctionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredBid>, StoreError> {
+        self.page(id, Order::After(after), limit).await
+    }
+}

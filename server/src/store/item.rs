@@ -1,0 +1,310 @@
+//! Items of the table <-> domain. The one place that knows attribute names.
+//!
+//! `pk = AUCTION#<id>` with `sk = STATE` or `sk = BID#<sequence>`; `pk = KEY#<hash>` for
+//! idempotency keys. Times are microseconds since the epoch, but for `expiresAt`, which DynamoDB's
+//! TTL wants in seconds.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::key::{IdempotencyKey, KeyRecord};
+use super::list::Place;
+use super::{NewBid, StoredBid};
+use crate::auction::{Amount, Auction, AuctionId, Bid, BidId, Currency, Status, Timestamp, UserId};
+use crate::limits;
+
+/// An item as the SDK has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The sort key of an auction's state.
+pub const SK_STATE: &str = "STATE";
+/// The prefix of a bid's sort key.
+pub const SK_BID: &str = "BID#";
+const PK_AUCTION: &str = "AUCTION#";
+const PK_KEY: &str = "KEY#";
+const SK_KEY: &str = "KEY";
+
+/// An attribute is missing or is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("attribute {attribute} is missing or malformed in item {item}")]
+pub struct ItemError {
+    /// The attribute's name.
+    pub attribute: String,
+    /// The item's keys.
+    pub item: String,
+}
+
+/// What a stream image shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Image {
+    /// An auction's state, and when it was sealed.
+    State(Box<Auction>, Timestamp),
+    /// A bid.
+    Bid(StoredBid),
+    /// An item that is no event: an idempotency key, or not ours.
+    Other,
+}
+
+/// The partition key of an auction.
+pub fn auction_pk(id: &AuctionId) -> String {
+    format!("{PK_AUCTION}{id}")
+}
+
+/// The sort key of a bid: zero-padded, so that text order is sequence order.
+pub fn bid_sk(sequence: u64) -> String {
+    format!("{SK_BID}{sequence:012}")
+}
+
+/// The primary key of an auction's state.
+pub fn state_key(id: &AuctionId) -> Item {
+    primary_key(auction_pk(id), SK_STATE.to_owned())
+}
+
+/// The primary key of a remembered idempotency key.
+pub fn idempotency_item_key(key: &IdempotencyKey) -> Item {
+    primary_key(idempotency_pk(key), SK_KEY.to_owned())
+}
+
+/// The partition key of a remembered idempotency key: a partition of its own.
+pub fn idempotency_pk(key: &IdempotencyKey) -> String {
+    format!("{PK_KEY}{}", key.as_hex())
+}
+
+fn primary_key(pk: String, sk: String) -> Item {
+    Item::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
+}
+
+/// The id in a partition key, if it is an auction's.
+pub fn auction_id_of(pk: &str) -> Option<AuctionId> {
+    pk.strip_prefix(PK_AUCTION).map(AuctionId::from)
+}
+
+/// A whole auction as an item.
+pub fn auction_item(auction: &Auction, written_at: Timestamp) -> Item {
+    let mut item = state_key(&auction.id);
+    put_text(&mut item, "title", &auction.title);
+    put_text(&mut item, "description", &auction.description);
+    put_text(&mut item, "sellerId", auction.seller_id.as_str());
+    put_text(&mut item, "currency", auction.currency.code());
+    put_number(&mut item, "openingPrice", auction.opening_price.minor_units());
+    put_number(&mut item, "minimumIncrement", auction.minimum_increment.minor_units());
+    if let Some(reserve) = auction.reserve_price {
+        put_number(&mut item, "reservePrice", reserve.minor_units());
+    }
+    put_number(&mut item, "softCloseSeconds", auction.soft_close_seconds);
+    put_number(&mut item, "softCloseExtensionsMax", auction.soft_close_extensions_max);
+    item.insert("leaderMayRaise".to_owned(), AttributeValue::Bool(auction.leader_may_raise));
+    put_number(&mut item, "createdAt", auction.created_at.as_micros());
+    item.extend(changing_attributes(auction, written_at));
+    item
+}
+
+/// The attributes of an auction that writes after its creation may change.
+pub fn changing_attributes(auction: &Auction, written_at: Timestamp) -> Item {
+    let mut item = Item::new();
+    put_text(&mut item, "status", status_text(auction.status));
+    put_number(&mut item, "endsAt", auction.ends_at.as_micros());
+    put_number(&mut item, "extensions", auction.extensions);
+    put_number(&mut item, "sequence", auction.sequence);
+    put_number(&mut item, "version", auction.version);
+    put_number(&mut item, "writtenAt", written_at.as_micros());
+    if let Some(at) = auction.opens_at {
+        put_number(&mut item, "opensAt", at.as_micros());
+    }
+    if let Some(price) = auction.current_price {
+        put_number(&mut item, "currentPrice", price.minor_units());
+    }
+    if let Some(leader) = &auction.leader_id {
+        put_text(&mut item, "leaderId", leader.as_str());
+    }
+    let due = super::list::due_of(auction);
+    put_text(&mut item, "due", &due.partition);
+    put_number(&mut item, "dueAt", due.at.as_micros());
+    item
+}
+
+/// A bid as an item.
+pub fn bid_item(bid: &Bid, written_at: Timestamp) -> Item {
+    let mut item = primary_key(auction_pk(&bid.auction_id), bid_sk(bid.sequence));
+    put_text(&mut item, "bidId", bid.id.as_str());
+    put_number(&mut item, "sequence", bid.sequence);
+    put_text(&mut item, "bidderId", bid.bidder_id.as_str());
+    put_number(&mut item, "amount", bid.amount.minor_units());
+    if let Some(at) = bid.sent_at {
+        put_number(&mut item, "sentAt", at.as_micros());
+    }
+    put_number(&mut item, "receivedAt", bid.received_at.as_micros());
+    put_number(&mut item, "writtenAt", written_at.as_micros());
+    put_number(&mut item, "endsAt", bid.ends_at.as_micros());
+    item.insert("reserveMet".to_owned(), AttributeValue::Bool(bid.reserve_met));
+    if let Some(traceparent) = &bid.traceparent {
+        put_text(&mut item, "traceparent", traceparent);
+    }
+    item
+}
+
+/// What is remembered of a bid under its key.
+pub fn key_item(new: &NewBid, key: &IdempotencyKey, written_at: Timestamp) -> Item {
+    let mut item = idempotency_item_key(key);
+    put_text(&mut item, "bidId", new.bid.id.as_str());
+    put_number(&mut item, "sequence", new.bid.sequence);
+    put_number(&mut item, "amount", new.bid.amount.minor_units());
+    let expires_at = written_at.plus(limits::IDEMPOTENCY_KEPT).as_micros() / 1_000_000;
+    put_number(&mut item, "expiresAt", expires_at);
+    item
+}
+
+/// Reads the image of a stream record or a state item.
+pub fn image(item: &Item) -> Result<Image, ItemError> {
+    let (pk, sk) = (text(item, "pk")?, text(item, "sk")?);
+    let Some(id) = auction_id_of(pk) else { return Ok(Image::Other) };
+    if sk == SK_STATE {
+        let auction = read_auction(id, item)?;
+        Ok(Image::State(Box::new(auction), time(item, "writtenAt")?))
+    } else if sk.starts_with(SK_BID) {
+        Ok(Image::Bid(read_bid(id, item)?))
+    } else {
+        Ok(Image::Other)
+    }
+}
+
+/// Reads an auction's state.
+pub fn auction(item: &Item) -> Result<Auction, ItemError> {
+    let id = auction_id_of(text(item, "pk")?).ok_or_else(|| malformed(item, "pk"))?;
+    read_auction(id, item)
+}
+
+/// Reads a bid.
+pub fn bid(item: &Item) -> Result<StoredBid, ItemError> {
+    let id = auction_id_of(text(item, "pk")?).ok_or_else(|| malformed(item, "pk"))?;
+    read_bid(id, item)
+}
+
+/// Reads what is remembered under a key, unless it has expired (TTL may delete late).
+pub fn key_record(item: &Item, now: Timestamp) -> Result<Option<KeyRecord>, ItemError> {
+    if number::<i64>(item, "expiresAt")? < now.as_micros() / 1_000_000 {
+        return Ok(None);
+    }
+    Ok(Some(KeyRecord {
+        bid_id: BidId::from(text(item, "bidId")?),
+        sequence: number(item, "sequence")?,
+        amount: amount(item, "amount")?,
+    }))
+}
+
+/// Reads an entry of the index of what is due.
+pub fn place(item: &Item) -> Result<Place, ItemError> {
+    let id = auction_id_of(text(item, "pk")?).ok_or_else(|| malformed(item, "pk"))?;
+    Ok(Place { at: time(item, "dueAt")?, id })
+}
+
+fn read_auction(id: AuctionId, item: &Item) -> Result<Auction, ItemError> {
+    Ok(Auction {
+        id,
+        title: text(item, "title")?.to_owned(),
+        description: text(item, "description")?.to_owned(),
+        seller_id: UserId::from(text(item, "sellerId")?),
+        currency: Currency::from_code(text(item, "currency")?)
+            .ok_or_else(|| malformed(item, "currency"))?,
+        opening_price: amount(item, "openingPrice")?,
+        minimum_increment: amount(item, "minimumIncrement")?,
+        reserve_price: optional(item, "reservePrice", amount)?,
+        opens_at: optional(item, "opensAt", time)?,
+        ends_at: time(item, "endsAt")?,
+        soft_close_seconds: number(item, "softCloseSeconds")?,
+        soft_close_extensions_max: number(item, "softCloseExtensionsMax")?,
+        leader_may_raise: boolean(item, "leaderMayRaise")?,
+        created_at: time(item, "createdAt")?,
+        status: status(text(item, "status")?).ok_or_else(|| malformed(item, "status"))?,
+        current_price: optional(item, "currentPrice", amount)?,
+        leader_id: optional(item, "leaderId", text)?.map(UserId::from),
+        extensions: number(item, "extensions")?,
+        sequence: number(item, "sequence")?,
+        version: number(item, "version")?,
+    })
+}
+
+fn read_bid(auction_id: AuctionId, item: &Item) -> Result<StoredBid, ItemError> {
+    let bid = Bid {
+        id: BidId::from(text(item, "bidId")?),
+        auction_id,
+        sequence: number(item, "sequence")?,
+        bidder_id: UserId::from(text(item, "bidderId")?),
+        amount: amount(item, "amount")?,
+        sent_at: optional(item, "sentAt", time)?,
+        received_at: time(item, "receivedAt")?,
+        ends_at: time(item, "endsAt")?,
+        reserve_met: boolean(item, "reserveMet")?,
+        traceparent: optional(item, "traceparent", text)?.map(str::to_owned),
+    };
+    Ok(StoredBid { bid, written_at: time(item, "writtenAt")? })
+}
+
+fn status_text(status: Status) -> &'static str {
+    match status {
+        Status::Draft => "DRAFT",
+        Status::Open => "OPEN",
+        Status::Closed => "CLOSED",
+        Status::Cancelled => "CANCELLED",
+    }
+}
+
+fn status(text: &str) -> Option<Status> {
+    [Status::Draft, Status::Open, Status::Closed, Status::Cancelled]
+        .into_iter()
+        .find(|status| status_text(*status) == text)
+}
+
+fn put_text(item: &mut Item, name: &str, value: &str) {
+    item.insert(name.to_owned(), AttributeValue::S(value.to_owned()));
+}
+
+fn put_number(item: &mut Item, name: &str, value: impl ToString) {
+    item.insert(name.to_owned(), AttributeValue::N(value.to_string()));
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Result<&'a str, ItemError> {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => Ok(text),
+        _ => Err(malformed(item, name)),
+    }
+}
+
+fn number<T: std::str::FromStr>(item: &Item, name: &str) -> Result<T, ItemError> {
+    match item.get(name) {
+        Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| malformed(item, name)),
+        _ => Err(malformed(item, name)),
+    }
+}
+
+fn boolean(item: &Item, name: &str) -> Result<bool, ItemError> {
+    match item.get(name) {
+        Some(AttributeValue::Bool(value)) => Ok(*value),
+        _ => Err(malformed(item, name)),
+    }
+}
+
+fn amount(item: &Item, name: &str) -> Result<Amount, ItemError> {
+    Amount::new(number(item, name)?).map_err(|_| malformed(item, name))
+}
+
+fn time(item: &Item, name: &str) -> Result<Timestamp, ItemError> {
+    number(item, name).map(Timestamp::from_micros)
+}
+
+fn optional<'a, T>(
+    item: &'a Item,
+    name: &str,
+    read: fn(&'a Item, &str) -> Result<T, ItemError>,
+) -> Result<Option<T>, ItemError> {
+    if item.contains_key(name) { read(item, name).map(Some) } else { Ok(None) }
+}
+
+fn malformed(item: &Item, attribute: &str) -> ItemError {
+    let key = |name| match item.get(name) {
+        Some(AttributeValue::S(text)) => text.as_str(),
+        _ => "?",
+    };
+    ItemError { attribute: attribute.to_owned(), item: format!("{} {}", key("pk"), key("sk")) }
+}

@@ -1,0 +1,42 @@
+//! One running subscription execution, fed event by event.
+
+use async_graphql::Response;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::sync::mpsc;
+use tracing::error;
+
+use super::payload::Payload;
+use crate::graphql::Schema;
+use crate::graphql::error::complete;
+use crate::graphql::subscription::{Feed, FeedItem};
+
+/// An execution of one operation over a feed: one response an event, in order.
+pub struct Execution {
+    events: mpsc::Sender<FeedItem>,
+    responses: BoxStream<'static, Response>,
+}
+
+impl Execution {
+    /// Starts an execution. The operation has been checked by a probe.
+    pub fn new(schema: &Schema, request: async_graphql::Request) -> Self {
+        let (events, feed) = mpsc::channel(1);
+        let responses = schema.execute_stream(request.data(Feed::new(feed)));
+        Self { events, responses }
+    }
+
+    /// Executes the operation on an event. `None`: the execution has ended, which it never does
+    /// while events come.
+    pub async fn run(&mut self, item: FeedItem) -> Option<Payload> {
+        self.events.send(item).await.ok()?;
+        let mut response = self.responses.next().await?;
+        complete(&mut response);
+        match serde_json::to_string(&response) {
+            Ok(json) => Some(Payload::new(json)),
+            Err(problem) => {
+                error!(%problem, "a response cannot be encoded");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The fan-out: one execution and one encoding a group of subscribers.
+//!
+//! A group is every subscriber with the same operation (but for its cursor), the same variables
+//! and the same view of the same auction. Its task pulls from the topic, executes each event once,
+//! and hands the payload to every member's outbox.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::Request;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use super::group::{Group, Join, Joined};
+use super::outbox::Subscriber;
+use crate::auction::AuctionId;
+use crate::broker::topic::Reader;
+use crate::graphql::Schema;
+use crate::graphql::subscription::Topic;
+use crate::graphql::types::View;
+use crate::limits;
+use crate::tasks::Tasks;
+
+/// What makes two subscriptions the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GroupKey {
+    /// The field.
+    pub topic: Topic,
+    /// The auction.
+    pub auction_id: AuctionId,
+    /// The document, normalised, without the cursor.
+    pub document: String,
+    /// Which of its operations.
+    pub operation_name: Option<String>,
+    /// The variables but the cursor's, as JSON.
+    pub variables: String,
+    /// What the members may see.
+    pub view: View,
+}
+
+/// The groups of a process. Clones share them.
+#[derive(Clone)]
+pub struct Fanout {
+    schema: Schema,
+    tasks: Tasks,
+    groups: Arc<Mutex<HashMap<GroupKey, mpsc::Sender<Join>>>>,
+}
+
+impl Fanout {
+    /// A fan-out that executes on a schema. Groups run on `tasks`.
+    pub fn new(schema: Schema, tasks: Tasks) -> Self {
+        Self { schema, tasks, groups: Arc::default() }
+    }
+
+    /// The schema it executes on.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// How many groups run.
+    pub fn count(&self) -> usize {
+        self.groups.lock().len()
+    }
+
+    /// Joins the group of this key, made if need be, after a number (`None`: from now on).
+    pub async fn join(
+        &self,
+        key: &GroupKey,
+        request: impl Fn() -> Request,
+        topic: &Reader,
+        subscriber: &Arc<Subscriber>,
+        after: Option<u64>,
+    ) -> Joined {
+        loop {
+            let group = self.find_or_start(key, &request, topic);
+            let (reply, joined) = oneshot::channel();
+            let join = Join { subscriber: Arc::clone(subscriber), after, reply };
+            if group.send(join).await.is_ok()
+                && let Ok(joined) = joined.await
+            {
+                return joined;
+            }
+            // The group ended at this moment: the next is another.
+        }
+    }
+
+    fn find_or_start(
+        &self,
+        key: &GroupKey,
+        request: &impl Fn() -> Request,
+        topic: &Reader,
+    ) -> mpsc::Sender<Join> {
+        let mut groups = self.groups.lock();
+        if let Some(group) = groups.get(key).filter(|group| !group.is_closed()) {
+            return group.clone();
+        }
+        let (joins, requests) = mpsc::channel(limits::GROUP_JOINS_MAX);
+        groups.insert(key.clone(), joins.clone());
+        let group = Group::new(key, &self.schema, request(), topic.attach());
+        let (fanout, key) = (self.clone(), key.clone());
+        self.tasks.spawn("fan-out group", async move {
+            group.run(requests, |requests| fanout.end_if_idle(&key, requests)).await;
+            fanout.forget(&key);
+        });
+        joins
+    }
+
+    /// Closes a group that nobody is joining. Under the lock, so that no join slips in.
+    fn end_if_idle(&self, key: &GroupKey, joins: &mut mpsc::Receiver<Join>) -> bool {
+        let mut groups = self.groups.lock();
+        if !joins.is_empty() {
+            return false;
+        }
+        joins.close();
+        groups.remove(key);
+        true
+    }
+
+    /// Forgets a group whose task has ended by a failure.
+    fn forget(&self, key: &GroupKey) {
+        let mut groups = self.groups.lock();
+        if groups.get(key).is_some_and(mpsc::Sender::is_closed) {
+            groups.remove(key);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! A group: the task that executes each event once for all its members.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_graphql::Request;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tracing::error;
+
+use super::execution::Execution;
+use super::fanout::GroupKey;
+use super::outbox::{End, Subscriber};
+use super::payload::Payload;
+use crate::broker::topic::Reader;
+use crate::broker::{Mark, PublishedBid};
+use crate::graphql::Schema;
+use crate::graphql::subscription::{FeedItem, Topic};
+use crate::graphql::types::View;
+use crate::limits;
+
+/// A subscriber that wants to join.
+pub struct Join {
+    /// Who.
+    pub subscriber: Arc<Subscriber>,
+    /// Its cursor; `None`: from now on.
+    pub after: Option<u64>,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Joined>,
+}
+
+/// What became of a join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    /// It is a member: everything after its cursor reaches it.
+    Yes,
+    /// Its cursor lies before what the group has at hand: bring it nearer first.
+    Behind,
+}
+
+/// A member: it gets what is numbered over `after`, as a replay up to `live_after`.
+struct Member {
+    subscriber: Arc<Subscriber>,
+    after: u64,
+    live_after: u64,
+}
+
+/// The state of a group's task.
+pub struct Group {
+    topic: Reader,
+    kind: Topic,
+    view: View,
+    execution: Execution,
+    members: Vec<Member>,
+    /// The last number executed: a sequence, or a version.
+    cursor: u64,
+    /// The last payloads, contiguous up to the cursor: for members that resume.
+    ring: VecDeque<(u64, Arc<Payload>)>,
+    /// Told when a member has left.
+    left: Arc<Notify>,
+}
+
+impl Group {
+    /// A group without members, at the topic's position.
+    pub fn new(key: &GroupKey, schema: &Schema, request: Request, topic: Reader) -> Self {
+        let cursor = match key.topic {
+            Topic::Bids => topic.mark().position,
+            Topic::Auction => 0,
+        };
+        Self {
+            kind: key.topic,
+            view: key.view,
+            execution: Execution::new(schema, request),
+            members: Vec::new(),
+            cursor,
+            ring: VecDeque::new(),
+            left: Arc::default(),
+            topic,
+        }
+    }
+
+    /// Runs until nobody is left and `end_if_idle` agrees.
+    pub async fn run(
+        mut self,
+        mut joins: mpsc::Receiver<Join>,
+        end_if_idle: impl Fn(&mut mpsc::Receiver<Join>) -> bool,
+    ) {
+        let mut marks = self.topic.marks();
+        let left = Arc::clone(&self.left);
+        loop {
+            if !self.catch_up(&mut marks).await {
+                error!(auction.id = %self.topic.id(), "a group's execution ended; members resume");
+                self.members.iter().for_each(|member| member.subscriber.overflow());
+                return;
+            }
+            let mark = *marks.borrow();
+            if mark.ended && self.has_delivered(mark) && !self.members.is_empty() {
+                for member in self.members.drain(..) {
+                    member.subscriber.finish(End::Complete);
+                }
+                left.notify_one();
+            }
+            tokio::select! {
+                Some(join) = joins.recv() => self.join(join).await,
+                // The topic lives as long as the reader that this group holds.
+                _ = marks.changed() => {}
+                () = left.notified() => {
+                    self.members.retain(|member| !member.subscriber.is_over());
+                    if self.members.is_empty() && end_if_idle(&mut joins) {
+                        return;
+                    }
+                }
+                // Whoever had it started may have gone before it joined.
+                () = tokio::time::sleep(limits::GROUP_IDLE), if self.members.is_empty() => {
+                    if end_if_idle(&mut joins) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn has_delivered(&self, mark: Mark) -> bool {
+        match self.kind {
+            Topic::Bids => self.cursor >= mark.position,
+            Topic::Auction => self.cursor >= mark.version,
+        }
+    }
+
+    /// Executes and delivers what is new. False: the execution has failed.
+    async fn catch_up(&mut self, marks: &mut watch::Receiver<Mark>) -> bool {
+        loop {
+            let mark = *marks.borrow_and_update();
+            if self.has_delivered(mark) {
+                return true;
+            }
+            let delivered = match self.kind {
+                Topic::Auction => self.deliver_state().await,
+                Topic::Bids => self.deliver_bids().await,
+            };
+            if !delivered {
+                return false;
+            }
+        }
+    }
+
+    async fn deliver_bids(&mut self) -> bool {
+        let Some(bids) = self.topic.recent_after(self.cursor, limits::GROUP_TURN_MAX) else {
+            // Slower than the topic by its whole backlog: members come back from the table.
+            self.cursor = self.topic.mark().position;
+            self.ring.clear();
+            self.members.drain(..).for_each(|member| member.subscriber.overflow());
+            return true;
+        };
+        for bid in bids {
+            let number = bid.bid.sequence;
+            let Some(payload) = self.execute(FeedItem::Bid(bid)).await else { return false };
+            self.deliver(number, &payload);
+            self.keep(number, payload);
+        }
+        true
+    }
+
+    async fn deliver_state(&mut self) -> bool {
+        let Some(auction) = self.topic.auction() else { return true };
+        let number = auction.version;
+        let item = FeedItem::Auction(auction, self.view);
+        let Some(payload) = self.execute(item).await else { return false };
+        self.deliver(number, &payload);
+        self.ring.clear();
+        self.keep(number, payload);
+        true
+    }
+
+    async fn execute(&mut self, item: FeedItem) -> Option<Arc<Payload>> {
+        self.execution.run(item).await.map(Arc::new)
+    }
+
+    fn deliver(&mut self, number: u64, payload: &Arc<Payload>) {
+        self.members.retain(|member| {
+            number <= member.after
+                || member.subscriber.push(payload, number, number <= member.live_after)
+        });
+        self.cursor = number;
+    }
+
+    fn keep(&mut self, number: u64, payload: Arc<Payload>) {
+        if self.ring.len() >= limits::GROUP_RING_MAX {
+            self.ring.pop_front();
+        }
+        self.ring.push_back((number, payload));
+    }
+
+    /// Joins and learns the position in one step: no event is between.
+    async fn join(&mut self, join: Join) {
+        let Join { subscriber, after, reply } = join;
+        let joined = match self.kind {
+            Topic::Bids => self.join_bids(&subscriber, after).await,
+            Topic::Auction => self.join_state(&subscriber).await,
+        };
+        // Whoever asked may have gone; then it is over, and leaves at the next turn.
+        reply.send(joined).ok();
+    }
+
+    async fn join_bids(&mut self, subscriber: &Arc<Subscriber>, after: Option<u64>) -> Joined {
+        let position = self.topic.mark().position;
+        let after = after.unwrap_or(position);
+        if after < self.cursor && !self.reach_back(after).await {
+            return Joined::Behind;
+        }
+        subscriber.starts_after(after);
+        *subscriber.left.lock() = Some(Arc::clone(&self.left));
+        for (number, payload) in self.ring.iter().filter(|(number, _)| *number > after) {
+            if !subscriber.push(payload, *number, true) {
+                break;
+            }
+        }
+        self.add(subscriber, after.max(self.cursor), position);
+        Joined::Yes
+    }
+
+    async fn join_state(&mut self, subscriber: &Arc<Subscriber>) -> Joined {
+        *subscriber.left.lock() = Some(Arc::clone(&self.left));
+        if self.cursor == 0 && !self.deliver_state().await {
+            return Joined::Behind;
+        }
+        if let Some((number, payload)) = self.ring.back() {
+            subscriber.push(payload, *number, false);
+        }
+        self.add(subscriber, self.cursor, 0);
+        Joined::Yes
+    }
+
+    fn add(&mut self, subscriber: &Arc<Subscriber>, after: u64, live_after: u64) {
+        let subscriber = Arc::clone(subscriber);
+        self.members.push(Member { subscriber, after, live_after });
+        // It may have ended while it joined, before it knew whom to tell.
+        self.left.notify_one();
+    }
+
+    /// Makes the ring begin at `after + 1` or before, from the topic's backlog: each event is
+    /// executed once, however many members resume. False: the backlog does not reach so far.
+    async fn reach_back(&mut self, after: u64) -> bool {
+        let oldest = self.ring.front().map_or(self.cursor + 1, |(number, _)| *number);
+        if after + 1 >= oldest {
+            return true;
+        }
+        let missing = usize::try_from(oldest - 1 - after).unwrap_or(usize::MAX);
+        if missing.saturating_add(self.ring.len()) > limits::GROUP_RING_MAX {
+            return false;
+        }
+        let Some(bids) = self.topic.recent_after(after, missing) else { return false };
+        let bids: Vec<Arc<PublishedBid>> =
+            bids.into_iter().take_while(|bid| bid.bid.sequence < oldest).collect();
+        let mut older = Vec::with_capacity(bids.len());
+        for bid in bids {
+            let number = bid.bid.sequence;
+            let Some(payload) = self.execute(FeedItem::Bid(bid)).await else { return false };
+            older.push((number, payload));
+        }
+        older.into_iter().rev().for_each(|entry| self.ring.push_front(entry));
+        true
+    }
+}

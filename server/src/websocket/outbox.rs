@@ -1,0 +1,219 @@
+//! What is on its way to one socket: a bounded queue that many groups fill and one connection
+//! empties.
+//!
+//! A subscription that does not keep up loses its queued frames and is told where to resume; its
+//! end does not need a free place in the queue.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+
+use super::payload::Payload;
+use crate::limits;
+
+/// A frame on its way.
+#[derive(Debug)]
+pub enum Frame {
+    /// An event of a subscription.
+    Next {
+        /// Whose.
+        subscriber: Arc<Subscriber>,
+        /// The event, encoded once for all.
+        payload: Arc<Payload>,
+        /// Its sequence (or version).
+        number: u64,
+        /// Whether it comes from history.
+        replay: bool,
+        /// Held while it is queued, to bound what a replay queues.
+        permit: Option<OwnedSemaphorePermit>,
+    },
+    /// The end of a subscription.
+    End {
+        /// Whose.
+        subscriber: Arc<Subscriber>,
+        /// How.
+        end: End,
+    },
+    /// The answer to a query or mutation: a payload, then complete.
+    Answer {
+        /// The operation.
+        id: Arc<str>,
+        /// The response as JSON.
+        payload: String,
+    },
+    /// The refusal of an operation.
+    Refusal {
+        /// The operation.
+        id: Arc<str>,
+        /// The errors as JSON.
+        errors: String,
+    },
+}
+
+/// How a subscription ends.
+#[derive(Debug)]
+pub enum End {
+    /// The auction has ended and its last bid was sent.
+    Complete,
+    /// With these errors, as JSON.
+    Error(String),
+}
+
+/// The sending side of a socket, shared by all of its operations.
+#[derive(Debug)]
+pub struct Outbox {
+    queue: mpsc::Sender<Frame>,
+    /// Subscriptions that overflowed: at most one entry an operation.
+    overflowed: Mutex<Vec<Arc<Subscriber>>>,
+    wake: Notify,
+}
+
+impl Outbox {
+    /// An outbox, and the receiving side for its connection.
+    pub fn new() -> (Arc<Self>, mpsc::Receiver<Frame>) {
+        let (queue, frames) = mpsc::channel(limits::SOCKET_QUEUE_MAX);
+        let outbox = Self { queue, overflowed: Mutex::default(), wake: Notify::new() };
+        (Arc::new(outbox), frames)
+    }
+
+    /// Queues a frame, waiting for a place. False: the connection has gone.
+    pub async fn send(&self, frame: Frame) -> bool {
+        self.queue.send(frame).await.is_ok()
+    }
+
+    /// Waits until a subscription has overflowed; returns those that have.
+    pub async fn overflowed(&self) -> Vec<Arc<Subscriber>> {
+        loop {
+            let overflowed = std::mem::take(&mut *self.overflowed.lock());
+            if !overflowed.is_empty() {
+                return overflowed;
+            }
+            self.wake.notified().await;
+        }
+    }
+}
+
+/// One subscription of one socket.
+#[derive(Debug)]
+pub struct Subscriber {
+    /// The operation's id.
+    pub id: Arc<str>,
+    /// What stands before each payload: the frame up to `"payload":`.
+    pub prefix: String,
+    outbox: Arc<Outbox>,
+    /// Frames queued by a group.
+    queued: AtomicUsize,
+    /// No further frame is queued or written.
+    over: AtomicBool,
+    /// The last number written to the socket: where the client resumes.
+    last: AtomicU64,
+    /// Wakes the group when the subscription is over.
+    pub(super) left: Mutex<Option<Arc<Notify>>>,
+}
+
+impl Subscriber {
+    /// A subscription that starts after a number.
+    pub fn new(id: Arc<str>, prefix: String, outbox: Arc<Outbox>) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            prefix,
+            outbox,
+            queued: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
+            last: AtomicU64::new(0),
+            left: Mutex::default(),
+        })
+    }
+
+    /// Whether it has ended: completed by the client, overflowed, or its socket has gone.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Ends it: what is queued is dropped by the connection.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        if let Some(group) = &*self.left.lock() {
+            group.notify_one();
+        }
+    }
+
+    /// The last number written, or the one it started after.
+    pub fn last(&self) -> u64 {
+        self.last.load(Ordering::Relaxed)
+    }
+
+    /// Sets where it starts.
+    pub fn starts_after(&self, number: u64) {
+        self.last.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// Queues a live event, or ends the subscription if its queue is full. False: it is over.
+    pub fn push(self: &Arc<Self>, payload: &Arc<Payload>, number: u64, replay: bool) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        let frame = Frame::Next {
+            subscriber: Arc::clone(self),
+            payload: Arc::clone(payload),
+            number,
+            replay,
+            permit: None,
+        };
+        if self.queued.fetch_add(1, Ordering::Relaxed) >= limits::SUBSCRIPTION_QUEUE_MAX
+            || self.outbox.queue.try_send(frame).is_err()
+        {
+            self.overflow();
+            return false;
+        }
+        true
+    }
+
+    /// Queues a replayed event, waiting for a place: the history of one watcher, read as fast as
+    /// that watcher takes it. False: it is over.
+    pub async fn replay(
+        self: &Arc<Self>,
+        payload: Arc<Payload>,
+        number: u64,
+        permit: OwnedSemaphorePermit,
+    ) -> bool {
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        let frame = Frame::Next {
+            subscriber: Arc::clone(self),
+            payload,
+            number,
+            replay: true,
+            permit: Some(permit),
+        };
+        !self.is_over() && self.outbox.send(frame).await
+    }
+
+    /// Queues the end after everything queued before it.
+    pub fn finish(self: &Arc<Self>, end: End) {
+        let frame = Frame::End { subscriber: Arc::clone(self), end };
+        if self.outbox.queue.try_send(frame).is_err() {
+            // No place for the end: told to resume, the client will see it then.
+            self.overflow();
+        }
+    }
+
+    /// A frame has left the queue. False: it must not be written.
+    pub fn taken(&self, number: u64) -> bool {
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        if self.is_over() {
+            return false;
+        }
+        self.last.fetch_max(number, Ordering::Relaxed);
+        true
+    }
+
+    /// Ends it because it cannot keep up: its client is told where to resume.
+    pub fn overflow(self: &Arc<Self>) {
+        if !self.over.swap(true, Ordering::AcqRel) {
+            self.outbox.overflowed.lock().push(Arc::clone(self));
+            self.outbox.wake.notify_one();
+        }
+    }
+}
