@@ -143,3 +143,15 @@ pub const TOKEN_LEEWAY: Duration = Duration::from_secs(5);
 /// A committed write that the stream has not shown after this is read from the table: above the
 /// published p99 of propagation (FACTS 3: 433 ms with a busy reader).
 pub const DEMAND_EXPIRY: Duration = Duration::from_millis(500);
+
+// Relay.
+/// How often the stream is described, to find new shards.
+pub const DESCRIBE_EVERY: Duration = Duration::from_secs(10);
+/// How soon after a shard's end its children are looked for.
+pub const DESCRIBE_AFTER_END: Duration = Duration::from_millis(100);
+/// The pause after a description failed (AWS: 10 calls a second).
+pub const DESCRIBE_PAUSE: Duration = Duration::from_millis(500);
+/// A page of at least so many records is followed by the next at once.
+pub const STREAM_PAGE_LARGE: usize = 500;
+/// A shard that cannot be read for so long makes the server unready.
+pub const RELAY_UNREADY_AFTER: Duration = Duration::from_secs(5);

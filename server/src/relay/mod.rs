@@ -1,1 +1,147 @@
-//! Relay.
+//! The relay: stream records -> broker. It writes nothing and keeps no checkpoint: the stream is
+//! the doorbell, the table is the truth.
+//!
+//! Start order: topics register (always), then iterators are obtained, then the state of every
+//! live topic is read. So what is committed before the read is seen by it, and what is committed
+//! after it, by the iterators.
+
+pub mod shards;
+pub mod record;
+pub mod stream;
+pub mod health;
+pub mod reader;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use futures_util::future::join_all;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::broker::Broker;
+use crate::broker::demand::Demand;
+use crate::limits;
+pub use health::{Health, Stats};
+pub use reader::Paces;
+use reader::Reader;
+use shards::{Assignment, Lineage, ShardId};
+use stream::Stream;
+
+/// The relay of a stream.
+pub struct Relay<S> {
+    stream: Arc<S>,
+    broker: Broker,
+    demand: Demand,
+    paces: Paces,
+    health: Health,
+}
+
+impl<S: Stream> Relay<S> {
+    /// A relay from a stream to a broker.
+    pub fn new(stream: S, broker: Broker, demand: Demand, paces: Paces) -> Self {
+        let stream = Arc::new(stream);
+        Self { stream, broker, demand, paces, health: Health::default() }
+    }
+
+    /// Whether it reads.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Reads every shard until shutdown. Readers run inside this future: they end with it.
+    pub async fn run(self, shutdown: CancellationToken) {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = self.read_all() => {}
+        }
+    }
+
+    async fn read_all(&self) {
+        let mut lineage = Lineage::default();
+        // Aborted when this future ends.
+        let mut readers = JoinSet::new();
+        let mut looks = interval(limits::DESCRIBE_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut first = true;
+        loop {
+            tokio::select! {
+                _ = looks.tick() => {
+                    let assignments = self.discover(&mut lineage).await;
+                    for (assignment, iterator) in self.iterators(assignments).await {
+                        readers.spawn(self.reader(&assignment, iterator));
+                    }
+                    if first && lineage.reading() > 0 {
+                        first = false;
+                        self.broker.check_live_topics("the relay has started").await;
+                        self.health.started();
+                        info!(shards = lineage.reading(), "relay reads the stream");
+                    }
+                }
+                Some(ended) = readers.join_next() => {
+                    // A reader that panics stops the relay, and that the process, with a message.
+                    let ended = ended.unwrap_or_else(|error| panic!("a reader failed: {error}"));
+                    info!(shard.id = %ended, "shard read to its end");
+                    for assignment in lineage.ended(&ended) {
+                        readers.spawn(self.reader(&assignment, None));
+                    }
+                    // Its children may be visible already.
+                    looks.reset_after(limits::DESCRIBE_AFTER_END);
+                }
+            }
+        }
+    }
+
+    async fn discover(&self, lineage: &mut Lineage) -> Vec<Assignment> {
+        for attempt in 0_u32..3 {
+            match self.stream.describe().await {
+                Ok(described) => return lineage.described(&described),
+                Err(problem) => {
+                    self.health.stats().errors.fetch_add(1, Relaxed);
+                    warn!(%problem, attempt, "cannot describe the stream");
+                    sleep(limits::DESCRIBE_PAUSE).await;
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// Obtains the iterators of new readers before anything else happens: a LATEST iterator
+    /// obtained later would stand later.
+    async fn iterators(&self, assignments: Vec<Assignment>) -> Vec<(Assignment, Option<String>)> {
+        let iterators = assignments.iter().map(|assignment| async {
+            let position = Reader::<S>::start(assignment);
+            match self.stream.iterator(&assignment.id, &position).await {
+                Ok(iterator) => Some(iterator),
+                Err(problem) => {
+                    warn!(shard.id = %assignment.id, %problem, "no iterator yet");
+                    None
+                }
+            }
+        });
+        let iterators = join_all(iterators).await;
+        assignments.into_iter().zip(iterators).collect()
+    }
+
+    fn reader(
+        &self,
+        assignment: &Assignment,
+        iterator: Option<String>,
+    ) -> impl Future<Output = ShardId> + Send + use<S> {
+        let reader = Reader {
+            stream: Arc::clone(&self.stream),
+            broker: self.broker.clone(),
+            health: self.health.clone(),
+            paces: self.paces,
+            calls: self.demand.calls(),
+            shard: assignment.id.clone(),
+            position: Reader::<S>::start(assignment),
+        };
+        let id = assignment.id.clone();
+        async move {
+            reader.run(iterator).await;
+            id
+        }
+    }
+}

@@ -99,7 +99,7 @@ fn was_never_connected(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// The error and its causes in one line.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
     fn append(text: &mut String, part: &dyn Display) {
         let part = part.to_string();
         if !text.ends_with(&part) {

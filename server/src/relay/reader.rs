@@ -1,0 +1,179 @@
+//! The reader of one shard: GetRecords at the pace of demand.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use rand::Rng as _;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{debug, error, warn};
+
+use super::health::Health;
+use super::record;
+use super::shards::{Assignment, ShardId, Start};
+use super::stream::{Page, Position, Stream, StreamError};
+use crate::broker::Broker;
+use crate::broker::demand::{Call, Pace};
+use crate::{clock, limits};
+
+/// How often a shard is read at each pace.
+#[derive(Debug, Clone, Copy)]
+pub struct Paces {
+    /// While a bid that a watcher waits for is outstanding.
+    pub busy: Duration,
+    /// While any auction is watched.
+    pub watched: Duration,
+    /// Otherwise.
+    pub idle: Duration,
+}
+
+impl Paces {
+    fn of(&self, pace: Pace) -> Duration {
+        match pace {
+            Pace::Busy => self.busy,
+            Pace::Watched => self.watched,
+            Pace::Idle => self.idle,
+        }
+    }
+}
+
+/// Reads one shard to its end.
+pub(super) struct Reader<S> {
+    pub(super) stream: Arc<S>,
+    pub(super) broker: Broker,
+    pub(super) health: Health,
+    pub(super) paces: Paces,
+    pub(super) calls: watch::Receiver<Call>,
+    pub(super) shard: ShardId,
+    pub(super) position: Position,
+}
+
+impl<S: Stream> Reader<S> {
+    pub(super) fn start(assignment: &Assignment) -> Position {
+        match assignment.start {
+            Start::Latest => Position::Latest,
+            Start::TrimHorizon => Position::TrimHorizon,
+        }
+    }
+
+    /// Reads until the shard is closed and read to its end.
+    pub(super) async fn run(mut self, mut iterator: Option<String>) {
+        let mut failures = 0_u32;
+        loop {
+            let result = self.step(iterator.take()).await;
+            self.health.read(&self.shard, result.is_ok());
+            match result {
+                Ok(None) => return,
+                Ok(next) => {
+                    failures = 0;
+                    iterator = next;
+                }
+                Err(problem) => {
+                    if self.recover(&problem).await {
+                        failures += 1;
+                        self.back_off(failures, &problem).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One page, then the wait for the next. `None`: the shard has ended.
+    async fn step(&mut self, iterator: Option<String>) -> Result<Option<String>, StreamError> {
+        let iterator = match iterator {
+            Some(iterator) => iterator,
+            None => self.reposition().await?,
+        };
+        // Taken before the read: a bell that rings while it is under way asks for another.
+        self.calls.mark_unchanged();
+        let started = Instant::now();
+        let page = self.stream.records(&iterator).await?;
+        let large = page.records.len() >= limits::STREAM_PAGE_LARGE;
+        self.publish(&page);
+        let Some(next) = page.next else { return Ok(None) };
+        if !large {
+            self.wait(started).await;
+        }
+        Ok(Some(next))
+    }
+
+    /// Another iterator. One at LATEST skips what was written before it: the table is asked.
+    async fn reposition(&self) -> Result<String, StreamError> {
+        let iterator = self.stream.iterator(&self.shard, &self.position).await?;
+        if self.position == Position::Latest {
+            self.broker.check_live_topics("a reader at LATEST").await;
+        }
+        Ok(iterator)
+    }
+
+    fn publish(&mut self, page: &Page) {
+        let stats = self.health.stats();
+        stats.polls.fetch_add(1, Relaxed);
+        if page.records.is_empty() {
+            stats.empty_polls.fetch_add(1, Relaxed);
+            return;
+        }
+        stats.records.fetch_add(page.records.len() as u64, Relaxed);
+        let read_at = clock::now();
+        for record in &page.records {
+            match record::event(record, read_at) {
+                Ok(Some(stamped)) => self.broker.publish(stamped),
+                Ok(None) => {}
+                Err(problem) => {
+                    stats.undecodable.fetch_add(1, Relaxed);
+                    error!(shard.id = %self.shard, %problem, "a stream record is not one of ours");
+                }
+            }
+            if let Some(number) = record.dynamodb().and_then(|change| change.sequence_number()) {
+                self.position = Position::After(number.to_owned());
+            }
+        }
+    }
+
+    /// Waits as long as the pace says, or until it rises or the bell rings.
+    async fn wait(&mut self, since: Instant) {
+        loop {
+            let call = *self.calls.borrow_and_update();
+            tokio::select! {
+                () = sleep_until(since + self.paces.of(call.pace)) => return,
+                changed = self.calls.changed() => {
+                    if changed.is_err() || self.calls.borrow().bell != call.bell {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds another place to read from. True: wait before trying again.
+    async fn recover(&mut self, problem: &StreamError) -> bool {
+        let stats = self.health.stats();
+        match problem {
+            StreamError::Expired => {
+                stats.expired_iterators.fetch_add(1, Relaxed);
+                debug!(shard.id = %self.shard, position = ?self.position, "iterator expired");
+                false
+            }
+            StreamError::Trimmed => {
+                stats.trimmed.fetch_add(1, Relaxed);
+                error!(shard.id = %self.shard, "stream records lost; reading the table instead");
+                self.position = Position::TrimHorizon;
+                self.broker.check_live_topics("trimmed records").await;
+                true
+            }
+            StreamError::Gone(_) | StreamError::Failed(_) => {
+                stats.errors.fetch_add(1, Relaxed);
+                true
+            }
+        }
+    }
+
+    /// Our own back-off: from 50 ms to 1 s with jitter, instead of the SDK's silent second.
+    async fn back_off(&self, failures: u32, problem: &StreamError) {
+        let ceiling_ms = 50_u64.saturating_mul(1 << failures.min(5)).min(1000);
+        let wait_ms = rand::rng().random_range(ceiling_ms / 2..=ceiling_ms);
+        warn!(shard.id = %self.shard, %problem, failures, wait_ms, "cannot read; trying again");
+        sleep(Duration::from_millis(wait_ms)).await;
+    }
+}

@@ -1,0 +1,38 @@
+//! A stream record -> an event. REMOVE records (TTL) are ignored.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodbstreams::types::{AttributeValue as StreamValue, OperationType, Record};
+
+use crate::auction::Timestamp;
+use crate::broker::{Event, Source, Stamped};
+use crate::store::item::{self, Image, ItemError};
+
+/// The event that a record tells of, if it tells of one.
+pub fn event(record: &Record, read_at: Timestamp) -> Result<Option<Stamped>, ItemError> {
+    if record.event_name() == Some(&OperationType::Remove) {
+        return Ok(None);
+    }
+    let Some(image) = record.dynamodb().and_then(|change| change.new_image()) else {
+        return Ok(None);
+    };
+    let (event, written_at) = match item::image(&table_item(image))? {
+        Image::Bid(stored) => (Event::Bid(stored.bid), stored.written_at),
+        Image::State(auction, written_at) => (Event::State(*auction), written_at),
+        Image::Other => return Ok(None),
+    };
+    Ok(Some(Stamped { event, written_at, read_at, source: Source::Stream }))
+}
+
+/// The same item in the types of the table's client. Attributes of kinds that this table does not
+/// use are left out.
+fn table_item(image: &HashMap<String, StreamValue>) -> HashMap<String, AttributeValue> {
+    let value = |value: &StreamValue| match value {
+        StreamValue::S(text) => Some(AttributeValue::S(text.clone())),
+        StreamValue::N(digits) => Some(AttributeValue::N(digits.clone())),
+        StreamValue::Bool(value) => Some(AttributeValue::Bool(*value)),
+        _ => None,
+    };
+    image.iter().filter_map(|(name, v)| value(v).map(|v| (name.clone(), v))).collect()
+}
