@@ -107,6 +107,11 @@ pub struct Args {
     #[arg(long, env = "GAVEL_DEMO")]
     pub demo: bool,
 
+    /// Where `playground/install` has put the playground's assets; without them they come from a
+    /// CDN.
+    #[arg(long, env = "GAVEL_PLAYGROUND_DIR", default_value = "playground/assets")]
+    pub playground_dir: PathBuf,
+
     /// How log lines look; which are shown is RUST_LOG's business.
     #[arg(long, env = "GAVEL_LOG", value_enum, default_value_t = LogFormat::Pretty)]
     pub log: LogFormat,

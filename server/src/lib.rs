@@ -15,3 +15,7 @@ pub mod relay;
 pub mod auth;
 pub mod graphql;
 pub mod websocket;
+pub mod http;
+pub mod telemetry;
+pub mod demo;
+pub mod app;

@@ -124,6 +124,8 @@ const _: () = assert!(SUBSCRIPTION_QUEUE_MAX <= SOCKET_QUEUE_MAX);
 // HTTP.
 /// A request's body.
 pub const HTTP_BODY_BYTES_MAX: usize = 256 * 1024;
+/// The file by which the playground's assets are known to be installed.
+pub const PLAYGROUND_PROBE: &str = "graphiql@3.9.0/graphiql.min.js";
 /// How long /readyz waits for the store.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -155,3 +157,27 @@ pub const DESCRIBE_PAUSE: Duration = Duration::from_millis(500);
 pub const STREAM_PAGE_LARGE: usize = 500;
 /// A shard that cannot be read for so long makes the server unready.
 pub const RELAY_UNREADY_AFTER: Duration = Duration::from_secs(5);
+
+// Sockets.
+/// How long a client may take to send connection_init (the reference's default).
+pub const INIT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a client is pinged (the reference's default).
+pub const PING_EVERY: Duration = Duration::from_secs(12);
+/// How long it may take to say anything after that.
+pub const PONG_TIMEOUT: Duration = Duration::from_secs(12);
+/// An operation's id, in bytes: it is part of every frame.
+pub const OPERATION_ID_BYTES_MAX: usize = 64;
+/// Operations of one socket at a time.
+pub const OPERATIONS_PER_SOCKET_MAX: usize = 100;
+/// A message of a client.
+pub const SOCKET_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Allocated with each socket.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Filled before a write is made without a flush.
+pub const SOCKET_WRITE_BUFFER_BYTES: usize = 64 * 1024;
+/// Frames written in one go.
+pub const WRITE_BATCH_MAX: usize = 64;
+/// A socket on which a batch cannot be written for so long is closed 1013, then reset.
+pub const SOCKET_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a close frame may take, and then the peer's answer.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

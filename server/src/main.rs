@@ -1,2 +1,65 @@
-//! server
-fn main() {}
+//! `gavel-server`: flags and environment -> settings -> run -> exit code.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use gavel_server::app::{self, Ready};
+use gavel_server::config::Args;
+use gavel_server::{graphql, telemetry};
+use tokio_util::sync::CancellationToken;
+
+/// Realtime auction bidding on DynamoDB Streams.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    args: Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the schema as SDL.
+    Schema,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(Command::Schema) => {
+            std::io::stdout().write_all(graphql::execute::sdl().as_bytes()).map_err(Into::into)
+        }
+        None => serve(cli.args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gavel-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn serve(args: Args) -> anyhow::Result<()> {
+    telemetry::start(args.log);
+    let shutdown = CancellationToken::new();
+    app::on_signal(shutdown.clone())?;
+    app::run(args, shutdown, say).await
+}
+
+/// What a person who has just started it wants to know.
+fn say(ready: &Ready) {
+    let url = format!("http://{}/graphql", ready.address);
+    println!("gavel-server listens on {url} (open it in a browser for the playground)");
+    println!("subscriptions on ws://{}/graphql/ws", ready.address);
+    println!("health on http://{}/readyz", ready.admin_address);
+    if let Some(endpoint) = &ready.embedded_endpoint {
+        println!("embedded DynamoDB on {endpoint}");
+    }
+    if let Some(demo) = &ready.demo {
+        println!("\n{}", demo.examples(&url));
+    }
+}

@@ -111,7 +111,9 @@ pub fn refusal(auction: &Auction, request: &BidRequest) -> Option<Refusal> {
         return refuse(RefusalCode::OwnAuction, true);
     }
     // The price never falls: what is too low now stays too low.
-    if request.amount < auction.minimum_bid() {
+    // At the largest amount there is no step up, and the same again is no higher.
+    let not_higher = auction.current_price.is_some_and(|price| request.amount <= price);
+    if not_higher || request.amount < auction.minimum_bid() {
         return refuse(RefusalCode::TooLow, true);
     }
     if auction.status_at(request.received_at) == Status::Draft {

@@ -34,7 +34,7 @@ pub struct Caller {
 }
 
 /// An operation as a client sends it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Operation {
     /// The document.
     pub query: String,
@@ -84,7 +84,7 @@ impl Api {
     ///
     /// A mutation that began is finished even if this future is dropped.
     pub async fn execute(&self, operation: Operation, caller: Caller) -> Response {
-        let kind = match prepare(operation) {
+        let (kind, request) = match prepare(operation) {
             Err(error) => return failed(error),
             Ok((OperationType::Subscription, _)) => {
                 let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
@@ -92,7 +92,6 @@ impl Api {
             }
             Ok(prepared) => prepared,
         };
-        let (kind, request) = kind;
         let schema = self.schema.clone();
         let execution = async move {
             let mut response = schema.execute(request.data(caller)).await;
@@ -149,4 +148,16 @@ fn kind_of(
 pub fn failed(mut error: ServerError) -> Response {
     error::complete_error(&mut error);
     Response::from_errors(vec![error])
+}
+
+/// Whether a text is a W3C `traceparent` of version 00.
+pub fn is_traceparent(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let mut hex = |length: usize| {
+        parts.next().is_some_and(|part| {
+            part.len() == length
+                && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        })
+    };
+    text.starts_with("00-") && hex(2) && hex(32) && hex(16) && hex(2) && parts.next().is_none()
 }

@@ -38,17 +38,10 @@ pub enum Frame {
     },
     /// The answer to a query or mutation: a payload, then complete.
     Answer {
-        /// The operation.
-        id: Arc<str>,
+        /// Whose.
+        subscriber: Arc<Subscriber>,
         /// The response as JSON.
         payload: String,
-    },
-    /// The refusal of an operation.
-    Refusal {
-        /// The operation.
-        id: Arc<str>,
-        /// The errors as JSON.
-        errors: String,
     },
 }
 
@@ -95,7 +88,7 @@ impl Outbox {
     }
 }
 
-/// One subscription of one socket.
+/// One operation of one socket, most often a subscription.
 #[derive(Debug)]
 pub struct Subscriber {
     /// The operation's id.
@@ -188,6 +181,18 @@ impl Subscriber {
             permit: Some(permit),
         };
         !self.is_over() && self.outbox.send(frame).await
+    }
+
+    /// Queues the answer of a query or mutation, waiting for a place.
+    pub async fn answer(self: &Arc<Self>, payload: String) {
+        // The connection may have gone, and its client with it.
+        self.outbox.send(Frame::Answer { subscriber: Arc::clone(self), payload }).await;
+    }
+
+    /// Queues a refusal, waiting for a place.
+    pub async fn refuse(self: &Arc<Self>, errors: String) {
+        let end = End::Error(errors);
+        self.outbox.send(Frame::End { subscriber: Arc::clone(self), end }).await;
     }
 
     /// Queues the end after everything queued before it.

@@ -1,0 +1,286 @@
+//! The process: builds the parts, owns every task, owns the shutdown sequence.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use dynamodb_emulator::{Emulator, Options};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::auth::{Gate, Role, Rules, Verifier};
+use crate::bidding::{LaneSettings, Lanes, schedule};
+use crate::broker::Broker;
+use crate::broker::demand::Demand;
+use crate::config::{self, Args, Dynamodb, Switch};
+use crate::demo::{self, Demo};
+use crate::graphql::Api;
+use crate::http::health::Readiness;
+use crate::http::playground::{Examples, Playground};
+use crate::relay::stream::DynamoStream;
+use crate::relay::{Paces, Relay};
+use crate::store::Dynamo;
+use crate::store::connect::{Clients, Endpoint, connect};
+use crate::store::setup::ensure_table;
+use crate::tasks::Tasks;
+use crate::websocket::Sockets;
+use crate::websocket::fanout::Fanout;
+use crate::{http, limits};
+
+/// What a started service tells its starter.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Where GraphQL is.
+    pub address: SocketAddr,
+    /// Where /healthz and /readyz are.
+    pub admin_address: SocketAddr,
+    /// The embedded DynamoDB's endpoint, if there is one.
+    pub embedded_endpoint: Option<String>,
+    /// Auctions and tokens to play with, if asked for.
+    pub demo: Option<Demo>,
+}
+
+/// Runs the service until `shutdown` is cancelled or a part fails.
+///
+/// # Errors
+/// When it cannot start (one line says why), or when it could not end cleanly.
+pub async fn run(
+    args: Args,
+    shutdown: CancellationToken,
+    on_ready: impl FnOnce(&Ready),
+) -> anyhow::Result<()> {
+    config::check(&args)?;
+    let (verifier, secret_is_random) = verifier(&args)?;
+    let listener = bind("listen", args.listen).await?;
+    let admin = match args.admin_listen {
+        Some(address) => Some(bind("admin-listen", address).await?),
+        None => None,
+    };
+    let emulator = start_emulator(&args).await?;
+    let endpoint = match (&args.dynamodb, &emulator) {
+        (Dynamodb::Aws, _) => Endpoint::Aws,
+        (Dynamodb::Url(url), _) => Endpoint::Url(url.clone()),
+        (Dynamodb::Embedded, Some(emulator)) => Endpoint::Url(emulator.endpoint()),
+        (Dynamodb::Embedded, None) => bail!("the embedded DynamoDB was not started"),
+    };
+    let clients = connect(&endpoint).await;
+    let stream_arn = ensure_table(&clients.dynamodb, &args.table).await?;
+    let parts = Parts::build(&args, &clients, &stream_arn, verifier);
+
+    let demo = if args.demo || secret_is_random && args.data_dir.is_none() {
+        Some(demo::seed(&parts.store, &parts.verifier).await?)
+    } else {
+        None
+    };
+    let ready = Ready {
+        address: listener.local_addr()?,
+        admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
+        embedded_endpoint: emulator.as_ref().map(Emulator::endpoint),
+        demo,
+    };
+    let examples = Examples {
+        auction_id: ready.demo.as_ref().map(|demo| demo.auction_ids[0].to_string()),
+        // Only a random secret, which protects nothing but this process, is so open-handed.
+        token: (ready.demo.as_ref().filter(|_| secret_is_random))
+            .map(|demo| demo.token(Role::Bidder).to_owned()),
+    };
+    let playground = Arc::new(Playground::new(&args.playground_dir, &examples));
+    let running = parts.start(listener, admin, playground);
+    on_ready(&ready);
+
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = running.tasks.failed() => {}
+    }
+    running.stop().await?;
+    if let Some(emulator) = emulator {
+        emulator.shutdown().await;
+    }
+    Ok(())
+}
+
+/// Cancels on SIGINT or SIGTERM; a second signal ends the process at once.
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub fn on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Tasks::default().spawn("signals", async move {
+        for first in [true, false] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if first {
+                info!("stopping; another signal stops at once");
+                shutdown.cancel();
+            } else {
+                std::process::exit(1);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The verifier of tokens, and whether its secret was made up here.
+fn verifier(args: &Args) -> anyhow::Result<(Verifier, bool)> {
+    let rules = Rules { issuer: args.jwt_issuer.clone(), audience: args.jwt_audience.clone() };
+    let (secret, is_random) = match &args.jwt_secret {
+        Some(secret) => (secret.clone(), false),
+        None => (format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>()), true),
+    };
+    let verifier = Verifier::new(&secret, rules).context("--jwt-secret")?;
+    Ok((verifier, is_random))
+}
+
+async fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("--{flag}: cannot bind {address}"))
+}
+
+async fn start_emulator(args: &Args) -> anyhow::Result<Option<Emulator>> {
+    if args.dynamodb != Dynamodb::Embedded {
+        return Ok(None);
+    }
+    let options = Options {
+        listen: args.embedded_listen,
+        data_dir: args.data_dir.clone(),
+        transact_delay: Duration::from_millis(args.embedded_transact_delay_ms),
+    };
+    Ok(Some(Emulator::start(options).await.context("cannot start the embedded DynamoDB")?))
+}
+
+/// The parts of a service that has not started.
+struct Parts {
+    store: Arc<Dynamo>,
+    verifier: Verifier,
+    lanes: Lanes<Dynamo>,
+    relay: Relay<DynamoStream>,
+    broker: Broker,
+    sockets: Sockets,
+    tasks: Tasks,
+}
+
+impl Parts {
+    fn build(args: &Args, clients: &Clients, stream_arn: &str, verifier: Verifier) -> Self {
+        let tasks = Tasks::default();
+        let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.table.clone()));
+        let demand = Demand::new(limits::DEMAND_EXPIRY);
+        let broker = Broker::new(Arc::clone(&store), demand.clone(), tasks.clone());
+        let settings =
+            LaneSettings { group_commit_max: args.group_commit_max, ..LaneSettings::default() };
+        let lanes = Lanes::new(Arc::clone(&store), demand.clone(), settings, tasks.clone());
+        let [busy, watched, idle] = args.paces();
+        let stream = DynamoStream::new(clients.streams.clone(), stream_arn.to_owned());
+        let relay = Relay::new(stream, broker.clone(), demand, Paces { busy, watched, idle });
+        let api = Api::new(Arc::clone(&store), lanes.clone(), tasks.clone());
+        let sockets = Sockets {
+            fanout: Fanout::new(api.schema().clone(), tasks.clone()),
+            api,
+            gate: Gate::new(verifier.clone(), args.anonymous == Switch::On),
+            broker: broker.clone(),
+            tasks: tasks.clone(),
+            shutdown: CancellationToken::new(),
+        };
+        Self { store, verifier, lanes, relay, broker, sockets, tasks }
+    }
+
+    fn start(
+        self,
+        listener: TcpListener,
+        admin: Option<TcpListener>,
+        playground: Arc<Playground>,
+    ) -> Running {
+        let running = Running {
+            tasks: self.tasks.clone(),
+            lanes: self.lanes.clone(),
+            serving: self.sockets.shutdown.clone(),
+            background: CancellationToken::new(),
+        };
+        let health = http::health::routes(Readiness {
+            store: Arc::clone(&self.store),
+            relay: self.relay.health(),
+        });
+        let stop = || running.background.clone();
+        self.tasks.spawn("relay", self.relay.run(stop()));
+        self.tasks.spawn("broker", self.broker.run(stop()));
+        self.tasks.spawn("schedule", schedule::run(self.store, self.lanes, stop()));
+
+        let api = self.sockets.api.clone();
+        let gate = self.sockets.gate.clone();
+        let public = http::routes(http::State { api, gate, sockets: self.sockets, playground });
+        match admin {
+            None => running.serve("http", listener, public.merge(health), &running.serving),
+            Some(admin) => {
+                running.serve("http", listener, public, &running.serving);
+                // Health is told until the end.
+                running.serve("admin", admin, health, &running.background);
+            }
+        }
+        running
+    }
+}
+
+/// A service that runs.
+struct Running {
+    tasks: Tasks,
+    lanes: Lanes<Dynamo>,
+    /// HTTP and sockets; ends first.
+    serving: CancellationToken,
+    /// Relay, broker, schedule and health; ends second.
+    background: CancellationToken,
+}
+
+impl Running {
+    fn serve(
+        &self,
+        name: &'static str,
+        listener: TcpListener,
+        router: Router,
+        until: &CancellationToken,
+    ) {
+        // Small frames and delayed acknowledgements cost up to 40 ms (FACTS 8).
+        let listener = listener.tap_io(|stream: &mut TcpStream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                warn!(%error, "TCP_NODELAY cannot be set");
+            }
+        });
+        let server =
+            axum::serve(listener, router).with_graceful_shutdown(until.clone().cancelled_owned());
+        self.tasks.spawn(name, async move {
+            // It retries accept by itself; it ends when it is told to.
+            if let Err(error) = server.await {
+                panic!("cannot serve: {error}");
+            }
+        });
+    }
+
+    /// The shutdown sequence: stop accepting and close sockets with 1012, finish what runs, finish
+    /// lanes, stop the relay; all within a deadline.
+    async fn stop(self) -> anyhow::Result<()> {
+        info!(tasks = self.tasks.running(), "stopping");
+        self.serving.cancel();
+        // A mutation that has reached its lane is finished; a later one is told: not written.
+        self.lanes.close();
+        self.background.cancel();
+        let clean = timeout(limits::SHUTDOWN_TIMEOUT, self.tasks.finished()).await.is_ok();
+        if self.tasks.has_failed() {
+            bail!("a task failed; see the log");
+        }
+        if !clean {
+            bail!(
+                "{} tasks did not end within {:?}",
+                self.tasks.running(),
+                limits::SHUTDOWN_TIMEOUT
+            );
+        }
+        info!("stopped; nothing was left undone");
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! Auctions and tokens to play with.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::auction::{Amount, Auction, AuctionId, Draft, Timestamp, UserId};
+use crate::auth::{Role, Verifier};
+use crate::clock;
+use crate::graphql::scalar::format_time;
+use crate::store::Dynamo;
+
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
+const SELLER: &str = "demo-seller";
+
+/// What was seeded, and who may do what with it.
+#[derive(Debug, Clone)]
+pub struct Demo {
+    /// Open auctions.
+    pub auction_ids: Vec<AuctionId>,
+    /// A token a role, with the role.
+    pub tokens: Vec<(Role, String)>,
+}
+
+/// Makes the demo's auctions and mints its tokens.
+///
+/// # Errors
+/// When the store does not take them.
+pub async fn seed(store: &Dynamo, verifier: &Verifier) -> anyhow::Result<Demo> {
+    let now = clock::now();
+    let mut auction_ids = Vec::new();
+    for (title, minutes, opening_price) in [
+        ("A lamp by Poul Henningsen, 1958", 60, 2_000),
+        ("First edition, slightly foxed", 240, 15_000),
+        ("A week in the lighthouse", 24 * 60, 9_000),
+    ] {
+        let auction = auction(title, minutes, opening_price, now)?;
+        store.create(&auction).await.context("cannot seed the demo")?;
+        auction_ids.push(auction.id);
+    }
+    let mint = |role: Role| {
+        let sub = format!("demo-{}", role.name());
+        verifier.mint(&sub, &[role], now, TOKEN_LIFE).map(|token| (role, token))
+    };
+    let tokens: Option<Vec<_>> = Role::ALL.into_iter().map(mint).collect();
+    Ok(Demo { auction_ids, tokens: tokens.context("cannot mint a token")? })
+}
+
+fn auction(title: &str, minutes: u64, price: u64, now: Timestamp) -> anyhow::Result<Auction> {
+    let draft = Draft {
+        title: title.to_owned(),
+        description: "Seeded for the demo.".to_owned(),
+        currency: "EUR".to_owned(),
+        opening_price: Amount::new(price)?,
+        minimum_increment: Amount::new(100)?,
+        reserve_price: Some(Amount::new(price * 3)?),
+        opens_at: Some(now),
+        ends_at: now.plus(Duration::from_secs(minutes * 60)),
+        soft_close_seconds: 30,
+        soft_close_extensions_max: 20,
+        leader_may_raise: true,
+    };
+    Ok(draft.into_auction(AuctionId::random(), UserId::from(SELLER), now)?)
+}
+
+impl Demo {
+    /// The token of a role.
+    pub fn token(&self, role: Role) -> &str {
+        let found = self.tokens.iter().find(|(of, _)| *of == role);
+        found.map_or("", |(_, token)| token)
+    }
+
+    /// What to try, for a terminal: a ready `curl` a role.
+    pub fn examples(&self, url: &str) -> String {
+        let id = &self.auction_ids[0];
+        let bid = format!(
+            "mutation {{ placeBid(input: {{auctionId: \\\"{id}\\\", amount: \\\"2000\\\"}}) {{ \
+             ... on BidAccepted {{ bid {{ sequence amount }} committedAt }} \
+             ... on BidRejected {{ code message minimumBid }} }} }}"
+        );
+        let create = format!(
+            "mutation {{ createAuction(input: {{title: \\\"A chair\\\", currency: \\\"EUR\\\", \
+             openingPrice: \\\"1000\\\", minimumIncrement: \\\"100\\\", opensAt: \\\"{}\\\", \
+             endsAt: \\\"{}\\\"}}) {{ id status }} }}",
+            format_time(clock::now()),
+            format_time(clock::now().plus(TOKEN_LIFE)),
+        );
+        let reserve =
+            format!("{{ auction(id: \\\"{id}\\\") {{ title reservePrice reserveMet }} }}");
+        let list = "{ auctions(status: OPEN) { nodes { id title minimumBid endsAt } } }".to_owned();
+        let examples = [
+            (Role::Bidder, "place a bid (raise the amount to bid again)", bid),
+            (Role::Seller, "make an auction", create),
+            (Role::Auctioneer, "see a reserve price (and open or cancel)", reserve),
+            (Role::Observer, "look at what is on", list),
+        ];
+        let one = |(role, what, query): &(Role, &str, String)| {
+            let (name, token) = (role.name(), self.token(*role));
+            format!(
+                "# as {name}: {what}\ncurl -s {url} -H 'content-type: application/json' \\\n  \
+                 -H 'authorization: Bearer {token}' \\\n  -d '{{\"query\": \"{query}\"}}'\n"
+            )
+        };
+        examples.iter().map(one).collect::<Vec<_>>().join("\n")
+    }
+}

@@ -1,0 +1,214 @@
+//! GraphQL over HTTP: POST for everything, GET for queries (or the playground, in a browser).
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Response as GraphqlResponse, ServerError, Variables};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
+
+use crate::auth::Principal;
+use crate::clock;
+use crate::graphql::Caller;
+use crate::graphql::error::{Code, complete_error, from_auth};
+use crate::graphql::execute::{Operation, failed, is_traceparent, prepare};
+
+const JSON: &str = "application/json";
+const GRAPHQL_JSON: &str = "application/graphql-response+json";
+
+/// A request's body.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    query: String,
+    operation_name: Option<String>,
+    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(rename = "extensions")]
+    _extensions: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// A query's parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Params {
+    query: Option<String>,
+    operation_name: Option<String>,
+    variables: Option<String>,
+}
+
+/// POST /graphql.
+pub async fn post(
+    State(state): State<super::State>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let received_at = clock::now();
+    let media = match media_type(&headers) {
+        Ok(media) => media,
+        Err(response) => return *response,
+    };
+    // Only this content type: a form or text request needs no preflight, so any page could send it.
+    if !is_json(&headers) {
+        let message = "send the request as content-type: application/json";
+        return problem(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+    }
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let max = crate::limits::HTTP_BODY_BYTES_MAX;
+            let message = format!("the body is larger than {max} bytes");
+            return problem(media, StatusCode::PAYLOAD_TOO_LARGE, message);
+        }
+        Err(rejection) => return problem(media, rejection.status(), rejection.body_text()),
+    };
+    let body: Body = match serde_json::from_slice(&body) {
+        Ok(body) => body,
+        Err(error) => {
+            let message = format!(
+                "the body must be a JSON object with query, and optionally operationName and \
+                 variables: {error}"
+            );
+            return problem(media, StatusCode::BAD_REQUEST, message);
+        }
+    };
+    let operation = Operation {
+        query: body.query,
+        operation_name: body.operation_name,
+        variables: variables(body.variables),
+    };
+    run(&state, media, &headers, operation, received_at).await
+}
+
+/// GET /graphql.
+pub async fn get(
+    State(state): State<super::State>,
+    headers: HeaderMap,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Response {
+    let received_at = clock::now();
+    let params = match params {
+        Ok(Query(params)) => params,
+        Err(rejection) => return problem(JSON, StatusCode::BAD_REQUEST, rejection.body_text()),
+    };
+    if params.query.is_none() && accepts(&headers, "text/html") {
+        return Html(state.playground.page().to_owned()).into_response();
+    }
+    let media = match media_type(&headers) {
+        Ok(media) => media,
+        Err(response) => return *response,
+    };
+    let Some(query) = params.query else {
+        let message = "give the parameter query, or send POST; a browser gets the playground";
+        return problem(media, StatusCode::BAD_REQUEST, message);
+    };
+    let given = params.variables.as_deref().filter(|text| !text.is_empty());
+    let Ok(given) = given.map(serde_json::from_str).transpose() else {
+        let message = "the parameter variables must be a JSON object";
+        return problem(media, StatusCode::BAD_REQUEST, message);
+    };
+    let operation =
+        Operation { query, operation_name: params.operation_name, variables: variables(given) };
+    if let Ok((OperationType::Mutation, _)) = prepare(operation.clone()) {
+        let message = "a mutation must be sent by POST";
+        let mut response = problem(media, StatusCode::METHOD_NOT_ALLOWED, message);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return response;
+    }
+    run(&state, media, &headers, operation, received_at).await
+}
+
+async fn run(
+    state: &super::State,
+    media: &'static str,
+    headers: &HeaderMap,
+    operation: Operation,
+    received_at: crate::auction::Timestamp,
+) -> Response {
+    let principal = match caller(state, headers) {
+        Ok(principal) => principal,
+        Err(response) => return reply(media, StatusCode::UNAUTHORIZED, &response),
+    };
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    let traceparent = traceparent.filter(|text| is_traceparent(text)).map(str::to_owned);
+    let caller = Caller { principal, received_at, traceparent, session: None };
+    let response = state.api.execute(operation, caller).await;
+    // A request that could not begin has no data; the older media type says 200 all the same.
+    let began = response.errors.is_empty() || response.errors.iter().any(|e| !e.path.is_empty());
+    let status = if began || media == JSON { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    reply(media, status, &response)
+}
+
+fn caller(state: &super::State, headers: &HeaderMap) -> Result<Principal, GraphqlResponse> {
+    let header = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    state
+        .gate
+        .admit(header, clock::now())
+        .map_err(|error| failed(from_auth(&error).into_server_error(async_graphql::Pos::default())))
+}
+
+/// The media type of the answer: what the client accepts, the older one if it does not say.
+fn media_type(headers: &HeaderMap) -> Result<&'static str, Box<Response>> {
+    let any = ["*/*", "application/*"].iter().any(|media| accepts(headers, media));
+    if accepts(headers, GRAPHQL_JSON) {
+        Ok(GRAPHQL_JSON)
+    } else if !headers.contains_key(ACCEPT) || any || accepts(headers, JSON) {
+        Ok(JSON)
+    } else {
+        let message = "answers are application/graphql-response+json or application/json";
+        Err(Box::new(problem(JSON, StatusCode::NOT_ACCEPTABLE, message)))
+    }
+}
+
+fn accepts(headers: &HeaderMap, media: &str) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|part| part.split(';').next().is_some_and(|m| m.trim().eq_ignore_ascii_case(media)))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON))
+}
+
+fn variables(given: Option<serde_json::Map<String, serde_json::Value>>) -> Variables {
+    Variables::from_json(serde_json::Value::Object(given.unwrap_or_default()))
+}
+
+/// A request that was not run.
+fn problem(media: &'static str, status: StatusCode, message: impl Into<String>) -> Response {
+    let mut error = ServerError::new(message, None);
+    Code::BadRequest.extend(error.extensions.get_or_insert_default());
+    complete_error(&mut error);
+    reply(media, status, &GraphqlResponse::from_errors(vec![error]))
+}
+
+fn reply(media: &'static str, status: StatusCode, response: &GraphqlResponse) -> Response {
+    let content_type = match media {
+        GRAPHQL_JSON => "application/graphql-response+json; charset=utf-8",
+        _ => "application/json; charset=utf-8",
+    };
+    match encode(response) {
+        Ok(body) => (status, [(CONTENT_TYPE, content_type)], body).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a response cannot be encoded");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A response as JSON, without `data` if the request could not begin.
+fn encode(response: &GraphqlResponse) -> Result<Vec<u8>, serde_json::Error> {
+    let not_begun = response.data == async_graphql::Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty());
+    if not_begun {
+        return serde_json::to_vec(&serde_json::json!({ "errors": response.errors }));
+    }
+    serde_json::to_vec(response)
+}

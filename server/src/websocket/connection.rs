@@ -1,0 +1,309 @@
+//! One socket: its reading, its writing, its end. One task, one bounded queue.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::SinkExt as _;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::outbox::{End, Frame, Outbox, Subscriber};
+use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
+use super::{Sockets, message, operation};
+use crate::auction::Timestamp;
+use crate::auth::Session;
+use crate::graphql::Caller;
+use crate::graphql::error::{Code, api_error};
+use crate::graphql::execute::{Operation, is_traceparent};
+use crate::graphql::scalar::format_time;
+use crate::{clock, limits};
+
+/// The state of a socket's task.
+pub(super) struct Connection {
+    sockets: Sockets,
+    socket: WebSocket,
+    protocol: Protocol,
+    session: Option<Arc<Session>>,
+    expiry: Option<watch::Receiver<Option<Timestamp>>>,
+    outbox: Arc<Outbox>,
+    frames: mpsc::Receiver<Frame>,
+    operations: HashMap<Arc<str>, Running>,
+}
+
+/// An operation under way; dropping it stops its task.
+struct Running {
+    subscriber: Arc<Subscriber>,
+    _task: DropGuard,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.subscriber.end();
+    }
+}
+
+/// Why the loop ends: with a close frame, or because the socket has gone.
+type Ended = Option<Close>;
+
+impl Connection {
+    pub(super) fn new(sockets: Sockets, socket: WebSocket) -> Self {
+        let (outbox, frames) = Outbox::new();
+        Self {
+            sockets,
+            socket,
+            protocol: Protocol::new(Instant::now()),
+            session: None,
+            expiry: None,
+            outbox,
+            frames,
+            operations: HashMap::new(),
+        }
+    }
+
+    /// Serves the socket until it ends.
+    pub(super) async fn run(mut self) {
+        let speaks = self.socket.protocol().is_some_and(|p| p.as_bytes() == SUBPROTOCOL.as_bytes());
+        let ended = if speaks { self.serve().await } else { Some(Close::SUBPROTOCOL) };
+        self.operations.clear();
+        if let Some(close) = ended {
+            let frame = CloseFrame { code: close.code, reason: close.reason.as_ref().into() };
+            let said = self.socket.send(Message::Close(Some(frame)));
+            // A peer that takes nothing is reset by dropping the socket.
+            if let Ok(Ok(())) = timeout(limits::CLOSE_TIMEOUT, said).await {
+                self.drain().await;
+            }
+        }
+    }
+
+    /// Waits a little for the peer's close, so that ours is not lost in a reset.
+    async fn drain(&mut self) {
+        let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        timeout(limits::CLOSE_TIMEOUT, closed).await.ok();
+    }
+
+    async fn serve(&mut self) -> Ended {
+        let shutdown = self.sockets.shutdown.clone();
+        let mut batch = Vec::new();
+        loop {
+            let deadline = self.protocol.deadline();
+            let step = tokio::select! {
+                message = self.socket.recv() => match message {
+                    Some(Ok(message)) => self.received(message).await,
+                    Some(Err(error)) => Err(end_of(&error)),
+                    None => Err(None),
+                },
+                _ = self.frames.recv_many(&mut batch, limits::WRITE_BATCH_MAX) => {
+                    self.write(&mut batch).await
+                }
+                overflowed = self.outbox.overflowed() => self.overflow(overflowed).await,
+                () = sleep_until(deadline.into()) => {
+                    let action = self.protocol.tick(Instant::now());
+                    self.act(action).await
+                }
+                () = expired(&mut self.expiry) => Err(Some(Close::TOKEN_EXPIRED)),
+                () = shutdown.cancelled() => Err(Some(Close::RESTART)),
+            };
+            if let Err(ended) = step {
+                return ended;
+            }
+        }
+    }
+
+    async fn received(&mut self, message: Message) -> Result<(), Ended> {
+        let action = match message {
+            Message::Text(text) => self.protocol.text(text.as_str(), Instant::now()),
+            Message::Binary(_) => self.protocol.binary(),
+            // Answered by the WebSocket layer.
+            Message::Ping(_) | Message::Pong(_) => None,
+            Message::Close(_) => return Err(None),
+        };
+        self.act(action).await
+    }
+
+    async fn act(&mut self, action: Option<Action>) -> Result<(), Ended> {
+        match action {
+            None => Ok(()),
+            Some(Action::Send(text)) => self.send(vec![text]).await,
+            Some(Action::Close(close)) => Err(Some(close)),
+            Some(Action::Admit { payload }) => {
+                let action = self.admit(payload.as_deref());
+                // A second time at most: an admission is answered by a send or a close.
+                match action {
+                    Some(Action::Send(text)) => self.send(vec![text]).await,
+                    Some(Action::Close(close)) => Err(Some(close)),
+                    _ => Ok(()),
+                }
+            }
+            Some(Action::Start { id, operation, traceparent }) => {
+                self.start(id, *operation, traceparent);
+                Ok(())
+            }
+            Some(Action::Stop(id)) => {
+                self.operations.remove(&id);
+                Ok(())
+            }
+            Some(Action::Refuse(id)) => {
+                let max = limits::OPERATIONS_PER_SOCKET_MAX;
+                let message = format!("a socket runs at most {max} operations at a time");
+                let errors = errors_json(Code::Overloaded, &message, None);
+                self.send(vec![message::error(&id, &errors)]).await
+            }
+        }
+    }
+
+    fn admit(&mut self, payload: Option<&str>) -> Option<Action> {
+        let now = clock::now();
+        let authorization = payload.and_then(authorization_of);
+        match self.sockets.gate.admit(authorization.as_deref(), now) {
+            Ok(principal) => {
+                let ack = principal
+                    .expires_at
+                    .map(|at| serde_json::json!({ "tokenExpiresAt": format_time(at) }).to_string());
+                let session = Arc::new(Session::new(self.sockets.gate.clone(), principal));
+                self.expiry = Some(session.expiry());
+                self.session = Some(session);
+                self.protocol.admitted(ack.as_deref(), Instant::now())
+            }
+            Err(error) => self.protocol.refused(&error.to_string()),
+        }
+    }
+
+    fn start(&mut self, id: Arc<str>, operation: Operation, traceparent: Option<String>) {
+        let Some(session) = &self.session else { return };
+        let caller = Caller {
+            principal: session.principal(),
+            received_at: clock::now(),
+            traceparent: traceparent.filter(|text| is_traceparent(text)),
+            session: Some(Arc::clone(session)),
+        };
+        let prefix = message::next_prefix(&id);
+        let subscriber = Subscriber::new(Arc::clone(&id), prefix, Arc::clone(&self.outbox));
+        let stop = CancellationToken::new();
+        let running =
+            Running { subscriber: Arc::clone(&subscriber), _task: stop.clone().drop_guard() };
+        self.operations.insert(id, running);
+        let sockets = self.sockets.clone();
+        self.sockets.tasks.spawn("operation", async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = operation::run(&sockets, &subscriber, operation, caller) => {}
+            }
+        });
+    }
+
+    /// Writes all that is ready in one go.
+    async fn write(&mut self, batch: &mut Vec<Frame>) -> Result<(), Ended> {
+        let mut texts = Vec::with_capacity(batch.len());
+        for frame in batch.drain(..) {
+            match frame {
+                Frame::Next { subscriber, payload, number, replay, .. } => {
+                    if subscriber.taken(number) {
+                        texts.push(payload.frame(&subscriber.prefix, replay));
+                    }
+                }
+                Frame::Answer { subscriber, payload } if !subscriber.is_over() => {
+                    texts.push(format!("{}{payload}}}", subscriber.prefix));
+                    texts.push(message::complete(&subscriber.id));
+                    self.forget(&subscriber);
+                }
+                Frame::End { subscriber, end } if !subscriber.is_over() => {
+                    texts.push(match end {
+                        End::Complete => message::complete(&subscriber.id),
+                        End::Error(errors) => message::error(&subscriber.id, &errors),
+                    });
+                    self.forget(&subscriber);
+                }
+                Frame::Answer { .. } | Frame::End { .. } => {}
+            }
+        }
+        self.send(texts).await
+    }
+
+    /// Ends subscriptions that did not keep up; their queued frames are dropped as they come.
+    async fn overflow(&mut self, overflowed: Vec<Arc<Subscriber>>) -> Result<(), Ended> {
+        let mut texts = Vec::with_capacity(overflowed.len());
+        for subscriber in overflowed {
+            let current = self.operations.get(&subscriber.id);
+            if current.is_some_and(|running| Arc::ptr_eq(&running.subscriber, &subscriber)) {
+                let message = "this subscription did not keep up; subscribe again with after";
+                let errors = errors_json(Code::SlowConsumer, message, Some(subscriber.last()));
+                texts.push(message::error(&subscriber.id, &errors));
+                self.forget(&subscriber);
+            }
+        }
+        self.send(texts).await
+    }
+
+    /// The server has ended an operation.
+    fn forget(&mut self, subscriber: &Subscriber) {
+        self.operations.remove(&subscriber.id);
+        self.protocol.ended(&subscriber.id);
+    }
+
+    async fn send(&mut self, texts: Vec<String>) -> Result<(), Ended> {
+        if texts.is_empty() {
+            return Ok(());
+        }
+        let write = async {
+            for text in texts {
+                self.socket.feed(Message::Text(text.into())).await?;
+            }
+            self.socket.flush().await
+        };
+        match timeout(limits::SOCKET_WRITE_TIMEOUT, write).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(None),
+            Err(_) => Err(Some(Close::TOO_SLOW)),
+        }
+    }
+}
+
+/// Ends when the session's token has expired and was not renewed.
+async fn expired(expiry: &mut Option<watch::Receiver<Option<Timestamp>>>) {
+    let Some(expiry) = expiry else { return std::future::pending().await };
+    loop {
+        let at = *expiry.borrow_and_update();
+        let end = async {
+            match at {
+                Some(at) => {
+                    let left = at.plus(limits::TOKEN_LEEWAY).since(clock::now());
+                    tokio::time::sleep(left).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = end => return,
+            changed = expiry.changed() => {
+                if changed.is_err() {
+                    return std::future::pending().await;
+                }
+            }
+        }
+    }
+}
+
+/// The `authorization` of a connection_init payload, whatever its case.
+fn authorization_of(payload: &str) -> Option<String> {
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(payload).ok()?;
+    let field = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
+    // Not a text: an authorization that cannot be right, and not the absence of one.
+    Some(field.1.as_str().unwrap_or_default().to_owned())
+}
+
+fn errors_json(code: Code, message: &str, resume_after: Option<u64>) -> String {
+    let mut error = api_error(code, message).into_server_error(async_graphql::Pos::default());
+    if let Some(number) = resume_after {
+        error.extensions.get_or_insert_default().set("resumeAfter", number);
+    }
+    error.locations.clear();
+    serde_json::to_string(&[error]).unwrap_or_default()
+}
+
+/// How a read error ends the socket.
+fn end_of(error: &axum::Error) -> Ended {
+    error.to_string().contains("too long").then_some(Close::TOO_BIG)
+}

@@ -1,0 +1,171 @@
+//! One operation of a socket, from `subscribe` to its answer or to its place in a group.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Pos, Request, Response, ServerError};
+use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
+
+use super::Sockets;
+use super::execution::Execution;
+use super::fanout::GroupKey;
+use super::group::Joined;
+use super::normalise::normalise;
+use super::outbox::Subscriber;
+use crate::broker::topic::Reader;
+use crate::graphql::Caller;
+use crate::graphql::error::{Code, api_error, complete, from_topic};
+use crate::graphql::execute::{Operation, failed, prepare};
+use crate::graphql::subscription::{Asked, FeedItem, Probe, Topic};
+use crate::graphql::types::View;
+use crate::limits;
+
+/// Runs an operation to its end, or to its place in a group.
+pub(super) async fn run(
+    sockets: &Sockets,
+    subscriber: &Arc<Subscriber>,
+    operation: Operation,
+    caller: Caller,
+) {
+    let refusal = match prepare(operation.clone()) {
+        Ok((OperationType::Subscription, request)) => {
+            match subscribe(sockets, subscriber, &operation, request, caller).await {
+                Ok(()) => return,
+                Err(response) => response,
+            }
+        }
+        Ok(_) => {
+            let response = sockets.api.execute(operation, caller).await;
+            let began = response.errors.is_empty()
+                || response.errors.iter().any(|error| !error.path.is_empty());
+            if began {
+                let payload = serde_json::to_string(&response).unwrap_or_default();
+                subscriber.answer(payload).await;
+                return;
+            }
+            response
+        }
+        Err(error) => failed(error),
+    };
+    subscriber.refuse(serde_json::to_string(&refusal.errors).unwrap_or_default()).await;
+}
+
+/// Checks a subscription, brings the subscriber to the group's position, and joins it.
+async fn subscribe(
+    sockets: &Sockets,
+    subscriber: &Arc<Subscriber>,
+    operation: &Operation,
+    request: Request,
+    caller: Caller,
+) -> Result<(), Response> {
+    let principal = caller.principal.clone();
+    let asked = probe(sockets, request, caller).await?;
+    let topic = sockets
+        .broker
+        .topic(&asked.auction_id)
+        .await
+        .map_err(|error| response_of(from_topic(&error)))?;
+    if let Some(after) = asked.after {
+        refuse_if_ahead(sockets, &topic, after).await?;
+        subscriber.starts_after(after);
+    }
+    let view = match (asked.topic, topic.auction()) {
+        (Topic::Auction, Some(auction)) => View::of(&principal, &auction),
+        _ => View::Public,
+    };
+    let key = group_key(operation, &asked, view)?;
+    let request = || {
+        let mut request = Request::new(&operation.query).variables(operation.variables.clone());
+        request.operation_name.clone_from(&operation.operation_name);
+        request
+    };
+    let mut after = asked.after;
+    loop {
+        match sockets.fanout.join(&key, request, &topic, subscriber, after).await {
+            Joined::Yes => return Ok(()),
+            Joined::Behind => {
+                let from = after.unwrap_or(0);
+                let reached = replay(sockets, subscriber, &topic, request(), from).await?;
+                if subscriber.is_over() {
+                    return Ok(());
+                }
+                after = Some(reached);
+            }
+        }
+    }
+}
+
+/// Runs the operation once as a probe: it is validated and authorised, and its arguments noted.
+async fn probe(sockets: &Sockets, request: Request, caller: Caller) -> Result<Asked, Response> {
+    let probe = Probe::default();
+    let request = request.data(caller).data(probe.clone());
+    let mut responses = sockets.api.schema().execute_stream(request);
+    while let Some(mut response) = responses.next().await {
+        if response.is_err() {
+            complete(&mut response);
+            return Err(response);
+        }
+    }
+    probe.take().ok_or_else(|| {
+        let message = "a subscription has one root field, not in a fragment and not skipped";
+        failed(ServerError::new(message, None))
+    })
+}
+
+async fn refuse_if_ahead(sockets: &Sockets, topic: &Reader, after: u64) -> Result<(), Response> {
+    match sockets.broker.is_ahead(topic, after).await {
+        Ok(false) => Ok(()),
+        Ok(true) => {
+            let message = "after lies beyond the auction's last bid; query sequence first";
+            Err(response_of(api_error(Code::CursorAhead, message)))
+        }
+        Err(error) => Err(response_of(from_topic(&error))),
+    }
+}
+
+fn group_key(operation: &Operation, asked: &Asked, view: View) -> Result<GroupKey, Response> {
+    let document = async_graphql::parser::parse_query(&operation.query)
+        .map_err(|error| failed(ServerError::new(error.to_string(), None)))?;
+    let name = operation.operation_name.as_deref();
+    let normal = normalise(&operation.query, &document, name, &operation.variables);
+    Ok(GroupKey {
+        topic: asked.topic,
+        auction_id: asked.auction_id.clone(),
+        document: normal.document,
+        operation_name: operation.operation_name.clone(),
+        variables: normal.variables,
+        view,
+    })
+}
+
+/// Sends a page of history to one subscriber alone, as fast as it takes it; returns the sequence
+/// it has reached.
+async fn replay(
+    sockets: &Sockets,
+    subscriber: &Arc<Subscriber>,
+    topic: &Reader,
+    request: Request,
+    after: u64,
+) -> Result<u64, Response> {
+    let mut execution = Execution::new(sockets.api.schema(), request);
+    let places = Arc::new(Semaphore::new(limits::REPLAY_QUEUE_MAX));
+    let mut reached = after;
+    let page = sockets.broker.history(topic, after).await;
+    for bid in page.map_err(|error| response_of(from_topic(&error)))? {
+        let number = bid.bid.sequence;
+        let Some(payload) = execution.run(FeedItem::Bid(bid)).await else {
+            return Err(response_of(api_error(Code::Internal, "internal error")));
+        };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(reached) };
+        if !subscriber.replay(Arc::new(payload), number, place).await {
+            return Ok(reached);
+        }
+        reached = number;
+    }
+    Ok(reached)
+}
+
+fn response_of(error: async_graphql::Error) -> Response {
+    Response::from_errors(vec![error.into_server_error(Pos::default())])
+}

@@ -1,0 +1,235 @@
+//! The graphql-transport-ws protocol of one connection: a pure state machine, time is an argument.
+//!
+//! Written after PROTOCOL.md of enisdenjo/graphql-ws, in its words. The connection feeds it what
+//! arrives and does what it says; it owns no socket and no task.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::value::RawValue;
+
+use super::message::{self, ClientMessage};
+use crate::graphql::execute::Operation;
+use crate::limits;
+
+/// The sub-protocol's name.
+pub const SUBPROTOCOL: &str = "graphql-transport-ws";
+
+/// Why the server closes a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Close {
+    /// The WebSocket close code.
+    pub code: u16,
+    /// At most 123 bytes.
+    pub reason: Cow<'static, str>,
+}
+
+impl Close {
+    /// A close with a fixed reason.
+    pub const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason: Cow::Borrowed(reason) }
+    }
+
+    /// The server shuts down; clients come back.
+    pub const RESTART: Self = Self::new(1012, "Service Restart");
+    /// Nothing could be written for a while.
+    pub const TOO_SLOW: Self = Self::new(1013, "Too slow");
+    /// A ping was not answered.
+    pub const NO_PONG: Self = Self::new(1013, "Pong timeout");
+    /// A frame or message is larger than allowed.
+    pub const TOO_BIG: Self = Self::new(1009, "Message too big");
+    /// A subscribe before the ack.
+    pub const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
+    /// The token has expired.
+    pub const TOKEN_EXPIRED: Self = Self::new(4403, "Token expired");
+    /// The client does not speak graphql-transport-ws.
+    pub const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
+    /// No connection_init in time.
+    pub const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");
+    /// A second connection_init.
+    pub const INIT_AGAIN: Self = Self::new(4429, "Too many initialisation requests");
+}
+
+/// What the connection is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Check the payload of connection_init, then call `admitted` or `refused`.
+    Admit {
+        /// The payload as JSON.
+        payload: Option<String>,
+    },
+    /// Run an operation.
+    Start {
+        /// Its id.
+        id: Arc<str>,
+        /// What to run.
+        operation: Box<Operation>,
+        /// The W3C trace context of the operation.
+        traceparent: Option<String>,
+    },
+    /// The client no longer wants an operation: nothing more is sent for it.
+    Stop(Arc<str>),
+    /// Refuse an operation: too many run on this connection.
+    Refuse(Arc<str>),
+    /// Send a message.
+    Send(String),
+    /// Close the socket; nothing follows.
+    Close(Close),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No connection_init yet.
+    Connected,
+    /// connection_init is being checked.
+    Admitting,
+    /// connection_ack was sent.
+    Acknowledged,
+    /// Closed by us.
+    Closed,
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Protocol {
+    phase: Phase,
+    operations: HashSet<Arc<str>>,
+    /// When something is due: the init time-out, a ping, or the end of waiting for a pong.
+    deadline: Instant,
+    awaiting_pong: bool,
+}
+
+impl Protocol {
+    /// A connection that has just been made.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            phase: Phase::Connected,
+            operations: HashSet::new(),
+            deadline: now + limits::INIT_TIMEOUT,
+            awaiting_pong: false,
+        }
+    }
+
+    /// When [`Protocol::tick`] is due.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Takes a text message.
+    pub fn text(&mut self, text: &str, now: Instant) -> Option<Action> {
+        if self.phase == Phase::Closed {
+            return None;
+        }
+        let message = match message::parse(text) {
+            Ok(message) => message,
+            Err(reason) => {
+                return Some(self.close(Close { code: 4400, reason: Cow::Borrowed(reason) }));
+            }
+        };
+        // Whatever it says, the peer is there.
+        if self.awaiting_pong {
+            self.awaiting_pong = false;
+            self.deadline = now + limits::PING_EVERY;
+        }
+        match message {
+            ClientMessage::ConnectionInit(payload) => Some(self.init(payload.map(RawValue::get))),
+            ClientMessage::Ping(payload) => {
+                Some(Action::Send(message::pong(payload.map(RawValue::get))))
+            }
+            ClientMessage::Pong => None,
+            ClientMessage::Subscribe { id, operation, traceparent } => {
+                Some(self.subscribe(&id, operation, traceparent))
+            }
+            ClientMessage::Complete(id) => self.operations.take(id.as_ref()).map(Action::Stop),
+        }
+    }
+
+    /// Takes a binary message: the protocol has none.
+    pub fn binary(&mut self) -> Option<Action> {
+        let close = Close::new(4400, "messages are text");
+        (self.phase != Phase::Closed).then(|| self.close(close))
+    }
+
+    /// connection_init is good: acknowledges it, with a payload as JSON.
+    pub fn admitted(&mut self, payload: Option<&str>, now: Instant) -> Option<Action> {
+        if self.phase != Phase::Admitting {
+            return None;
+        }
+        self.phase = Phase::Acknowledged;
+        self.deadline = now + limits::PING_EVERY;
+        Some(Action::Send(message::connection_ack(payload)))
+    }
+
+    /// connection_init is refused.
+    pub fn refused(&mut self, reason: &str) -> Option<Action> {
+        let end = (0..=reason.len().min(100)).rev().find(|at| reason.is_char_boundary(*at));
+        let reason = format!("Forbidden: {}", &reason[..end.unwrap_or(0)]);
+        (self.phase == Phase::Admitting)
+            .then(|| self.close(Close { code: 4403, reason: Cow::Owned(reason) }))
+    }
+
+    /// The deadline has come.
+    pub fn tick(&mut self, now: Instant) -> Option<Action> {
+        if now < self.deadline || self.phase == Phase::Closed {
+            return None;
+        }
+        match self.phase {
+            Phase::Connected | Phase::Admitting => Some(self.close(Close::INIT_TIMEOUT)),
+            _ if self.awaiting_pong => Some(self.close(Close::NO_PONG)),
+            _ => {
+                self.awaiting_pong = true;
+                self.deadline = now + limits::PONG_TIMEOUT;
+                Some(Action::Send(message::ping()))
+            }
+        }
+    }
+
+    /// The server has ended an operation: its id is free again.
+    pub fn ended(&mut self, id: &str) {
+        self.operations.remove(id);
+    }
+
+    /// How many operations run.
+    pub fn operations(&self) -> usize {
+        self.operations.len()
+    }
+
+    fn init(&mut self, payload: Option<&str>) -> Action {
+        if self.phase != Phase::Connected {
+            return self.close(Close::INIT_AGAIN);
+        }
+        self.phase = Phase::Admitting;
+        Action::Admit { payload: payload.map(str::to_owned) }
+    }
+
+    fn subscribe(
+        &mut self,
+        id: &str,
+        operation: Box<Operation>,
+        traceparent: Option<String>,
+    ) -> Action {
+        if self.phase != Phase::Acknowledged {
+            return self.close(Close::UNAUTHORIZED);
+        }
+        // In use from the moment it is asked for, also while it is being prepared.
+        if self.operations.contains(id) {
+            let reason = format!("Subscriber for {id} already exists");
+            return self.close(Close { code: 4409, reason: Cow::Owned(reason) });
+        }
+        let id: Arc<str> = id.into();
+        if self.operations.len() >= limits::OPERATIONS_PER_SOCKET_MAX {
+            return Action::Refuse(id);
+        }
+        self.operations.insert(Arc::clone(&id));
+        Action::Start { id, operation, traceparent }
+    }
+
+    fn close(&mut self, close: Close) -> Action {
+        self.phase = Phase::Closed;
+        self.operations.clear();
+        self.deadline += Duration::from_secs(3600);
+        Action::Close(close)
+    }
+}
