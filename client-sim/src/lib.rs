@@ -1,1 +1,29 @@
-//! client-sim
+//! client-sim: simulated bidders and watchers that time Gavel from client to client.
+//!
+//! It knows the service by its sockets and schema.graphql; its only link to the server crate is
+//! [`server`], which starts one as a child process. Modules in reading order: what is asked, what
+//! is sent, what came back, what it means.
+
+pub mod clock;
+pub mod cli;
+pub mod token;
+pub mod stamp;
+pub mod api;
+pub mod socket;
+pub mod server;
+pub mod probe;
+pub mod scenario;
+pub mod schedule;
+pub mod market;
+pub mod offers;
+pub mod watchers;
+pub mod check;
+pub mod latency;
+pub mod hops;
+pub mod slo;
+pub mod report;
+pub mod show;
+pub mod progress;
+pub mod run;
+pub mod watch;
+pub mod bid;

@@ -1,2 +1,76 @@
-//! client-sim
-fn main() {}
+//! `client-sim`: commands -> plan -> run -> report -> exit code.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use client_sim::cli::{Cli, Command, RunArgs};
+use client_sim::{bid, run, server, show, watch};
+
+const FAILED: u8 = 1;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Usage errors are 1 here; clap's own 2 is not in the contract.
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { FAILED } else { 0 };
+            // The terminal may have gone; the exit code tells.
+            error.print().ok();
+            return ExitCode::from(code);
+        }
+    };
+    match carry_out(cli).await {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("client-sim: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+async fn carry_out(cli: Cli) -> anyhow::Result<u8> {
+    match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
+        Command::Run(args) => run_and_show(&args).await,
+        Command::Watch(args) => {
+            let token = args.token.as_deref();
+            watch::watch(&args.url, token, &args.auction_id, args.after).await?;
+            Ok(0)
+        }
+        Command::Bid(args) => {
+            let accepted = bid::bid(&args.url, &args.token, &args.auction_id, args.amount).await?;
+            Ok(if accepted { 0 } else { FAILED })
+        }
+        Command::Token(args) => {
+            println!("{}", args.mint()?);
+            Ok(0)
+        }
+        Command::Serve { flags } => {
+            server::serve(&flags).await?;
+            Ok(0)
+        }
+    }
+}
+
+async fn run_and_show(args: &RunArgs) -> anyhow::Result<u8> {
+    let plan = args.plan()?;
+    let scenario = &plan.scenario;
+    println!(
+        "{}: {} auctions, {} bidders, {} watchers, {:.3} bids/s for {:?}, seed {}\n",
+        scenario.name.as_str(),
+        scenario.auctions,
+        scenario.bidders,
+        scenario.watchers,
+        scenario.rate,
+        scenario.duration,
+        plan.seed
+    );
+    let report = run::run(&plan).await?;
+    print!("{}", show::text(&report));
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&report)?;
+        std::fs::write(path, json + "\n").with_context(|| format!("--json {}", path.display()))?;
+    }
+    Ok(report.verdict.exit_code())
+}

@@ -1,0 +1,162 @@
+//! Hops: the legs of the timed path, all from one bid's stamps, so that they telescope.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::latency::{Latency, Summary};
+use crate::offers::{Offer, Outcome};
+use crate::watchers::{Delivery, Log};
+
+/// The latencies of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Latencies {
+    /// From the intended send to each watcher: a sample a live delivery.
+    pub client_to_client: Latency,
+    /// From the intended send to the last watcher: a sample a bid that every watcher got live.
+    pub client_to_last_client: Latency,
+    /// Intended -> sent.
+    pub schedule: Latency,
+    /// Sent -> received by the service.
+    pub request: Latency,
+    /// Received -> sealed for the write.
+    pub lane: Latency,
+    /// Sealed -> read from the stream.
+    pub store_and_stream: Latency,
+    /// Read -> published in order.
+    pub relay: Latency,
+    /// Published -> received by a watcher: a sample a live delivery.
+    pub deliver: Latency,
+    /// Sealed -> acknowledged by the store.
+    pub commit: Latency,
+    /// Bids whose hops do not add up to client-to-client: none, unless a stamp is wrong.
+    pub torn: u64,
+}
+
+/// The latencies as the JSON tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LatencyReport {
+    /// See [`Latencies`].
+    pub client_to_client: Summary,
+    /// See [`Latencies`].
+    pub client_to_last_client: Summary,
+    /// See [`Hops`].
+    pub hops: Hops,
+    /// See [`Latencies`].
+    pub commit: Summary,
+}
+
+/// The hops, in the order of the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Hops {
+    /// See [`Latencies`].
+    pub schedule: Summary,
+    /// See [`Latencies`].
+    pub request: Summary,
+    /// See [`Latencies`].
+    pub lane: Summary,
+    /// See [`Latencies`].
+    pub store_and_stream: Summary,
+    /// See [`Latencies`].
+    pub relay: Summary,
+    /// See [`Latencies`].
+    pub deliver: Summary,
+}
+
+/// The hops of one delivery, in microseconds, in the order of the path.
+fn hops_us(offer: &Offer, told: &Delivery, correction_us: i64) -> [i64; 6] {
+    let ours = |stamp: crate::stamp::Stamp| stamp.0 - correction_us;
+    let timing = told.timing;
+    let stamps = [
+        offer.intended_us,
+        offer.sent_us,
+        ours(timing.received_at),
+        ours(timing.written_at),
+        ours(timing.read_at),
+        ours(timing.published_at),
+        told.received_us,
+    ];
+    std::array::from_fn(|leg| stamps[leg + 1] - stamps[leg])
+}
+
+impl Latencies {
+    /// Measures a run. `correction_us`: how far the service's clock is ahead of ours.
+    pub fn measure(offers: &[Offer], logs: &[Log], correction_us: i64) -> Self {
+        let mut latencies = Self::default();
+        let mut watchers: HashMap<usize, usize> = HashMap::new();
+        let mut told: HashMap<&str, Vec<&Delivery>> = HashMap::new();
+        for log in logs {
+            *watchers.entry(log.auction).or_default() += 1;
+            for delivery in log.deliveries.iter().filter(|delivery| !delivery.replay) {
+                told.entry(&delivery.bid_id).or_default().push(delivery);
+            }
+        }
+        for offer in offers {
+            latencies.schedule.add(offer.sent_us - offer.intended_us);
+            let Outcome::Accepted { bid_id, written_us, committed_us, .. } = &offer.outcome else {
+                continue;
+            };
+            if let Some(committed_us) = committed_us {
+                latencies.commit.add(committed_us - written_us);
+            }
+            let live = told.get(bid_id.as_str()).map_or(&[][..], Vec::as_slice);
+            let all = watchers.get(&offer.auction).copied().unwrap_or(0);
+            latencies.bid(offer, live, all, correction_us);
+        }
+        latencies
+    }
+
+    fn bid(&mut self, offer: &Offer, live: &[&Delivery], watchers: usize, correction_us: i64) {
+        for (number, told) in live.iter().enumerate() {
+            let total_us = told.received_us - offer.intended_us;
+            self.client_to_client.add(total_us);
+            let hops = hops_us(offer, told, correction_us);
+            let [_, request, lane, store_and_stream, relay, deliver] = hops;
+            self.deliver.add(deliver);
+            if number == 0 {
+                self.request.add(request);
+                self.lane.add(lane);
+                self.store_and_stream.add(store_and_stream);
+                self.relay.add(relay);
+            }
+            self.torn += u64::from(hops.iter().sum::<i64>() != total_us);
+        }
+        let last_us = live.iter().map(|told| told.received_us).max();
+        if let Some(last_us) = last_us.filter(|_| live.len() == watchers) {
+            self.client_to_last_client.add(last_us - offer.intended_us);
+        }
+    }
+
+    /// By name, for an SLO.
+    pub fn named(&self, name: &str) -> Option<&Latency> {
+        Some(match name {
+            "client_to_client" => &self.client_to_client,
+            "client_to_last_client" => &self.client_to_last_client,
+            "schedule" => &self.schedule,
+            "request" => &self.request,
+            "lane" => &self.lane,
+            "store_and_stream" => &self.store_and_stream,
+            "relay" => &self.relay,
+            "deliver" => &self.deliver,
+            "commit" => &self.commit,
+            _ => return None,
+        })
+    }
+
+    /// As the JSON tells them.
+    pub fn report(&self) -> LatencyReport {
+        LatencyReport {
+            client_to_client: self.client_to_client.summary(),
+            client_to_last_client: self.client_to_last_client.summary(),
+            hops: Hops {
+                schedule: self.schedule.summary(),
+                request: self.request.summary(),
+                lane: self.lane.summary(),
+                store_and_stream: self.store_and_stream.summary(),
+                relay: self.relay.summary(),
+                deliver: self.deliver.summary(),
+            },
+            commit: self.commit.summary(),
+        }
+    }
+}

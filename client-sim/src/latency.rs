@@ -1,0 +1,112 @@
+//! Latencies: percentiles with their n, and none that so few samples cannot give.
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// A percentile with fewer samples beyond it is not told.
+const BEYOND_MIN: u64 = 10;
+/// One hour: more than any run's time-outs together.
+const MAX_US: u64 = 3_600_000_000;
+
+/// Samples of one latency, in microseconds, kept with three significant digits.
+#[derive(Debug, Clone)]
+pub struct Latency {
+    histogram: Histogram<u64>,
+    max_us: u64,
+}
+
+/// What is told of a latency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Samples.
+    pub n: u64,
+    /// The median.
+    pub p50: Option<u64>,
+    /// 90 %.
+    pub p90: Option<u64>,
+    /// 95 %.
+    pub p95: Option<u64>,
+    /// 99 %.
+    pub p99: Option<u64>,
+    /// 99.9 %.
+    pub p999: Option<u64>,
+    /// The longest; `None` without samples.
+    pub max: Option<u64>,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_max(MAX_US, 3).expect("the bounds are valid");
+        Self { histogram, max_us: 0 }
+    }
+}
+
+impl Latency {
+    /// Takes a sample. Less than nothing, which clocks that differ a little can give, is nothing.
+    pub fn add(&mut self, us: i64) {
+        let us = u64::try_from(us).unwrap_or(0);
+        self.max_us = self.max_us.max(us);
+        self.histogram.saturating_record(us);
+    }
+
+    /// How many samples there are.
+    pub fn n(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// A percentile between 0 and 100, if there are samples enough beyond it.
+    pub fn percentile(&self, percentile: f64) -> Option<u64> {
+        let n = self.n();
+        let at_or_below = (n as f64 * percentile / 100.0).ceil() as u64;
+        (n - at_or_below.min(n) >= BEYOND_MIN)
+            .then(|| self.histogram.value_at_percentile(percentile))
+    }
+
+    /// The longest.
+    pub fn max(&self) -> Option<u64> {
+        (self.n() > 0).then_some(self.max_us)
+    }
+
+    /// What is told of it.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            n: self.n(),
+            p50: self.percentile(50.0),
+            p90: self.percentile(90.0),
+            p95: self.percentile(95.0),
+            p99: self.percentile(99.0),
+            p999: self.percentile(99.9),
+            max: self.max(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(n: i64) -> Latency {
+        let mut latency = Latency::default();
+        (1..=n).for_each(|us| latency.add(us));
+        latency
+    }
+
+    #[test]
+    fn a_percentile_needs_ten_samples_beyond_it() {
+        assert_eq!(of(19).percentile(50.0), None);
+        assert_eq!(of(20).percentile(50.0), Some(10));
+        assert_eq!(of(999).percentile(99.0), None);
+        assert_eq!(of(1000).percentile(99.0), Some(990));
+        assert_eq!(of(1000).percentile(99.9), None);
+    }
+
+    #[test]
+    fn the_maximum_is_exact_and_nothing_has_none() {
+        let mut latency = of(3);
+        latency.add(123_456_789);
+        assert_eq!(latency.max(), Some(123_456_789));
+        assert_eq!(Latency::default().summary().max, None);
+        latency.add(-5);
+        assert_eq!(latency.n(), 5);
+    }
+}

@@ -1,0 +1,40 @@
+//! What simulated bidders know of each auction: what its watchers were told.
+
+use parking_lot::Mutex;
+
+/// One auction of the run.
+#[derive(Debug)]
+pub struct Lot {
+    /// Its id.
+    pub id: String,
+    /// The least step.
+    pub increment: u64,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    sequence: u64,
+    price: u64,
+}
+
+impl Lot {
+    /// An auction without bids.
+    pub fn new(id: String, opening_price: u64, increment: u64) -> Self {
+        let price = opening_price.saturating_sub(increment);
+        Self { id, increment, known: Mutex::new(Known { sequence: 0, price }) }
+    }
+
+    /// What a bidder offers who outbids the known price by so many steps.
+    pub fn outbid(&self, steps: u64) -> u64 {
+        self.known.lock().price + steps * self.increment
+    }
+
+    /// A watcher was told of a bid.
+    pub fn told(&self, sequence: u64, amount: u64) {
+        let mut known = self.known.lock();
+        if sequence > known.sequence {
+            *known = Known { sequence, price: amount };
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Bidders: send each bid at its time, and keep what was answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::api::{Api, Bid, BidAnswer, CallError};
+use crate::clock;
+use crate::market::Lot;
+use crate::progress::Live;
+use crate::schedule::Planned;
+
+/// Bids whose time has come and that wait to be sent; beyond it the schedule falls behind, and the
+/// run says so.
+const DUE_MAX: usize = 10_000;
+const TRIES_MAX: u32 = 5;
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// What became of an offered bid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the table, says the service.
+    Accepted {
+        /// The bid's id.
+        bid_id: String,
+        /// Its number.
+        sequence: u64,
+        /// When its transaction was sealed.
+        written_us: i64,
+        /// When the store had acknowledged it; `None` for a repeated answer.
+        committed_us: Option<i64>,
+    },
+    /// Refused, with the code.
+    Rejected(String),
+    /// An error that says that nothing was written, with the code.
+    Failed(String),
+    /// Nobody knows.
+    Unknown,
+}
+
+/// A bid that was offered.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The auction's number.
+    pub auction: usize,
+    /// When it was to be sent.
+    pub intended_us: i64,
+    /// When it was sent.
+    pub sent_us: i64,
+    /// The trace context it was sent with.
+    pub traceparent: String,
+    /// How often it was sent again.
+    pub retries: u32,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What bidders work with.
+pub struct Bidders {
+    /// The service.
+    pub api: Api,
+    /// A token a bidder.
+    pub tokens: Vec<String>,
+    /// The auctions.
+    pub lots: Arc<Vec<Lot>>,
+    /// Names the run in keys and trace contexts.
+    pub run_id: u64,
+    /// What the progress line shows.
+    pub live: Arc<Live>,
+}
+
+impl Bidders {
+    /// Sends every planned bid at its time and waits for the answers.
+    ///
+    /// # Errors
+    /// When the pacing thread cannot be started.
+    pub async fn run(self: Arc<Self>, planned: Vec<Planned>) -> anyhow::Result<Vec<Offer>> {
+        let offers = Arc::new(Mutex::new(BTreeMap::new()));
+        let mut due = pace(planned)?;
+        let mut sending = JoinSet::new();
+        while let Some((number, bid, intended_us)) = due.recv().await {
+            let bidders = Arc::clone(&self);
+            let offers = Arc::clone(&offers);
+            sending.spawn(async move {
+                let offer = bidders.offer(number, bid, intended_us).await;
+                bidders.live.answered(&offer.outcome);
+                offers.lock().insert(number, offer);
+            });
+            while sending.try_join_next().is_some() {}
+        }
+        while let Some(sent) = sending.join_next().await {
+            sent?;
+        }
+        let offers = std::mem::take(&mut *offers.lock());
+        Ok(offers.into_values().collect())
+    }
+
+    async fn offer(&self, number: u64, planned: Planned, intended_us: i64) -> Offer {
+        let lot = &self.lots[planned.auction];
+        let key = format!("{:016x}-{number}", self.run_id);
+        let traceparent = format!("00-{:016x}{number:016x}-{:016x}-01", self.run_id, number + 1);
+        let sent_us = clock::now_us();
+        let bid = Bid {
+            auction_id: &lot.id,
+            amount: lot.outbid(planned.steps),
+            key: &key,
+            sent_us,
+            traceparent: &traceparent,
+        };
+        let token = &self.tokens[planned.bidder];
+        let mut retries = 0;
+        let outcome = loop {
+            let (outcome, again) = outcome(self.api.place_bid(token, bid).await);
+            if !again || retries + 1 >= TRIES_MAX {
+                break outcome;
+            }
+            // The same key: whatever became of the first, this is no second bid.
+            retries += 1;
+            tokio::time::sleep(RETRY_PAUSE * retries).await;
+        };
+        Offer { auction: planned.auction, intended_us, sent_us, traceparent, retries, outcome }
+    }
+}
+
+/// The outcome of one answer, and whether to ask again.
+fn outcome(answer: Result<BidAnswer, CallError>) -> (Outcome, bool) {
+    match answer {
+        Ok(BidAnswer::BidAccepted { bid, repeated, committed_at }) => {
+            let accepted = Outcome::Accepted {
+                bid_id: bid.id,
+                sequence: bid.sequence,
+                written_us: bid.timing.written_at.0,
+                committed_us: (!repeated).then_some(committed_at.0),
+            };
+            (accepted, false)
+        }
+        Ok(BidAnswer::BidRejected { code, .. }) => (Outcome::Rejected(code), false),
+        Err(CallError::Refused(error)) if error.code == "OUTCOME_UNKNOWN" => {
+            (Outcome::Unknown, true)
+        }
+        Err(CallError::Refused(error)) => (Outcome::Failed(error.code), error.retryable),
+        Err(CallError::Lost(_)) => (Outcome::Unknown, true),
+    }
+}
+
+/// Hands out each bid at its time, from a thread of its own: the runtime's timers have a
+/// granularity of a millisecond, which would be part of every latency.
+fn pace(planned: Vec<Planned>) -> anyhow::Result<mpsc::Receiver<(u64, Planned, i64)>> {
+    let (due, receiver) = mpsc::channel(DUE_MAX);
+    let start = Instant::now() + Duration::from_millis(100);
+    let start_us = clock::now_us() + 100_000;
+    std::thread::Builder::new().name("pacer".to_owned()).spawn(move || {
+        for (number, bid) in planned.into_iter().enumerate() {
+            std::thread::sleep((start + bid.at).saturating_duration_since(Instant::now()));
+            let intended_us = start_us + i64::try_from(bid.at.as_micros()).unwrap_or(i64::MAX);
+            if due.blocking_send((number as u64, bid, intended_us)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(receiver)
+}

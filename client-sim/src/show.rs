@@ -1,0 +1,127 @@
+//! The report as a person reads it in a terminal.
+
+use std::fmt::Write as _;
+
+use crate::latency::Summary;
+use crate::report::{Report, Verdict};
+
+/// The whole report as text.
+pub fn text(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    write(report, &mut out).unwrap_or_default();
+    out
+}
+
+fn write(report: &Report, out: &mut String) -> std::fmt::Result {
+    latencies(report, out)?;
+    let bids = &report.bids;
+    let rejected: u64 = bids.rejected.values().sum();
+    write!(out, "\nbids        {} offered, {} accepted", bids.offered, bids.accepted)?;
+    write!(out, ", {rejected} rejected{}", codes(&bids.rejected))?;
+    writeln!(
+        out,
+        ", {} failed{}, {} unknown, {} retried",
+        bids.failed,
+        codes(&bids.failures),
+        bids.unknown,
+        bids.retried
+    )?;
+    let told = &report.deliveries;
+    writeln!(
+        out,
+        "deliveries  {} expected, {} live, {} replayed, {} missing, {} duplicate, {} out of order",
+        told.expected, told.live, told.replayed, told.missing, told.duplicate, told.out_of_order
+    )?;
+    let table = &report.table;
+    writeln!(
+        out,
+        "table       {} accepted bids missing, {} refused bids present, {} twice, {} disordered, \
+         {} told otherwise",
+        table.accepted_missing,
+        table.refused_present,
+        table.twice,
+        table.disordered,
+        table.told_otherwise
+    )?;
+    if report.reconnects > 0 {
+        writeln!(out, "watchers    came back {} times", report.reconnects)?;
+    }
+    if let Some(probe) = &report.probe {
+        writeln!(
+            out,
+            "idle store  one bid transaction {}, one GetRecords call {} (medians)",
+            time(probe.transact_us),
+            time(probe.get_records_us)
+        )?;
+    }
+    for judged in &report.slo {
+        let value = judged.value_us.map_or_else(|| "no sample".to_owned(), time);
+        let word = if judged.ok { "met" } else { "missed" };
+        writeln!(out, "slo         {}: {value}, {word}", judged.expr)?;
+    }
+    writeln!(out, "\nverdict: {}", report.verdict.as_str())?;
+    for reason in &report.reasons {
+        writeln!(out, "  {reason}")?;
+    }
+    if report.verdict != Verdict::Pass {
+        writeln!(out, "  repeat it with: {}", report.command)?;
+    }
+    Ok(())
+}
+
+fn latencies(report: &Report, out: &mut String) -> std::fmt::Result {
+    let latency = &report.latency_us;
+    let hops = &latency.hops;
+    writeln!(
+        out,
+        "{:<38} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "hop", "n", "p50", "p90", "p99", "p99.9", "max"
+    )?;
+    for (name, summary) in [
+        ("schedule          intended -> sent", &hops.schedule),
+        ("request           sent -> received", &hops.request),
+        ("lane              received -> written", &hops.lane),
+        ("store_and_stream  written -> read", &hops.store_and_stream),
+        ("relay             read -> published", &hops.relay),
+        ("deliver           published -> client", &hops.deliver),
+    ] {
+        row(out, name, summary)?;
+    }
+    writeln!(out, "{}", "-".repeat(97))?;
+    row(out, "client_to_client", &latency.client_to_client)?;
+    row(out, "client_to_last_client", &latency.client_to_last_client)?;
+    row(out, "commit (beside)   written -> committed", &latency.commit)
+}
+
+fn row(out: &mut String, name: &str, summary: &Summary) -> std::fmt::Result {
+    let cell = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), time);
+    writeln!(
+        out,
+        "{name:<38} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        summary.n,
+        cell(summary.p50),
+        cell(summary.p90),
+        cell(summary.p99),
+        cell(summary.p999),
+        cell(summary.max)
+    )
+}
+
+fn codes(by_code: &std::collections::BTreeMap<String, u64>) -> String {
+    if by_code.is_empty() {
+        return String::new();
+    }
+    let parts: Vec<String> = by_code.iter().map(|(code, n)| format!("{code} {n}")).collect();
+    format!(" ({})", parts.join(", "))
+}
+
+/// A time in the unit that reads best.
+pub fn time(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} us"),
+        1_000..10_000 => format!("{:.2} ms", us as f64 / 1e3),
+        10_000..1_000_000 => format!("{:.1} ms", us as f64 / 1e3),
+        _ => format!("{:.2} s", us as f64 / 1e6),
+    }
+}
