@@ -1,1 +1,11 @@
-//! E2E.
+//! Gavel end to end.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bidding;
+mod watching;
+mod bad_input;
+mod protocol;
+mod process;
+mod servers;
+mod latency;

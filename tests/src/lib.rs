@@ -1,1 +1,10 @@
-//! Harness.
+//! The harness of the end-to-end tests: a whole Gavel in this process, and clients for it.
+//!
+//! The store is the embedded DynamoDB, or the one at GAVEL_TEST_DYNAMODB (a URL), with a table of
+//! its own for each server, so that the same suite runs against DynamoDB Local.
+
+pub mod gavel;
+pub mod socket;
+
+pub use gavel::{Gavel, code, soon};
+pub use socket::{Event, Socket};

@@ -1,0 +1,58 @@
+//! The promise of the product: client to client, once, in order, every hop timed.
+
+use std::time::Duration;
+
+use client_sim::run::{Plan, Target, run};
+use client_sim::scenario::{Name, Scenario};
+use client_sim::show;
+use e2e::Gavel;
+
+async fn measure(scenario: Scenario) -> client_sim::report::Report {
+    let gavel = Gavel::start().await;
+    let plan = Plan {
+        scenario,
+        seed: 11,
+        slos: vec!["client_to_last_client.p50<300ms".parse().unwrap()],
+        target: Target::Url {
+            url: gavel.base.clone(),
+            secret: gavel.secret().to_owned(),
+            relay: Some("stream".to_owned()),
+        },
+        command: "cargo test -p e2e latency".to_owned(),
+    };
+    let report = run(&plan).await.unwrap();
+    println!("{}", show::text(&report));
+    gavel.stop().await.unwrap();
+    report
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bid_reaches_every_client_once_in_order_and_every_hop_is_stamped() {
+    let scenario =
+        Scenario { rate: 10.0, duration: Duration::from_secs(4), ..Scenario::of(Name::Trickle) };
+    let report = measure(scenario).await;
+    // The verdict also says that the hops of every delivery add up to client-to-client.
+    assert_eq!(report.verdict.as_str(), "pass", "{:?}", report.reasons);
+    assert_eq!(report.bids.accepted, 40);
+    assert_eq!(report.deliveries.expected, 200);
+    assert_eq!(report.deliveries.live, 200);
+    let latency = report.latency_us;
+    assert!(latency.client_to_last_client.p50.unwrap() < 300_000);
+    let hops = latency.hops;
+    for hop in [hops.schedule, hops.request, hops.lane, hops.store_and_stream, hops.relay] {
+        assert_eq!(hop.n, 40);
+    }
+    assert_eq!(hops.deliver.n, 200);
+    assert_eq!(latency.commit.n, 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bidding_war_loses_repeats_and_disorders_nothing() {
+    let scenario =
+        Scenario { rate: 60.0, duration: Duration::from_secs(3), ..Scenario::of(Name::War) };
+    let report = measure(scenario).await;
+    assert_eq!(report.verdict.as_str(), "pass", "{:?}", report.reasons);
+    assert_eq!(report.bids.offered, 180);
+    let decided: u64 = report.bids.accepted + report.bids.rejected.values().sum::<u64>();
+    assert_eq!(decided, 180, "{:?}", report.bids);
+}

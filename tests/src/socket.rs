@@ -1,0 +1,127 @@
+//! A WebSocket client that sends what the test says and shows all that comes.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::gavel::DEADLINE;
+
+/// A socket.
+pub struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// What came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A message.
+    Message(Value),
+    /// The server closed, with a code and a reason.
+    Closed(u16, String),
+    /// The connection ended without a close frame.
+    Gone,
+}
+
+impl Socket {
+    /// Connects with the protocol's name.
+    pub async fn open(base: &str) -> Self {
+        Self::open_as(base, Some("graphql-transport-ws")).await
+    }
+
+    /// Connects with any sub-protocol, or none.
+    pub async fn open_as(base: &str, protocol: Option<&'static str>) -> Self {
+        let url = format!("{}/graphql/ws", base.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().expect("a request");
+        if let Some(protocol) = protocol {
+            let value = HeaderValue::from_static(protocol);
+            request.headers_mut().insert("sec-websocket-protocol", value);
+        }
+        let (stream, _) = connect_async(request).await.expect("a connection");
+        Self { stream }
+    }
+
+    /// Sends a message.
+    pub async fn send(&mut self, message: Value) {
+        self.send_text(&message.to_string()).await;
+    }
+
+    /// Sends any text.
+    pub async fn send_text(&mut self, text: &str) {
+        self.stream.send(Message::text(text)).await.expect("sent");
+    }
+
+    /// Sends bytes.
+    pub async fn send_binary(&mut self, bytes: &'static [u8]) {
+        self.stream.send(Message::binary(bytes)).await.expect("sent");
+    }
+
+    /// Subscribes.
+    pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
+        let payload = json!({ "query": query, "variables": variables });
+        self.send(json!({ "id": id, "type": "subscribe", "payload": payload })).await;
+    }
+
+    /// What comes next, within the deadline.
+    pub async fn event(&mut self) -> Event {
+        loop {
+            let next = timeout(DEADLINE, self.stream.next()).await.expect("something comes");
+            match next {
+                Some(Ok(Message::Text(text))) => {
+                    return Event::Message(serde_json::from_str(&text).expect("JSON"));
+                }
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return Event::Closed(frame.code.into(), frame.reason.to_string());
+                }
+                Some(Ok(Message::Close(None)) | Err(_)) | None => return Event::Gone,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// The next message.
+    pub async fn message(&mut self) -> Value {
+        match self.event().await {
+            Event::Message(message) => message,
+            other => panic!("not a message: {other:?}"),
+        }
+    }
+
+    /// The close that comes after whatever comes before it.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match self.event().await {
+                Event::Message(_) => {}
+                Event::Closed(code, reason) => return (code, reason),
+                Event::Gone => panic!("the connection ended without a close frame"),
+            }
+        }
+    }
+
+    /// The payload of the next message, which is a `next` of this operation.
+    pub async fn next(&mut self, id: &str) -> Value {
+        let message = self.message().await;
+        assert_eq!(message["type"], "next", "{message}");
+        assert_eq!(message["id"], id, "{message}");
+        message["payload"].clone()
+    }
+
+    /// The first error of the next message, which is an `error` of this operation.
+    pub async fn error(&mut self, id: &str) -> Value {
+        let message = self.message().await;
+        assert_eq!(message["type"], "error", "{message}");
+        assert_eq!(message["id"], id, "{message}");
+        message["payload"][0].clone()
+    }
+
+    /// Proves that the connection lives, and that nothing else was on its way.
+    pub async fn lives(&mut self) {
+        self.send(json!({ "type": "ping", "payload": { "still": "there" } })).await;
+        let pong = json!({ "type": "pong", "payload": { "still": "there" } });
+        assert_eq!(self.message().await, pong);
+    }
+}
