@@ -1,5 +1,7 @@
 //! Logs: structured, on standard error. A token or secret never reaches them.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
@@ -13,7 +15,9 @@ pub fn start(format: LogFormat) {
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         LogFormat::Pretty => {
-            registry.with(fmt::layer().compact().with_writer(std::io::stderr)).try_init()
+            let colours = std::io::stderr().is_terminal();
+            let layer = fmt::layer().compact().with_ansi(colours).with_writer(std::io::stderr);
+            registry.with(layer).try_init()
         }
         LogFormat::Json => registry
             .with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
