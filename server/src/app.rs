@@ -73,8 +73,11 @@ pub async fn run(
     let stream_arn = ensure_table(&clients.dynamodb, &args.table).await?;
     let parts = Parts::build(&args, &clients, &stream_arn, verifier);
 
-    let demo = if args.demo || secret_is_random && args.data_dir.is_none() {
-        Some(demo::seed(&parts.store, &parts.verifier).await?)
+    // Nobody else can mint a token for a secret that was made up here.
+    let demo = if args.demo || secret_is_random {
+        let seed = args.demo || args.dynamodb == Dynamodb::Embedded;
+        let ids = if seed { demo::auctions(&parts.store).await? } else { Vec::new() };
+        Some(Demo::new(ids, &parts.verifier)?)
     } else {
         None
     };
@@ -85,7 +88,9 @@ pub async fn run(
         demo,
     };
     let examples = Examples {
-        auction_id: ready.demo.as_ref().map(|demo| demo.auction_ids[0].to_string()),
+        auction_id: (ready.demo.as_ref())
+            .and_then(|demo| demo.auction_ids.first())
+            .map(ToString::to_string),
         // Only a random secret, which protects nothing but this process, is so open-handed.
         token: (ready.demo.as_ref().filter(|_| secret_is_random))
             .map(|demo| demo.token(Role::Bidder).to_owned()),
@@ -132,8 +137,8 @@ pub fn on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
 /// The verifier of tokens, and whether its secret was made up here.
 fn verifier(args: &Args) -> anyhow::Result<(Verifier, bool)> {
     let rules = Rules { issuer: args.jwt_issuer.clone(), audience: args.jwt_audience.clone() };
-    let (secret, is_random) = match &args.jwt_secret {
-        Some(secret) => (secret.clone(), false),
+    let (secret, is_random) = match args.secret() {
+        Some(secret) => (secret.to_owned(), false),
         None => (format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>()), true),
     };
     let verifier = Verifier::new(&secret, rules).context("--jwt-secret")?;

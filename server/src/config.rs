@@ -1,6 +1,6 @@
 //! Settings: each is a flag and an environment variable `GAVEL_<NAME>`.
 //!
-//! [`Args`] is what the user wrote; [`Config`] is what it means, checked before any port is bound.
+//! A wrong value is told in one line that names it, before any port is bound.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -160,7 +160,7 @@ pub fn check(args: &Args) -> Result<(), ConfigError> {
             "the paces must not fall: busy <= watched <= idle".to_owned(),
         );
     }
-    if args.dynamodb == Dynamodb::Aws && args.jwt_secret.is_none() {
+    if args.dynamodb == Dynamodb::Aws && args.secret().is_none() {
         return error("jwt-secret", "is required with --dynamodb aws".to_owned());
     }
     if args.dynamodb != Dynamodb::Embedded {
@@ -175,6 +175,11 @@ pub fn check(args: &Args) -> Result<(), ConfigError> {
 }
 
 impl Args {
+    /// The secret, if one is configured. An empty variable, as compose files make, is none.
+    pub fn secret(&self) -> Option<&str> {
+        self.jwt_secret.as_deref().filter(|secret| !secret.is_empty())
+    }
+
     /// The time-out of the paces, as durations: busy, watched, idle.
     pub fn paces(&self) -> [Duration; 3] {
         [self.poll_busy_ms, self.poll_watched_ms, self.poll_idle_ms].map(Duration::from_millis)

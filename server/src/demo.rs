@@ -9,41 +9,59 @@ use crate::auth::{Role, Verifier};
 use crate::clock;
 use crate::graphql::scalar::format_time;
 use crate::store::Dynamo;
+use crate::store::list::Phase;
 
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const SELLER: &str = "demo-seller";
+/// Title, minutes until the end, opening price in cents.
+const TITLES: [(&str, u64, u64); 3] = [
+    ("A lamp by Poul Henningsen, 1958", 60, 2_000),
+    ("First edition, slightly foxed", 240, 15_000),
+    ("A week in the lighthouse", 24 * 60, 9_000),
+];
 
-/// What was seeded, and who may do what with it.
+/// What there is to play with, and a token for each who may do something with it.
 #[derive(Debug, Clone)]
 pub struct Demo {
-    /// Open auctions.
+    /// Open auctions; none, where none were to be seeded.
     pub auction_ids: Vec<AuctionId>,
     /// A token a role, with the role.
     pub tokens: Vec<(Role, String)>,
 }
 
-/// Makes the demo's auctions and mints its tokens.
+/// The demo's auctions: those that are open already, or new ones.
 ///
 /// # Errors
-/// When the store does not take them.
-pub async fn seed(store: &Dynamo, verifier: &Verifier) -> anyhow::Result<Demo> {
+/// When the store does not answer.
+pub async fn auctions(store: &Dynamo) -> anyhow::Result<Vec<AuctionId>> {
+    let open = store.list(Phase::Closing, None, TITLES.len()).await.context("cannot list")?;
+    if !open.is_empty() {
+        return Ok(open.into_iter().map(|(_, auction)| auction.id).collect());
+    }
     let now = clock::now();
-    let mut auction_ids = Vec::new();
-    for (title, minutes, opening_price) in [
-        ("A lamp by Poul Henningsen, 1958", 60, 2_000),
-        ("First edition, slightly foxed", 240, 15_000),
-        ("A week in the lighthouse", 24 * 60, 9_000),
-    ] {
+    let mut ids = Vec::with_capacity(TITLES.len());
+    for (title, minutes, opening_price) in TITLES {
         let auction = auction(title, minutes, opening_price, now)?;
         store.create(&auction).await.context("cannot seed the demo")?;
-        auction_ids.push(auction.id);
+        ids.push(auction.id);
     }
-    let mint = |role: Role| {
-        let sub = format!("demo-{}", role.name());
-        verifier.mint(&sub, &[role], now, TOKEN_LIFE).map(|token| (role, token))
-    };
-    let tokens: Option<Vec<_>> = Role::ALL.into_iter().map(mint).collect();
-    Ok(Demo { auction_ids, tokens: tokens.context("cannot mint a token")? })
+    Ok(ids)
+}
+
+impl Demo {
+    /// A demo on these auctions, with a token a role.
+    ///
+    /// # Errors
+    /// When a token cannot be encoded.
+    pub fn new(auction_ids: Vec<AuctionId>, verifier: &Verifier) -> anyhow::Result<Self> {
+        let now = clock::now();
+        let mint = |role: Role| {
+            let sub = format!("demo-{}", role.name());
+            verifier.mint(&sub, &[role], now, TOKEN_LIFE).map(|token| (role, token))
+        };
+        let tokens: Option<Vec<_>> = Role::ALL.into_iter().map(mint).collect();
+        Ok(Self { auction_ids, tokens: tokens.context("cannot mint a token")? })
+    }
 }
 
 fn auction(title: &str, minutes: u64, price: u64, now: Timestamp) -> anyhow::Result<Auction> {
@@ -72,7 +90,7 @@ impl Demo {
 
     /// What to try, for a terminal: a ready `curl` a role.
     pub fn examples(&self, url: &str) -> String {
-        let id = &self.auction_ids[0];
+        let id = self.auction_ids.first().map_or("<an auction's id>", AuctionId::as_str);
         let bid = format!(
             "mutation {{ placeBid(input: {{auctionId: \\\"{id}\\\", amount: \\\"2000\\\"}}) {{ \
              ... on BidAccepted {{ bid {{ sequence amount }} committedAt }} \

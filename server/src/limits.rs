@@ -1,7 +1,7 @@
 //! Every bound of the service, in one place, checked against each other at compile time.
 //!
 //! Units stand last in the names. A bound that an operator may change is a default here and a
-//! field of [`crate::config::Config`].
+//! field of [`crate::config::Args`].
 
 use std::time::Duration;
 

@@ -86,14 +86,14 @@ impl<S: Stream> Reader<S> {
             None => self.reposition().await?,
         };
         // Taken before the read: a bell that rings while it is under way asks for another.
-        self.calls.mark_unchanged();
+        let bell = self.calls.borrow_and_update().bell;
         let started = Instant::now();
         let page = self.stream.records(&iterator).await?;
         let large = page.records.len() >= limits::STREAM_PAGE_LARGE;
         self.publish(&page);
         let Some(next) = page.next else { return Ok(None) };
         if !large {
-            self.wait(started).await;
+            self.wait(started, bell).await;
         }
         Ok(Some(next))
     }
@@ -131,14 +131,18 @@ impl<S: Stream> Reader<S> {
         }
     }
 
-    /// Waits as long as the pace says, or until it rises or the bell rings.
-    async fn wait(&mut self, since: Instant) {
+    /// Waits as long as the pace says, or until it rises or the bell rings (or has rung since).
+    async fn wait(&mut self, since: Instant, bell: u64) {
         loop {
             let call = *self.calls.borrow_and_update();
+            if call.bell != bell {
+                return;
+            }
             tokio::select! {
                 () = sleep_until(since + self.paces.of(call.pace)) => return,
                 changed = self.calls.changed() => {
-                    if changed.is_err() || self.calls.borrow().bell != call.bell {
+                    // The process ends.
+                    if changed.is_err() {
                         return;
                     }
                 }

@@ -1,0 +1,22 @@
+# The service, without its build: non-root, with a health check.
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked -p gavel-server -p client-sim \
+    && cp target/release/gavel-server target/release/client-sim /usr/local/bin/
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates curl \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 gavel \
+    && install --directory --owner gavel /data
+COPY --from=build /usr/local/bin/gavel-server /usr/local/bin/client-sim /usr/local/bin/
+USER gavel
+ENV GAVEL_LISTEN=0.0.0.0:8080 GAVEL_LOG=json
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+    CMD curl --fail --silent --show-error http://127.0.0.1:8080/readyz || exit 1
+ENTRYPOINT ["gavel-server"]
