@@ -1,6 +1,9 @@
 //! The words that the front and the engine share: one call, one reply.
 
-use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::{Value, json};
 
 /// Names every operation the engine serves, and the engine's method for it.
 macro_rules! with_operations {
@@ -63,6 +66,61 @@ pub(crate) struct Call {
     pub(crate) operation: Operation,
     /// The JSON body as it came.
     pub(crate) body: String,
+    /// What outer layers ask of inner ones.
+    pub(crate) marks: Marks,
+}
+
+/// Faults that only an inner layer can carry out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Marks {
+    /// `GetRecords` is to answer no records.
+    pub(crate) empty_page: bool,
+    /// The transaction's token is to be taken for another one.
+    pub(crate) forgotten_token: bool,
+}
+
+impl Call {
+    pub(crate) fn new(operation: Operation, body: String) -> Self {
+        Self { operation, body, marks: Marks::default() }
+    }
+}
+
+/// What an operation works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Changes items.
+    Write,
+    /// Reads items.
+    Read,
+    /// Reads streams.
+    Stream,
+    /// Makes, changes or describes tables.
+    Table,
+}
+
+impl Operation {
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::PutItem
+            | Self::DeleteItem
+            | Self::UpdateItem
+            | Self::BatchWriteItem
+            | Self::TransactWriteItems
+            | Self::ExecuteStatement
+            | Self::ExecuteTransaction
+            | Self::BatchExecuteStatement => Kind::Write,
+            Self::GetItem
+            | Self::Query
+            | Self::Scan
+            | Self::BatchGetItem
+            | Self::TransactGetItems => Kind::Read,
+            Self::ListStreams
+            | Self::DescribeStream
+            | Self::GetShardIterator
+            | Self::GetRecords => Kind::Stream,
+            _ => Kind::Table,
+        }
+    }
 }
 
 /// One answer, its HTTP not yet put on.
@@ -74,13 +132,73 @@ pub(crate) struct Reply {
     pub(crate) body: String,
 }
 
+impl Reply {
+    pub(crate) fn ok(body: String) -> Self {
+        Self { status: 200, body }
+    }
+
+    /// The error `name` of the DynamoDB API, status 400.
+    pub(crate) fn refused(name: &str, message: &str) -> Self {
+        Self { status: 400, body: error_body(name, message).to_string() }
+    }
+
+    /// The iterator is older than its life, or was made to expire.
+    pub(crate) fn expired_iterator() -> Self {
+        Self::refused("ExpiredIteratorException", "The shard iterator has expired.")
+    }
+
+    /// Records that the reader has not read are gone.
+    pub(crate) fn trimmed_data() -> Self {
+        Self::refused(
+            "TrimmedDataAccessException",
+            "The operation attempted to read past the oldest stream record in a shard.",
+        )
+    }
+
+    /// `InternalServerError`, status 500.
+    pub(crate) fn internal_error(message: &str) -> Self {
+        Self { status: 500, body: error_body("InternalServerError", message).to_string() }
+    }
+
+    /// `TransactionCanceledException` with one reason an action; `None` for an
+    /// action that is not to blame.
+    pub(crate) fn cancelled(reasons: &[Option<(&str, &str)>]) -> Self {
+        let codes: Vec<&str> = reasons.iter().map(|r| r.map_or("None", |(code, _)| code)).collect();
+        let message = format!(
+            "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+            codes.join(", ")
+        );
+        let reasons = reasons.iter().map(|reason| match reason {
+            None => json!({ "Code": "None" }),
+            Some((code, message)) => json!({ "Code": code, "Message": message }),
+        });
+        // This one error spells its message with a capital.
+        let body = json!({
+            "__type": error_type("TransactionCanceledException"),
+            "Message": message,
+            "CancellationReasons": reasons.collect::<Vec<_>>(),
+        });
+        Self { status: 400, body: body.to_string() }
+    }
+}
+
+fn error_body(name: &str, message: &str) -> Value {
+    json!({ "__type": error_type(name), "message": message })
+}
+
+fn error_type(name: &str) -> String {
+    format!("com.amazonaws.dynamodb.v20120810#{name}")
+}
+
 /// Why a call gets no answer at all: its connection is closed instead.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is dropped without an answer")]
 pub(crate) struct Hangup;
 
-impl From<Infallible> for Hangup {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
+/// What every layer returns: a reply to come, or none.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, Hangup>> + Send>>;
+
+/// An answer that is there already.
+pub(crate) fn at_once(reply: Reply) -> Answer {
+    Box::pin(std::future::ready(Ok(reply)))
 }

@@ -15,10 +15,13 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::Engine;
 use crate::front::Front;
 use crate::store::Store;
-use crate::{Options, server};
+use crate::{Control, Options, control, server, upkeep};
 
 /// How long dropping an [`Emulator`] waits for its thread.
 const DROP_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// How long an upkeep under way may hold up the end.
+const RUNTIME_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Why an emulator did not start. Each says in one line what to change.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +70,9 @@ pub enum StartError {
         /// What the engine says.
         reason: String,
     },
+    /// An option is out of its range.
+    #[error("{0}")]
+    Options(&'static str),
     /// The thread or its runtime could not be made.
     #[error("cannot start the emulator's thread: {0}")]
     Thread(#[from] io::Error),
@@ -80,6 +86,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Emulator {
     address: SocketAddr,
+    control: Control,
     stop: CancellationToken,
     /// Disconnects when the thread has closed the database and deleted its files.
     ended: mpsc::Receiver<()>,
@@ -88,6 +95,9 @@ pub struct Emulator {
 impl Emulator {
     /// Starts an emulator and returns once it listens.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        if let Some(mistake) = options.behaviour.mistake() {
+            return Err(StartError::Options(mistake));
+        }
         let stop = CancellationToken::new();
         let (started_sender, started) = oneshot::channel();
         let (ended_sender, ended) = mpsc::channel();
@@ -96,10 +106,10 @@ impl Emulator {
             run(&options, stop_of_thread, started_sender);
             drop(ended_sender);
         })?;
-        let address = started
+        let (address, control) = started
             .await
             .unwrap_or_else(|_| Err(StartError::Thread(io::Error::other("it ended at once"))))?;
-        Ok(Self { address, stop, ended })
+        Ok(Self { address, control, stop, ended })
     }
 
     /// Where it listens.
@@ -110,6 +120,11 @@ impl Emulator {
     /// Its URL, for the SDK's `endpoint_url`; DynamoDB and Streams alike.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Its levers: faults, latency, shards, and what has happened so far.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// Stops accepting, lets open requests finish (at most a second), closes the
@@ -136,7 +151,7 @@ impl Drop for Emulator {
 fn run(
     options: &Options,
     stop: CancellationToken,
-    started: oneshot::Sender<Result<SocketAddr, StartError>>,
+    started: oneshot::Sender<Result<(SocketAddr, Control), StartError>>,
 ) {
     let (runtime, listener, address, store) = match prepare(options) {
         Ok(prepared) => prepared,
@@ -147,13 +162,19 @@ fn run(
             return;
         }
     };
+    let seed = options.seed.unwrap_or_else(rand::random);
+    let engine = Engine::new(store.database.clone(), store.streams.clone());
+    let front = Front::new(engine.clone(), options, seed);
     // Nobody waiting any more means nobody to serve.
-    if started.send(Ok(address)).is_ok() {
-        let front = Front::new(Engine::new(store.database.clone()), options.transact_delay);
-        runtime.block_on(server::serve(listener, front, stop));
+    if started.send(Ok((address, front.handle()))).is_ok() {
+        let script =
+            control::follow(options.behaviour.script.clone(), front.handle(), stop.clone());
+        let upkeep = upkeep::keep(engine, stop.clone());
+        runtime
+            .block_on(async { tokio::join!(server::serve(listener, front, stop), script, upkeep) });
     }
     // Connections still open hold the database: they go before it.
-    drop(runtime);
+    runtime.shutdown_timeout(RUNTIME_WAIT_MAX);
     drop(store);
 }
 

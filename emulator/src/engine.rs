@@ -3,14 +3,32 @@
 //! The engine has one mutex and runs its SQL on the calling thread, so it is
 //! called only from the emulator's own thread (FACTS 6).
 
-use dynoxide::{Database, DynoxideError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
-use crate::call::{Call, Operation, Reply, with_operations};
+use dynoxide::actions::get_records::{GetRecordsRequest, Record};
+use dynoxide::actions::get_shard_iterator::encode_shard_iterator;
+use dynoxide::actions::list_tables::ListTablesRequest;
+use dynoxide::{Database, DynoxideError};
+use tower::Service;
+
+use crate::call::{Answer, Call, Hangup, Kind, Operation, Reply, at_once, with_operations};
+use crate::clock::Micros;
+use crate::contention::items::KeyNames;
+use crate::store::StreamTable;
+
+/// What dynoxide adds to a record's number to give it DynamoDB's 21 digits.
+const SEQUENCE_NUMBER_OFFSET: u128 = 100_000_000_000_000_000_000;
 
 /// The engine behind every layer.
 #[derive(Clone)]
 pub(crate) struct Engine {
     database: Database,
+    /// Calls that may have written, so that who follows a stream knows when
+    /// there is nothing new.
+    writes: Arc<AtomicU64>,
+    streams: StreamTable,
 }
 
 macro_rules! define_run {
@@ -35,22 +53,122 @@ macro_rules! define_run {
 with_operations!(define_run);
 
 impl Engine {
-    pub(crate) fn new(database: Database) -> Self {
-        Self { database }
+    pub(crate) fn new(database: Database, streams: StreamTable) -> Self {
+        Self { database, writes: Arc::default(), streams }
     }
 
     /// Runs `call` to its end on this thread.
     pub(crate) fn call(&self, call: &Call) -> Reply {
-        match run(&self.database, call.operation, &call.body) {
-            Ok(body) => Reply { status: 200, body },
+        let result = run(&self.database, call.operation, &call.body);
+        if matches!(call.operation.kind(), Kind::Write | Kind::Table) {
+            self.writes.fetch_add(1, Ordering::Release);
+        }
+        match result {
+            Ok(body) => {
+                if call.operation == Operation::DeleteTable {
+                    self.forget_stream(&call.body);
+                }
+                Reply::ok(body)
+            }
             Err(error) => {
                 if error.status_code() >= 500 {
                     tracing::error!(operation = ?call.operation, %error, "the engine failed");
                 }
-                Reply { status: error.status_code(), body: error.to_json() }
+                refused(&error)
             }
         }
     }
+
+    /// dynoxide leaves a deleted table's records to the next one of its name.
+    fn forget_stream(&self, body: &str) {
+        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+        let table = body["TableName"].as_str().unwrap_or_default();
+        if let Err(error) = self.streams.forget(table) {
+            tracing::error!(table, %error, "a deleted table's stream is still there");
+        }
+    }
+
+    /// Deletes stream records committed before `oldest`.
+    pub(crate) fn prune_streams(&self, oldest: Micros) {
+        let tables = self.database.list_tables(ListTablesRequest::default());
+        for table in tables.map(|tables| tables.table_names).unwrap_or_default() {
+            match self.streams.prune(&table, oldest) {
+                Ok(0) => {}
+                Ok(records) => tracing::debug!(table, records, "old stream records are gone"),
+                Err(error) => tracing::warn!(table, %error, "old stream records are kept"),
+            }
+        }
+    }
+
+    /// Deletes items whose time to live is over.
+    pub(crate) fn sweep_expired_items(&self) {
+        match self.database.sweep_ttl() {
+            Ok(items) => tracing::debug!(items, "expired items are gone"),
+            Err(error) => tracing::warn!(%error, "expired items are kept"),
+        }
+        self.writes.fetch_add(1, Ordering::Release);
+    }
+
+    /// Calls so far that may have written.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Acquire)
+    }
+
+    /// The names of the key attributes of `table`, if there is one.
+    pub(crate) fn key_names(&self, table: &str) -> Option<KeyNames> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Element {
+            attribute_name: String,
+            key_type: String,
+        }
+        let schema = self.database.get_table_metadata(table).ok()??.key_schema;
+        let elements: Vec<Element> = serde_json::from_str(&schema).ok()?;
+        let named = |kind: &str| {
+            let element = elements.iter().find(|element| element.key_type == kind);
+            element.map(|element| element.attribute_name.clone())
+        };
+        Some(KeyNames { partition: named("HASH")?, sort: named("RANGE") })
+    }
+
+    /// The label of the stream of `table`, if it has one.
+    pub(crate) fn stream_label(&self, table: &str) -> Option<String> {
+        let metadata = self.database.get_table_metadata(table).ok()??;
+        metadata.stream_label.filter(|_| metadata.stream_enabled)
+    }
+
+    /// The next records of the stream of `table`, at most a page.
+    pub(crate) fn records_after(&self, table: &str, number: u64) -> Result<Vec<Record>, Reply> {
+        let shard = dynoxide::streams::shard_id(table);
+        let shard_iterator = encode_shard_iterator(table, &shard, number.cast_signed());
+        let request = GetRecordsRequest { shard_iterator, limit: None };
+        let page = self.database.get_records(request).map_err(|error| refused(&error))?;
+        Ok(page.records)
+    }
+
+    /// A record's number: the microsecond of its commit, and more than the last.
+    pub(crate) fn record_number(record: &Record) -> u64 {
+        let public: u128 = record.dynamodb.sequence_number.parse().unwrap_or_default();
+        public.saturating_sub(SEQUENCE_NUMBER_OFFSET) as u64
+    }
+}
+
+impl Service<Call> for Engine {
+    type Response = Reply;
+    type Error = Hangup;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Hangup>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call) -> Answer {
+        at_once(Self::call(self, &call))
+    }
+}
+
+fn refused(error: &DynoxideError) -> Reply {
+    Reply { status: error.status_code(), body: error.to_json() }
 }
 
 fn encode<T: serde::Serialize>(response: &T) -> dynoxide::Result<String> {
@@ -94,8 +212,9 @@ mod tests {
     use super::*;
 
     fn reply(operation: Operation, body: &str) -> Reply {
-        let engine = Engine::new(Database::memory().unwrap());
-        engine.call(&Call { operation, body: body.to_owned() })
+        let store = crate::store::Store::temporary().unwrap();
+        let engine = Engine::new(store.database.clone(), store.streams.clone());
+        Engine::call(&engine, &Call::new(operation, body.to_owned()))
     }
 
     #[test]

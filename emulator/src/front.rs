@@ -1,29 +1,109 @@
-//! What stands between the wire and the engine.
+//! What stands between the wire and the engine, outermost first:
 //!
-//! With no option set it is one branch and a call: the engine runs at once.
+//! - faults: what never arrives, is not answered, or goes wrong by itself
+//! - contention: writes that AWS would turn away
+//! - latency: how long the rest takes
+//! - streams: shards, and what is visible in them
+//!
+//! With no option set each of them is one branch.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::call::{Call, Hangup, Operation, Reply};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tower::{Service, ServiceBuilder};
+
+use crate::Options;
+use crate::call::{Call, Hangup, Reply};
+use crate::clock;
+use crate::contention::{Contended, ContentionLayer, ContentionState};
+use crate::control::{Control, Levers};
 use crate::engine::Engine;
+use crate::faults::{FaultLayer, FaultSchedule, Faulty};
+use crate::latency::{Delayed, LatencyLayer, LatencyState};
+use crate::streams::{Sharded, StreamLayer, Streams};
 
-/// Answers calls, with what the options ask for in between.
+/// Calls under way at once, those whose client has gone included.
+const CALLS_MAX: usize = 16_384;
+
+type Stack = Faulty<Contended<Delayed<Sharded<Engine>>>>;
+
+/// Answers calls through all layers.
 #[derive(Clone)]
 pub(crate) struct Front {
-    engine: Engine,
-    transact_delay: Duration,
+    stack: Stack,
+    levers: Arc<Levers>,
+    /// Whether the control endpoint is served.
+    control: bool,
+    /// Calls go on even if their client has gone, as they would on AWS.
+    calls: TaskTracker,
+    free: Arc<Semaphore>,
 }
 
 impl Front {
-    pub(crate) fn new(engine: Engine, transact_delay: Duration) -> Self {
-        Self { engine, transact_delay }
+    pub(crate) fn new(engine: Engine, options: &Options, seed: u64) -> Self {
+        let (behaviour, latency) = (&options.behaviour, options.latency());
+        let now = clock::now();
+        let mut schedule = FaultSchedule::new(seed);
+        for rule in &behaviour.faults {
+            schedule.add(rule.clone(), now);
+        }
+        let streams = Streams::new(engine.clone(), behaviour.streams, latency.propagation, seed);
+        let levers = Arc::new(Levers {
+            seed,
+            began: now,
+            calls: AtomicU64::new(0),
+            faults: Arc::new(Mutex::new(schedule)),
+            latency: Arc::new(LatencyState::new(latency, seed)),
+            contention: Arc::new(ContentionState::new(behaviour.limits)),
+            streams: Arc::new(streams),
+            drop_connections: Notify::new(),
+        });
+        let stack = ServiceBuilder::new()
+            .layer(FaultLayer(Arc::clone(&levers.faults)))
+            .layer(ContentionLayer {
+                state: Arc::clone(&levers.contention),
+                engine: engine.clone(),
+            })
+            .layer(LatencyLayer(Arc::clone(&levers.latency)))
+            .layer(StreamLayer(Arc::clone(&levers.streams)))
+            .service(engine);
+        Self {
+            stack,
+            levers,
+            control: options.control,
+            calls: TaskTracker::new(),
+            free: Arc::new(Semaphore::new(CALLS_MAX)),
+        }
     }
 
-    /// Answers one call; other calls go on while it waits.
+    pub(crate) fn handle(&self) -> Control {
+        Control::new(Arc::clone(&self.levers))
+    }
+
+    /// The control, if its endpoint is served.
+    pub(crate) fn endpoint_control(&self) -> Option<Control> {
+        self.control.then(|| self.handle())
+    }
+
+    /// Resolves when connections are to be dropped.
+    pub(crate) async fn dropped(&self) {
+        self.levers.drop_connections.notified().await;
+    }
+
+    /// Answers one call. It is carried out even if this future is dropped.
     pub(crate) async fn call(&self, call: Call) -> Result<Reply, Hangup> {
-        if call.operation == Operation::TransactWriteItems && !self.transact_delay.is_zero() {
-            tokio::time::sleep(self.transact_delay).await;
-        }
-        Ok(self.engine.call(&call))
+        self.levers.calls.fetch_add(1, Ordering::Relaxed);
+        let mut stack = self.stack.clone();
+        let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else { return Err(Hangup) };
+        let answer = self.calls.spawn(async move {
+            let reply = stack.call(call).await;
+            drop(permit);
+            reply
+        });
+        answer.await.unwrap_or(Err(Hangup))
     }
 }

@@ -1,16 +1,24 @@
 //! An embedded DynamoDB with Streams, for tests and single machines.
 //!
 //! The engine is dynoxide (SQLite), called in process on a thread of its own;
-//! this crate puts the HTTP front before it and keeps its stream fast. Clients
-//! reach it with the plain AWS SDK at [`Emulator::endpoint`]: any region, any
-//! credentials.
+//! this crate puts an HTTP front before it, keeps its stream fast, and on
+//! request makes it as slow, as sharded and as unreliable as AWS can be.
+//! Clients reach it with the plain AWS SDK at [`Emulator::endpoint`]: any
+//! region, any credentials. docs/EMULATOR.md tells what can be asked of it.
 //!
 //! Modules, in the order of a request's way:
 //! - `server`: sockets; reads one request, writes one answer.
-//! - `wire`: HTTP to [`call::Call`] and back.
-//! - `front`: what stands between the wire and the engine.
+//! - `wire`: HTTP to `call::Call` and back.
+//! - `front`: the layers between the wire and the engine:
+//!   `faults`, `contention`, `latency`, `streams`.
 //! - `engine`: runs a call on dynoxide.
 //! - `store`: where the database file lives, who may open it, its indexes.
+//! - `upkeep`: old stream records and expired items go.
+//! - `control`: the levers of the layers, from Rust, HTTP and scripts.
+//!
+//! What decides (fault schedule, claims, buckets, delays, shard lineage,
+//! visibility, the log, scripts) is pure and takes the time as an argument;
+//! `clock` alone reads it.
 //!
 //! What it never does: reach another host, or keep anything outside its
 //! directory.
@@ -21,8 +29,21 @@ mod server;
 mod wire;
 mod call;
 mod front;
+mod faults;
+mod contention;
+mod latency;
+mod streams;
 mod engine;
 mod store;
+mod control;
+mod upkeep;
+mod clock;
+mod random;
 
+pub use contention::{Limits, Refusals};
+pub use control::{Command, CommandError, Control, ShardStatus, Status, Step, StreamStatus};
 pub use emulator::{Emulator, StartError};
-pub use options::Options;
+pub use faults::{FaultKind, FaultRule, FaultTextError, Target};
+pub use latency::{Delay, Latency, Order, Propagation};
+pub use options::{Behaviour, Options};
+pub use streams::{ShardError, StreamOptions};

@@ -1,12 +1,14 @@
 //! `dynamodb-emulator`: the embedded DynamoDB as a process of its own.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
-use clap::Parser;
-use dynamodb_emulator::{Emulator, Options};
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+use dynamodb_emulator::{Behaviour, Command, Emulator, FaultRule, Latency, Options, Step};
+use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A DynamoDB with Streams on this machine, for the plain AWS SDK.
@@ -22,25 +24,123 @@ struct Flags {
     /// Directory that keeps the database; without it everything is temporary.
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// Milliseconds added before each `TransactWriteItems`.
+    /// Milliseconds added to each `TransactWriteItems`.
     #[arg(long, default_value_t = 0)]
     transact_delay_ms: u64,
+    /// What to begin with; the flags below change it.
+    #[arg(long, value_enum, default_value_t = Profile::Plain)]
+    profile: Profile,
+    /// JSON file with a behaviour (docs/EMULATOR.md), instead of a profile.
+    #[arg(long, conflicts_with = "profile")]
+    behaviour: Option<PathBuf>,
+    /// How long calls take.
+    #[arg(long, value_enum)]
+    latency: Option<LatencyName>,
+    /// Shards that a stream starts with; 0 is the engine's own single one.
+    #[arg(long)]
+    shards: Option<u32>,
+    /// Closes a shard in favour of a new one each so many milliseconds.
+    #[arg(long)]
+    roll_every_ms: Option<u64>,
+    /// Splits a shard in two each so many milliseconds.
+    #[arg(long)]
+    split_every_ms: Option<u64>,
+    /// A fault such as `lost_answer:rate=0.01,on=writes`; may be repeated.
+    #[arg(long)]
+    fault: Vec<FaultRule>,
+    /// JSON file with a list of steps (docs/EMULATOR.md).
+    #[arg(long)]
+    script: Option<PathBuf>,
+    /// Seed of everything random; without it another one each time.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Serves the control endpoint `/_control` to whoever can reach the port.
+    #[arg(long)]
+    control: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Profile {
+    /// As fast as it can be, one shard, no limits.
+    Plain,
+    /// Latencies, shards and limits of AWS.
+    AwsLike,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LatencyName {
+    /// Nothing is added.
+    None,
+    /// What was published of AWS.
+    Aws,
+}
+
+impl Flags {
+    fn options(self) -> Result<Options> {
+        let mut behaviour = match (&self.behaviour, self.profile) {
+            (Some(file), _) => read_json(file)?,
+            (None, Profile::Plain) => Behaviour::default(),
+            (None, Profile::AwsLike) => Behaviour::aws_like(),
+        };
+        match self.latency {
+            None => {}
+            Some(LatencyName::None) => behaviour.latency = Latency::none(),
+            Some(LatencyName::Aws) => behaviour.latency = Latency::aws(),
+        }
+        if let Some(shards) = self.shards {
+            behaviour.streams.shards = shards;
+        } else if self.latency.is_some() {
+            // Propagation needs a stream of its own.
+            behaviour.streams.shards = behaviour.streams.shards.max(1);
+        }
+        behaviour.faults.extend(self.fault);
+        if let Some(file) = &self.script {
+            behaviour.script.extend(read_json::<Vec<Step>>(file)?);
+        }
+        let again = |every_ms, command| Step { at_ms: every_ms, every_ms: Some(every_ms), command };
+        if let Some(every) = self.roll_every_ms {
+            behaviour.script.push(again(every, Command::Roll { shard: None, table: None }));
+        }
+        if let Some(every) = self.split_every_ms {
+            behaviour.script.push(again(every, Command::Split { shard: None, table: None }));
+        }
+        Ok(Options {
+            listen: SocketAddr::new(self.host, self.port),
+            data_dir: self.data_dir,
+            transact_delay: Duration::from_millis(self.transact_delay_ms),
+            behaviour,
+            seed: self.seed,
+            control: self.control,
+        })
+    }
+}
+
+fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| file.display().to_string())
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let flags = Flags::parse();
+    match run(Flags::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dynamodb-emulator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(flags: Flags) -> Result<()> {
     // Before the start, so that no signal is missed from then on.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let emulator = Emulator::start(Options {
-        listen: SocketAddr::new(flags.host, flags.port),
-        data_dir: flags.data_dir,
-        transact_delay: Duration::from_millis(flags.transact_delay_ms),
-    })
-    .await?;
-    println!("dynamodb-emulator listens on {}", emulator.endpoint());
+    let options = flags.options()?;
+    // Its message says the cause too.
+    let emulator = Emulator::start(options).await.map_err(|error| anyhow::anyhow!("{error}"))?;
+    let seed = emulator.control().seed();
+    println!("dynamodb-emulator listens on {} (seed {seed})", emulator.endpoint());
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -4,6 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::contention::Limits;
+use crate::control::Step;
+use crate::faults::FaultRule;
+use crate::latency::{Delay, Latency};
+use crate::streams::StreamOptions;
+
 /// How an [`Emulator`](crate::Emulator) is to be started.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -15,9 +23,17 @@ pub struct Options {
     /// Writes to a data directory are on disk before they are answered; writes
     /// to a temporary one are not.
     pub data_dir: Option<PathBuf>,
-    /// Added before each `TransactWriteItems`; other calls go on meanwhile.
-    /// Default zero.
+    /// Added to each `TransactWriteItems`; other calls go on meanwhile. Default
+    /// zero. Short for `behaviour.latency.transact`, which it replaces.
     pub transact_delay: Duration,
+    /// In what it is like AWS and unlike an ideal store. Default: in nothing.
+    pub behaviour: Behaviour,
+    /// The seed of everything random. Default `None`: another one each time,
+    /// told by [`Control::seed`](crate::Control::seed).
+    pub seed: Option<u64>,
+    /// Whether the control endpoint is served, to whoever can reach the port.
+    /// Default no.
+    pub control: bool,
 }
 
 impl Default for Options {
@@ -26,6 +42,62 @@ impl Default for Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data_dir: None,
             transact_delay: Duration::ZERO,
+            behaviour: Behaviour::default(),
+            seed: None,
+            control: false,
+        }
+    }
+}
+
+impl Options {
+    /// The latency to begin with.
+    pub(crate) fn latency(&self) -> Latency {
+        let latency = self.behaviour.latency;
+        if self.transact_delay.is_zero() {
+            latency
+        } else {
+            Latency { transact: Delay::fixed(self.transact_delay), ..latency }
+        }
+    }
+}
+
+/// In what an emulator is like AWS and unlike an ideal store.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Behaviour {
+    /// How long things take.
+    pub latency: Latency,
+    /// How streams behave.
+    pub streams: StreamOptions,
+    /// What limits writes.
+    pub limits: Limits,
+    /// What goes wrong, from the start on.
+    pub faults: Vec<FaultRule>,
+    /// What happens when.
+    pub script: Vec<Step>,
+}
+
+impl Behaviour {
+    /// Like AWS on a good day: its latencies, 4 shards, its limits, no faults.
+    pub fn aws_like() -> Self {
+        Self {
+            latency: Latency::aws(),
+            streams: StreamOptions::aws(),
+            limits: Limits::aws(),
+            ..Self::default()
+        }
+    }
+
+    /// What is wrong with it, in one line.
+    pub(crate) fn mistake(&self) -> Option<&'static str> {
+        if !self.latency.is_valid() {
+            Some("latency: a delay is a finite number, not below 0")
+        } else if !self.latency.propagation.is_none() && self.streams.shards == 0 {
+            Some("latency: propagation needs streams with at least 1 shard")
+        } else if !self.faults.iter().all(FaultRule::is_valid) {
+            Some("faults: a rate is between 0 and 1")
+        } else {
+            None
         }
     }
 }

@@ -71,6 +71,7 @@ async fn connection(stream: TcpStream, front: Front, stop: CancellationToken) {
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = &mut serving => ended,
+        () = front.dropped() => return,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await

@@ -3,13 +3,16 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dynoxide::Database;
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::StartError;
+use crate::clock::Micros;
 
 const DATABASE_FILE: &str = "dynamodb.sqlite";
 const LOCK_FILE: &str = "lock";
@@ -35,6 +38,8 @@ const INDEXES: &str = "
 /// its directory is deleted.
 pub(crate) struct Store {
     pub(crate) database: Database,
+    /// A second connection, for what dynoxide offers no way to do.
+    pub(crate) streams: StreamTable,
     #[expect(dead_code, reason = "held, not read")]
     lock: File,
     #[cfg_attr(not(test), expect(dead_code, reason = "held, not read"))]
@@ -48,7 +53,8 @@ impl Store {
         fs::create_dir_all(dir).map_err(unusable)?;
         let lock = lock(dir).map_err(unusable)?;
         let lock = lock.ok_or_else(|| StartError::DataDirLocked { path: dir.to_owned() })?;
-        Ok(Self { database: open_indexed(dir)?, lock, temporary: None })
+        let (database, streams) = open_indexed(dir)?;
+        Ok(Self { database, streams, lock, temporary: None })
     }
 
     /// Makes a database that is deleted with this store.
@@ -60,10 +66,10 @@ impl Store {
         let dir = dir.map_err(unusable)?;
         let lock = lock(dir.path()).map_err(unusable)?;
         let lock = lock.ok_or_else(|| unusable(io::ErrorKind::ResourceBusy.into()))?;
-        let database = open_indexed(dir.path())?;
+        let (database, streams) = open_indexed(dir.path())?;
         // What is deleted at the end need not be synced before: `synchronous = OFF`.
         database.enable_bulk_loading().map_err(|error| database_error(dir.path(), &error))?;
-        Ok(Self { database, lock, temporary: Some(dir) })
+        Ok(Self { database, streams, lock, temporary: Some(dir) })
     }
 }
 
@@ -79,15 +85,49 @@ fn lock(dir: &Path) -> io::Result<Option<File>> {
     }
 }
 
-fn open_indexed(dir: &Path) -> Result<Database, StartError> {
+fn open_indexed(dir: &Path) -> Result<(Database, StreamTable), StartError> {
     let path = dir.join(DATABASE_FILE);
     let database =
         Database::new(&path.to_string_lossy()).map_err(|error| database_error(dir, &error))?;
-    // dynoxide offers no way to run SQL, so a second connection makes them.
-    Connection::open(&path)
-        .and_then(|connection| connection.execute_batch(INDEXES))
-        .map_err(|error| database_error(dir, &error))?;
-    Ok(database)
+    let connection = Connection::open(&path).and_then(|connection| {
+        connection.execute_batch(INDEXES)?;
+        Ok(connection)
+    });
+    let connection = connection.map_err(|error| database_error(dir, &error))?;
+    Ok((database, StreamTable { connection: Arc::new(Mutex::new(connection)) }))
+}
+
+/// The engine's table of stream records, from which it never deletes itself.
+#[derive(Clone)]
+pub(crate) struct StreamTable {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl StreamTable {
+    /// Deletes the records of `table`, which is gone.
+    pub(crate) fn forget(&self, table: &str) -> rusqlite::Result<usize> {
+        let statement = "DELETE FROM _stream_records WHERE table_name = ?1";
+        self.connection.lock().execute(statement, [table])
+    }
+
+    /// Deletes the records of `table` committed before `oldest`, a thousand at a
+    /// time, so that writers wait for no more than those.
+    pub(crate) fn prune(&self, table: &str, oldest: Micros) -> rusqlite::Result<usize> {
+        let mut deleted = 0;
+        loop {
+            let batch = self.connection.lock().execute(
+                "DELETE FROM _stream_records WHERE id IN (
+                    SELECT id FROM _stream_records
+                    WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) < ?2
+                    ORDER BY CAST(sequence_number AS INTEGER) LIMIT 1000)",
+                (table, oldest.0.cast_signed()),
+            )?;
+            deleted += batch;
+            if batch == 0 {
+                return Ok(deleted);
+            }
+        }
+    }
 }
 
 fn database_error(dir: &Path, error: &dyn std::fmt::Display) -> StartError {
@@ -165,6 +205,27 @@ mod tests {
             assert!(!plan.contains("TEMP B-TREE"), "it is sorted: {plan}");
         }
         drop(store);
+    }
+
+    #[test]
+    fn pruning_takes_only_what_is_old_and_only_of_its_table() {
+        let store = Store::temporary().unwrap();
+        let connection = store.streams.connection.lock();
+        for (table, number) in [("a", 1), ("a", 5), ("b", 1)] {
+            connection
+                .execute(
+                    "INSERT INTO _stream_records
+                     (table_name, event_name, keys_json, sequence_number, shard_id, created_at)
+                     VALUES (?1, 'INSERT', '{}', ?2, 's', 0)",
+                    (table, number.to_string()),
+                )
+                .unwrap();
+        }
+        drop(connection);
+        assert_eq!(store.streams.prune("a", Micros(5)).unwrap(), 1);
+        assert_eq!(store.streams.prune("a", Micros(5)).unwrap(), 0);
+        assert_eq!(store.streams.forget("a").unwrap(), 1);
+        assert_eq!(store.streams.forget("b").unwrap(), 1);
     }
 
     #[test]

@@ -4,12 +4,13 @@
 
 use bytes::Bytes;
 use dynoxide::auth_material::{self, AuthMaterial};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::call::{Call, Hangup, Operation, Reply};
+use crate::control;
 use crate::front::Front;
 
 /// The largest request body, in bytes: DynamoDB's own limit.
@@ -27,10 +28,17 @@ pub(crate) async fn answer(
     front: &Front,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Hangup> {
-    if request.method() == Method::GET {
+    let (parts, body) = request.into_parts();
+    if control::is_control(&parts.uri)
+        && let Some(handle) = front.endpoint_control()
+    {
+        let Some(body) = text(body).await? else { return Ok(respond(400, String::new())) };
+        let Reply { status, body } = control::answer(&handle, &parts.method, &parts.headers, &body);
+        return Ok(respond(status, body));
+    }
+    if parts.method == Method::GET {
         return Ok(respond(200, "healthy: dynamodb emulator\n".into()));
     }
-    let (parts, body) = request.into_parts();
     if parts.method != Method::POST {
         return Ok(respond(404, "<UnknownOperationException/>\n".into()));
     }
@@ -46,14 +54,19 @@ pub(crate) async fn answer(
     if let Some(refusal) = auth_material::validate(material) {
         return Ok(respond(400, refusal));
     }
-    let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
-        return Ok(respond(413, SERIALIZATION.into()));
-    };
-    let Ok(body) = String::from_utf8(body.to_bytes().into()) else {
-        return Ok(respond(400, SERIALIZATION.into()));
-    };
-    let Reply { status, body } = front.call(Call { operation, body }).await?;
+    let Some(body) = text(body).await? else { return Ok(respond(400, SERIALIZATION.into())) };
+    let Reply { status, body } = front.call(Call::new(operation, body)).await?;
     Ok(respond(status, body))
+}
+
+/// The whole body; `None` if it is no text or too large.
+async fn text(body: Incoming) -> Result<Option<String>, Hangup> {
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(collected) => Ok(String::from_utf8(collected.to_bytes().into()).ok()),
+        Err(error) if error.is::<LengthLimitError>() => Ok(None),
+        // The client has gone in the middle of its request.
+        Err(_) => Err(Hangup),
+    }
 }
 
 fn operation(headers: &HeaderMap) -> Option<Operation> {

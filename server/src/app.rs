@@ -157,6 +157,7 @@ async fn start_emulator(args: &Args) -> anyhow::Result<Option<Emulator>> {
         listen: args.embedded_listen,
         data_dir: args.data_dir.clone(),
         transact_delay: Duration::from_millis(args.embedded_transact_delay_ms),
+        ..Options::default()
     };
     Ok(Some(Emulator::start(options).await.context("cannot start the embedded DynamoDB")?))
 }

@@ -27,6 +27,17 @@ pub(crate) async fn a_write_appears_once_in_the_stream_with_its_new_image(
     assert!(sequence_number(&records[0]) < sequence_number(&records[1]));
 }
 
+pub(crate) async fn a_table_made_again_has_an_empty_stream(on: &Clients, table: &str) {
+    on.create_table(table).await;
+    on.put(table, "a", "old", "v").await;
+    on.db.delete_table().table_name(table).send().await.unwrap();
+    let arn = on.create_table(table).await;
+    on.put(table, "a", "new", "v").await;
+    let shard = on.shards(&arn).await[0].shard_id.clone().unwrap();
+    let start = on.iterator(&arn, &shard, ShardIteratorType::TrimHorizon, None).await;
+    assert_eq!(sort_keys(&on.read(start, 1).await), ["new"]);
+}
+
 pub(crate) async fn an_open_shard_has_no_ending_sequence_number(on: &Clients, table: &str) {
     let arn = on.create_table(table).await;
     on.put(table, "a", "1", "v").await;

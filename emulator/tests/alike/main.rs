@@ -1,5 +1,5 @@
-//! What the emulator and DynamoDB Local must do alike: one case table, run
-//! against both.
+//! What the emulator, with the engine's streams and with its own, and DynamoDB
+//! Local must do alike: one case table, run against all three.
 //!
 //! DynamoDB Local is taken from `DYNAMODB_LOCAL_URL`; without it those runs say
 //! that they were skipped.
@@ -8,16 +8,32 @@
 mod support;
 mod cases;
 
-use dynamodb_emulator::{Emulator, Options};
+use dynamodb_emulator::{Behaviour, Emulator, Limits, Options, StreamOptions};
 use support::Clients;
 
-/// Makes a test of each case for each of the two.
-macro_rules! run_against_both {
+/// The front's stream in place of the engine's, with limits on.
+fn one_virtual_shard() -> Options {
+    let streams = StreamOptions { shards: 1, ..StreamOptions::aws() };
+    let behaviour = Behaviour { streams, limits: Limits::aws(), ..Behaviour::default() };
+    Options { behaviour, ..Options::default() }
+}
+
+/// Makes a test of each case for each of the three.
+macro_rules! run_against_all {
     ($($case:ident,)*) => {
         mod emulator {
             $(#[tokio::test]
             async fn $case() {
                 let emulator = super::Emulator::start(super::Options::default()).await.unwrap();
+                let clients = super::Clients::new(&emulator.endpoint()).await;
+                super::cases::$case(&clients, "alike").await;
+                emulator.shutdown().await;
+            })*
+        }
+        mod emulator_with_shards_of_its_own {
+            $(#[tokio::test]
+            async fn $case() {
+                let emulator = super::Emulator::start(super::one_virtual_shard()).await.unwrap();
                 let clients = super::Clients::new(&emulator.endpoint()).await;
                 super::cases::$case(&clients, "alike").await;
                 emulator.shutdown().await;
@@ -39,8 +55,9 @@ macro_rules! run_against_both {
     };
 }
 
-run_against_both! {
+run_against_all! {
     a_write_appears_once_in_the_stream_with_its_new_image,
+    a_table_made_again_has_an_empty_stream,
     an_open_shard_has_no_ending_sequence_number,
     latest_shows_only_what_is_written_after_it,
     after_sequence_number_goes_on_behind_that_record,

@@ -1,0 +1,328 @@
+//! The emulator's levers, for Rust, for flags and scripts, and for the control
+//! endpoint: one [`Command`] for all of them.
+
+mod http;
+mod script;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{self, Micros};
+use crate::contention::{ContentionState, Limits, Refusals};
+use crate::faults::{FaultKind, FaultRule, FaultSchedule};
+use crate::latency::{Latency, LatencyState};
+use crate::streams::{ShardError, StreamState, Streams};
+
+pub(crate) use http::{answer, is_control};
+pub(crate) use script::Script;
+pub use script::Step;
+
+/// Something to be done to a running emulator.
+///
+/// In JSON the name stands in `command`: `{"command": "stall", "for_ms": 30000}`.
+/// `table` and `shard` narrow a command; absent: all of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Closes a shard in favour of two, each with half its keys.
+    Split {
+        /// Which open shard; absent: the widest of each stream.
+        #[serde(default)]
+        shard: Option<String>,
+        /// Of which table's stream.
+        #[serde(default)]
+        table: Option<String>,
+    },
+    /// Closes a shard in favour of one, as AWS does every few hours.
+    Roll {
+        /// Which open shard; absent: the widest of each stream, the oldest first.
+        #[serde(default)]
+        shard: Option<String>,
+        /// Of which table's stream.
+        #[serde(default)]
+        table: Option<String>,
+    },
+    /// Nothing new becomes visible in the stream.
+    Stall {
+        /// For how long, in milliseconds.
+        for_ms: u64,
+        /// Which shard.
+        #[serde(default)]
+        shard: Option<String>,
+        /// Of which table's stream.
+        #[serde(default)]
+        table: Option<String>,
+    },
+    /// Ends every stall.
+    Resume,
+    /// No shard iterator given out so far can be used.
+    ExpireIterators,
+    /// Records that have been visible for longer are gone.
+    Trim {
+        /// What is kept, in milliseconds; 0 keeps nothing that is visible.
+        #[serde(default)]
+        keep_ms: u64,
+        /// Of which table's stream.
+        #[serde(default)]
+        table: Option<String>,
+    },
+    /// Closed shards leave `DescribeStream`; their iterators go on.
+    ForgetClosedShards,
+    /// No transaction's token given so far is remembered.
+    ForgetTokens,
+    /// Adds a fault.
+    Fault(FaultRule),
+    /// Ends every fault.
+    ClearFaults,
+    /// Changes how long things take from now on.
+    Latency(Latency),
+    /// Changes what limits writes from now on.
+    Limits(Limits),
+    /// Closes every connection, whatever is under way on it.
+    DropConnections,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The emulator runs with the engine's own streams.
+    #[error("streams have shards of their own only if the emulator started with shards")]
+    NoShards,
+    /// A shard could not be closed.
+    #[error("{0}")]
+    Shard(#[from] ShardError),
+    /// No stream was looked at yet that the command could be for.
+    #[error("no such stream, or nobody has looked at it yet")]
+    NoStream,
+    /// A number is out of its range.
+    #[error("{0}")]
+    Invalid(&'static str),
+}
+
+/// One shard as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShardStatus {
+    /// Its id.
+    pub id: String,
+    /// The shard it continues.
+    pub parent: Option<String>,
+    /// Whether it still takes records.
+    pub open: bool,
+    /// Whether `DescribeStream` tells of it now.
+    pub described: bool,
+}
+
+/// One stream as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamStatus {
+    /// Its ARN.
+    pub arn: String,
+    /// Its shards, oldest first.
+    pub shards: Vec<ShardStatus>,
+    /// Records kept, visible or not.
+    pub records: usize,
+}
+
+/// What an emulator has done so far.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Since the start, in milliseconds.
+    pub uptime_ms: u64,
+    /// Calls that came in.
+    pub calls: u64,
+    /// Faults that calls met.
+    pub faults: BTreeMap<FaultKind, u64>,
+    /// Writes turned away by limits.
+    pub refusals: Refusals,
+    /// Streams that were looked at.
+    pub streams: Vec<StreamStatus>,
+}
+
+/// What the front's layers share with the control.
+pub(crate) struct Levers {
+    pub(crate) seed: u64,
+    pub(crate) began: Micros,
+    pub(crate) calls: AtomicU64,
+    pub(crate) faults: Arc<Mutex<FaultSchedule>>,
+    pub(crate) latency: Arc<LatencyState>,
+    pub(crate) contention: Arc<ContentionState>,
+    pub(crate) streams: Arc<Streams>,
+    /// Told when connections are to be dropped.
+    pub(crate) drop_connections: Notify,
+}
+
+/// A handle on a running emulator: cheap to clone, usable from any thread.
+#[derive(Clone)]
+pub struct Control {
+    levers: Arc<Levers>,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Control").field("seed", &self.levers.seed).finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    pub(crate) fn new(levers: Arc<Levers>) -> Self {
+        Self { levers }
+    }
+
+    /// The seed of everything random: the same seed, the same faults.
+    pub fn seed(&self) -> u64 {
+        self.levers.seed
+    }
+
+    /// Carries `command` out at once.
+    pub fn apply(&self, command: Command) -> Result<(), CommandError> {
+        tracing::info!(?command, "control");
+        let levers = &self.levers;
+        let now = clock::now();
+        match command {
+            Command::Split { shard, table } => self.close(shard.as_deref(), table.as_deref(), 2),
+            Command::Roll { shard, table } => self.close(shard.as_deref(), table.as_deref(), 1),
+            Command::Stall { for_ms, shard, table } => {
+                let span = Duration::from_millis(for_ms);
+                self.each(table.as_deref(), |stream| stream.stall(shard.clone(), span, now))
+            }
+            Command::Resume => self.each(None, StreamState::resume),
+            Command::ExpireIterators => self.each(None, |stream| stream.expire_iterators(now)),
+            Command::Trim { keep_ms, table } => {
+                let keep = Duration::from_millis(keep_ms);
+                self.each(table.as_deref(), |stream| {
+                    stream.trim(keep, now);
+                })
+            }
+            Command::ForgetClosedShards => self.each(None, |stream| {
+                stream.forget_closed(now);
+            }),
+            Command::ForgetTokens => {
+                levers.contention.forget_tokens();
+                Ok(())
+            }
+            Command::Fault(rule) => {
+                if !rule.is_valid() {
+                    return Err(CommandError::Invalid("a fault's rate is between 0 and 1"));
+                }
+                levers.faults.lock().add(rule, now);
+                Ok(())
+            }
+            Command::ClearFaults => {
+                levers.faults.lock().clear();
+                Ok(())
+            }
+            Command::Latency(latency) => self.set_latency(latency),
+            Command::Limits(limits) => {
+                levers.contention.set_limits(limits);
+                Ok(())
+            }
+            Command::DropConnections => {
+                levers.drop_connections.notify_waiters();
+                Ok(())
+            }
+        }
+    }
+
+    /// What has happened so far.
+    pub fn status(&self) -> Status {
+        let levers = &self.levers;
+        let now = clock::now();
+        let mut streams = Vec::new();
+        levers.streams.look(|arn, stream| {
+            let shards = stream.lineage.shards().iter().map(|shard| ShardStatus {
+                id: shard.id.clone(),
+                parent: shard.parent.clone(),
+                open: shard.ends.is_none(),
+                described: shard.is_described(now),
+            });
+            streams.push(StreamStatus {
+                arn: arn.to_owned(),
+                shards: shards.collect(),
+                records: stream.record_count(),
+            });
+        });
+        Status {
+            seed: levers.seed,
+            uptime_ms: now.since(levers.began).as_millis() as u64,
+            calls: levers.calls.load(Ordering::Relaxed),
+            faults: levers.faults.lock().counts().clone(),
+            refusals: levers.contention.refusals(),
+            streams,
+        }
+    }
+
+    fn set_latency(&self, latency: Latency) -> Result<(), CommandError> {
+        if !latency.is_valid() {
+            return Err(CommandError::Invalid("a delay is a finite number, not below 0"));
+        }
+        let streams = &self.levers.streams;
+        if !latency.propagation.is_none() && !streams.is_on() {
+            return Err(CommandError::NoShards);
+        }
+        streams.set_propagation(latency.propagation);
+        self.levers.latency.set(latency);
+        Ok(())
+    }
+
+    fn close(
+        &self,
+        shard: Option<&str>,
+        table: Option<&str>,
+        children: u32,
+    ) -> Result<(), CommandError> {
+        let now = clock::now();
+        let mut closed = Err(ShardError::NotOpen);
+        self.each(table, |stream| {
+            let this = stream.close(shard, children, now).map(|_| ());
+            // With a named shard one stream has it, and the others do not.
+            if closed.is_err() {
+                closed = this;
+            }
+        })?;
+        Ok(closed?)
+    }
+
+    fn each(
+        &self,
+        table: Option<&str>,
+        mut change: impl FnMut(&mut StreamState),
+    ) -> Result<(), CommandError> {
+        let streams = &self.levers.streams;
+        if !streams.is_on() {
+            return Err(CommandError::NoShards);
+        }
+        let mut changed = 0;
+        streams.each(table, |stream| {
+            change(stream);
+            changed += 1;
+        });
+        if changed == 0 { Err(CommandError::NoStream) } else { Ok(()) }
+    }
+}
+
+/// Carries `script` out until `stop`.
+pub(crate) async fn follow(script: Vec<Step>, control: Control, stop: CancellationToken) {
+    let began = tokio::time::Instant::now();
+    let mut script = Script::new(script);
+    while let Some(next_ms) = script.next_ms() {
+        tokio::select! {
+            () = tokio::time::sleep_until(began + Duration::from_millis(next_ms)) => {}
+            () = stop.cancelled() => return,
+        }
+        for command in script.due(began.elapsed().as_millis() as u64) {
+            if let Err(error) = control.apply(command) {
+                tracing::warn!(%error, "a step of the script was not carried out");
+            }
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Which call meets which fault: pure, seeded, time as an argument.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Kind, Operation};
+use crate::clock::Micros;
+use crate::random;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Status 500, and nothing was done.
+    InternalError,
+    /// Status 500, yet the work was done.
+    InternalErrorAfter,
+    /// `ThrottlingException`, nothing was done; transactions are cancelled with
+    /// `ThrottlingError`, stream reads get `LimitExceededException`.
+    Throttled,
+    /// The connection is closed before the work.
+    DropConnection,
+    /// The connection is closed after the work: the answer is lost.
+    DropAnswer,
+    /// The request is lost: nothing is done, no answer comes, the connection
+    /// stays open until the client gives up (at most 30 s).
+    LostRequest,
+    /// The work is done, no answer comes, the connection stays open until the
+    /// client gives up (at most 30 s).
+    LostAnswer,
+    /// The work begins `delay_ms` late, even if the client has gone by then.
+    SlowRequest,
+    /// The answer comes `delay_ms` late.
+    SlowAnswer,
+    /// `TransactionConflict`, as if another request were at the items.
+    TransactionConflict,
+    /// `TransactionInProgressException`, as if the first were still running.
+    TransactionInProgress,
+    /// The transaction's token is taken for another one: it runs again.
+    ForgottenToken,
+    /// `GetRecords` answers no records although some lie ahead.
+    EmptyPage,
+    /// `GetRecords` answers `ExpiredIteratorException`.
+    ExpiredIterator,
+    /// `GetRecords` answers `TrimmedDataAccessException`.
+    TrimmedData,
+}
+
+impl FaultKind {
+    /// Whether a call of `operation` can meet this fault at all.
+    fn concerns(self, operation: Operation) -> bool {
+        match self {
+            Self::TransactionConflict | Self::TransactionInProgress | Self::ForgottenToken => {
+                operation == Operation::TransactWriteItems
+            }
+            Self::EmptyPage | Self::ExpiredIterator | Self::TrimmedData => {
+                operation == Operation::GetRecords
+            }
+            _ => true,
+        }
+    }
+}
+
+/// Which calls a fault is aimed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Every call.
+    #[default]
+    All,
+    /// Calls that change items.
+    Writes,
+    /// `TransactWriteItems`.
+    Transactions,
+    /// Calls that read items.
+    Reads,
+    /// Calls of the Streams API.
+    Streams,
+    /// `GetRecords`.
+    GetRecords,
+}
+
+impl Target {
+    fn includes(self, operation: Operation) -> bool {
+        match self {
+            Self::All => true,
+            Self::Writes => operation.kind() == Kind::Write,
+            Self::Transactions => operation == Operation::TransactWriteItems,
+            Self::Reads => operation.kind() == Kind::Read,
+            Self::Streams => operation.kind() == Kind::Stream,
+            Self::GetRecords => operation == Operation::GetRecords,
+        }
+    }
+}
+
+/// One fault, how often and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultRule {
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// The share of calls that meet it, 0 to 1.
+    #[serde(default = "always")]
+    pub rate: f64,
+    /// Which calls.
+    #[serde(default)]
+    pub on: Target,
+    /// It begins this long after the rule was added, in milliseconds.
+    #[serde(default)]
+    pub from_ms: u64,
+    /// It ends this long after the rule was added, in milliseconds; absent: never.
+    #[serde(default)]
+    pub until_ms: Option<u64>,
+    /// It ends after so many faults; absent: never.
+    #[serde(default)]
+    pub count: Option<u64>,
+    /// For the slow kinds, in milliseconds.
+    #[serde(default)]
+    pub delay_ms: u64,
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+impl FaultRule {
+    /// `kind` for every call it concerns, from now on.
+    pub fn new(kind: FaultKind) -> Self {
+        Self {
+            kind,
+            rate: 1.0,
+            on: Target::All,
+            from_ms: 0,
+            until_ms: None,
+            count: None,
+            delay_ms: 0,
+        }
+    }
+
+    /// The same at `rate`, 0 to 1.
+    pub fn rate(self, rate: f64) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// The same aimed at `on`.
+    pub fn on(self, on: Target) -> Self {
+        Self { on, ..self }
+    }
+
+    /// The same for `count` faults at most.
+    pub fn count(self, count: u64) -> Self {
+        Self { count: Some(count), ..self }
+    }
+
+    /// The same with the slow kinds' delay.
+    pub fn delay(self, delay: Duration) -> Self {
+        Self { delay_ms: delay.as_millis() as u64, ..self }
+    }
+
+    /// The same between two times after the rule is added.
+    pub fn between(self, from: Duration, until: Duration) -> Self {
+        let until_ms = Some(until.as_millis() as u64);
+        Self { from_ms: from.as_millis() as u64, until_ms, ..self }
+    }
+
+    /// Whether the rate is a share.
+    pub fn is_valid(&self) -> bool {
+        (0.0..=1.0).contains(&self.rate)
+    }
+}
+
+/// A fault that a call meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) kind: FaultKind,
+    pub(crate) delay: Duration,
+}
+
+struct ActiveRule {
+    rule: FaultRule,
+    added: Micros,
+    left: u64,
+}
+
+/// The rules in force and what they have done.
+pub(crate) struct FaultSchedule {
+    rules: Vec<ActiveRule>,
+    random: ChaCha8Rng,
+    counts: BTreeMap<FaultKind, u64>,
+}
+
+impl FaultSchedule {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { rules: Vec::new(), random: random::stream(seed, "faults"), counts: BTreeMap::new() }
+    }
+
+    pub(crate) fn add(&mut self, rule: FaultRule, now: Micros) {
+        self.rules.retain(|active| !active.is_over(now));
+        let left = rule.count.unwrap_or(u64::MAX);
+        self.rules.push(ActiveRule { rule, added: now, left });
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.rules.clear();
+    }
+
+    /// How many faults of each kind there were.
+    pub(crate) fn counts(&self) -> &BTreeMap<FaultKind, u64> {
+        &self.counts
+    }
+
+    /// The fault that a call of `operation` meets now: of the first rule, in the
+    /// order they were added, that hits.
+    pub(crate) fn decide(&mut self, operation: Operation, now: Micros) -> Option<Fault> {
+        for active in &mut self.rules {
+            let rule = &active.rule;
+            if !rule.on.includes(operation)
+                || !rule.kind.concerns(operation)
+                || !active.is_on(now)
+                || self.random.random::<f64>() >= rule.rate
+            {
+                continue;
+            }
+            active.left -= 1;
+            *self.counts.entry(rule.kind).or_default() += 1;
+            let delay = Duration::from_millis(rule.delay_ms);
+            return Some(Fault { kind: rule.kind, delay });
+        }
+        None
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+}
+
+impl ActiveRule {
+    fn is_on(&self, now: Micros) -> bool {
+        now >= self.added + Duration::from_millis(self.rule.from_ms) && !self.is_over(now)
+    }
+
+    fn is_over(&self, now: Micros) -> bool {
+        let until = self.rule.until_ms.map(|ms| self.added + Duration::from_millis(ms));
+        self.left == 0 || until.is_some_and(|until| now >= until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const START: Micros = Micros(1_000_000);
+
+    fn at_ms(ms: u64) -> Micros {
+        START + Duration::from_millis(ms)
+    }
+
+    fn schedule(rule: FaultRule) -> FaultSchedule {
+        let mut schedule = FaultSchedule::new(1);
+        schedule.add(rule, START);
+        schedule
+    }
+
+    #[test]
+    fn a_rule_hits_only_within_its_window_and_count() {
+        let rule = FaultRule::new(FaultKind::InternalError)
+            .between(Duration::from_millis(10), Duration::from_millis(20))
+            .count(2);
+        let mut schedule = schedule(rule);
+        let hits = [9, 10, 15, 16, 20]
+            .map(|ms| schedule.decide(Operation::PutItem, at_ms(ms)).map(|fault| fault.kind));
+        let fault = Some(FaultKind::InternalError);
+        assert_eq!(hits, [None, fault, fault, None, None]);
+        assert_eq!(schedule.counts()[&FaultKind::InternalError], 2);
+    }
+
+    #[test]
+    fn a_rule_hits_only_what_it_is_aimed_at_and_concerns() {
+        let mut writes = schedule(FaultRule::new(FaultKind::LostAnswer).on(Target::Writes));
+        assert!(writes.decide(Operation::Query, START).is_none());
+        assert!(writes.decide(Operation::TransactWriteItems, START).is_some());
+        let mut pages = schedule(FaultRule::new(FaultKind::EmptyPage));
+        assert!(pages.decide(Operation::PutItem, START).is_none());
+        assert!(pages.decide(Operation::GetRecords, START).is_some());
+    }
+
+    #[test]
+    fn a_rule_in_json_needs_only_its_kind() {
+        let rule: FaultRule = serde_json::from_str(r#"{"kind": "lost_answer"}"#).unwrap();
+        assert_eq!(rule, FaultRule::new(FaultKind::LostAnswer));
+        assert!(serde_json::from_str::<FaultRule>(r#"{"kind": "x"}"#).is_err());
+        assert!(
+            serde_json::from_str::<FaultRule>(r#"{"kind": "lost_answer", "tpyo": 1}"#).is_err()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_seed_gives_the_same_faults(seed: u64, rate in 0.0..=1.0_f64) {
+            let run = || {
+                let mut schedule = FaultSchedule::new(seed);
+                schedule.add(FaultRule::new(FaultKind::InternalError).rate(rate), START);
+                (0..50)
+                    .map(|ms| schedule.decide(Operation::PutItem, at_ms(ms)).is_some())
+                    .collect::<Vec<_>>()
+            };
+            prop_assert_eq!(run(), run());
+        }
+
+        #[test]
+        fn a_rate_is_kept_and_its_ends_are_never_and_always(seed: u64, rate in 0.0..=1.0_f64) {
+            for (rate, tolerance) in [(0.0, 0.0), (1.0, 0.0), (rate, 0.1)] {
+                let mut schedule = FaultSchedule::new(seed);
+                schedule.add(FaultRule::new(FaultKind::InternalError).rate(rate), START);
+                let hits = (0..2_000)
+                    .filter(|_| schedule.decide(Operation::PutItem, START).is_some())
+                    .count();
+                prop_assert!((hits as f64 / 2_000.0 - rate).abs() <= tolerance);
+            }
+        }
+    }
+}
