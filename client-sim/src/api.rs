@@ -1,6 +1,6 @@
 //! The service's HTTP API, as far as a simulated client needs it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
@@ -12,6 +12,8 @@ use crate::stamp::{Stamp, format_us};
 
 /// How long an answer may take: longer than the service itself waits for its store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
+/// How long a question is asked again that found no answer.
+const ASK_MAX: Duration = Duration::from_secs(60);
 
 /// A client of one service. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -38,6 +40,9 @@ pub enum CallError {
     /// The service said so.
     #[error(transparent)]
     Refused(#[from] ApiError),
+    /// There was no connection to send the request over.
+    #[error("not sent: {0}")]
+    Unsent(String),
     /// Nobody knows what became of the request.
     #[error("no answer: {0}")]
     Lost(String),
@@ -111,6 +116,7 @@ pub struct AnswerTiming {
 
 /// A bid as the table has it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TableBid {
     /// Its id.
     pub id: String,
@@ -118,8 +124,26 @@ pub struct TableBid {
     pub sequence: u64,
     /// How much, in minor units.
     pub amount: String,
+    /// Who bid.
+    pub bidder_id: String,
+    /// When the service received it.
+    pub received_at: Stamp,
+    /// The end of the auction as it stood after it.
+    pub ends_at: Stamp,
     /// The trace context it was sent with: says which offer it is.
     pub traceparent: Option<String>,
+}
+
+/// An auction as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    /// DRAFT, OPEN, CLOSED or CANCELLED.
+    pub status: String,
+    /// Its accepted bids.
+    pub sequence: u64,
+    /// Who has won, once it is closed.
+    pub winner_id: Option<String>,
 }
 
 /// A bid that is sent.
@@ -130,7 +154,7 @@ pub struct Bid<'a> {
     /// Minor units.
     pub amount: u64,
     /// The idempotency key.
-    pub key: &'a str,
+    pub key: Option<&'a str>,
     /// The client's stamp.
     pub sent_us: i64,
     /// The W3C trace context.
@@ -174,7 +198,10 @@ impl Api {
         if let Some(traceparent) = traceparent {
             request = request.header("traceparent", traceparent);
         }
-        let lost = |error: reqwest::Error| CallError::Lost(reason(&error));
+        let lost = |error: reqwest::Error| {
+            let text = reason(&error);
+            if error.is_connect() { CallError::Unsent(text) } else { CallError::Lost(text) }
+        };
         let response = request.send().await.map_err(lost)?;
         let response: Response = response.json().await.map_err(lost)?;
         if let Some(error) = response.errors.into_iter().next() {
@@ -183,6 +210,28 @@ impl Api {
         }
         serde_json::from_value(response.data.unwrap_or_default())
             .map_err(|error| CallError::Lost(format!("not the answer of the contract: {error}")))
+    }
+
+    /// Sends a request that changes nothing, or may be sent twice, until it is answered.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        query: &str,
+        variables: Value,
+    ) -> Result<T, CallError> {
+        let give_up = Instant::now() + ASK_MAX;
+        loop {
+            let answer = self.call(Some(token), query, variables.clone(), None).await;
+            let again = match &answer {
+                Ok(_) => false,
+                Err(CallError::Refused(error)) => error.retryable,
+                Err(CallError::Unsent(_) | CallError::Lost(_)) => true,
+            };
+            if !again || Instant::now() > give_up {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Places a bid.
@@ -207,7 +256,7 @@ impl Api {
         Ok(data.place_bid)
     }
 
-    /// Makes an open auction; returns its id.
+    /// Makes an open auction; returns its id. One whose answer was lost is left alone.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -223,7 +272,7 @@ impl Api {
         }
         let query = "mutation Create($input: CreateAuctionInput!) { \
                      createAuction(input: $input) { id } }";
-        let data: Data = self.call(Some(token), query, json!({ "input": input }), None).await?;
+        let data: Data = self.ask(token, query, json!({ "input": input })).await?;
         Ok(data.create_auction.id)
     }
 
@@ -233,25 +282,21 @@ impl Api {
     /// See [`CallError`].
     pub async fn cancel_auction(&self, token: &str, id: &str) -> Result<(), CallError> {
         let query = "mutation Cancel($id: ID!) { cancelAuction(id: $id) { id } }";
-        self.call::<Value>(Some(token), query, json!({ "id": id }), None).await.map(|_| ())
+        self.ask::<Value>(token, query, json!({ "id": id })).await.map(|_| ())
     }
 
-    /// The number of accepted bids of an auction.
+    /// How an auction stands.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn sequence(&self, token: &str, id: &str) -> Result<u64, CallError> {
+    pub async fn standing(&self, token: &str, id: &str) -> Result<Standing, CallError> {
         #[derive(Deserialize)]
         struct Data {
-            auction: Found,
+            auction: Standing,
         }
-        #[derive(Deserialize)]
-        struct Found {
-            sequence: u64,
-        }
-        let query = "query Sequence($id: ID!) { auction(id: $id) { sequence } }";
-        let data: Data = self.call(Some(token), query, json!({ "id": id }), None).await?;
-        Ok(data.auction.sequence)
+        let query = "query Standing($id: ID!) { auction(id: $id) { status sequence winnerId } }";
+        let data: Data = self.ask(token, query, json!({ "id": id })).await?;
+        Ok(data.auction)
     }
 
     /// Every bid of an auction, as the table has them.
@@ -260,13 +305,13 @@ impl Api {
     /// See [`CallError`].
     pub async fn bids(&self, token: &str, id: &str) -> Result<Vec<TableBid>, CallError> {
         let query = "query Bids($id: ID!, $after: String) { auction(id: $id) { \
-                     bids(first: 100, after: $after) { nodes { id sequence amount traceparent } \
+                     bids(first: 100, after: $after) { nodes { id sequence amount bidderId receivedAt endsAt traceparent } \
                      pageInfo { hasNextPage endCursor } } } }";
         let mut bids = Vec::new();
         let mut after = Value::Null;
         loop {
             let variables = json!({ "id": id, "after": after });
-            let data: Value = self.call(Some(token), query, variables, None).await?;
+            let data: Value = self.ask(token, query, variables).await?;
             let page = &data["auction"]["bids"];
             let nodes: Vec<TableBid> = serde_json::from_value(page["nodes"].clone())
                 .map_err(|error| CallError::Lost(error.to_string()))?;
@@ -292,7 +337,7 @@ impl Api {
         for _ in 0..20 {
             let before = clock::now_us();
             let query = "query Time { serverTime }";
-            let data: Data = self.call(Some(token), query, json!({}), None).await?;
+            let data: Data = self.ask(token, query, json!({})).await?;
             let after = clock::now_us();
             let error_us = (after - before + 1) / 2;
             let offset_us = data.server_time.0 - i64::midpoint(before, after);
@@ -327,7 +372,7 @@ impl Api {
 }
 
 /// How far the service's clock is ahead of ours, and how sure that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ClockOffset {
     /// Microseconds; positive: the service's clock is ahead.
     pub offset_us: i64,

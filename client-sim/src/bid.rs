@@ -13,7 +13,7 @@ pub async fn bid(base: &str, token: &str, auction_id: &str, amount: u64) -> anyh
     let traceparent =
         format!("00-{:032x}-{:016x}-01", rand::random::<u128>(), rand::random::<u64>() | 1);
     let sent_us = clock::now_us();
-    let bid = Bid { auction_id, amount, key: &key, sent_us, traceparent: &traceparent };
+    let bid = Bid { auction_id, amount, key: Some(&key), sent_us, traceparent: &traceparent };
     let answer = Api::new(base)?.place_bid(token, bid).await?;
     let took = time(u64::try_from(clock::now_us() - sent_us).unwrap_or(0));
     match answer {

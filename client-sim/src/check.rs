@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::api::TableBid;
 use crate::offers::{Offer, Outcome};
+use crate::stage::{Ending, Seen};
 use crate::watchers::Log;
 
 /// Deliveries, counted.
@@ -39,8 +40,27 @@ pub struct Table {
     pub twice: u64,
     /// Sequences that are not 1, 2, 3 ... or prices that do not rise.
     pub disordered: u64,
+    /// Accepted after the end of the auction as it then stood.
+    pub late: u64,
     /// Told to a watcher, and not what the table has there.
     pub told_otherwise: u64,
+    /// Sent with an idempotency key, and yet without an outcome.
+    pub unresolved: u64,
+}
+
+/// What was wrong with the ends of auctions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Closing {
+    /// Auctions that were to end.
+    pub auctions: u64,
+    /// Those that did not close.
+    pub not_closed: u64,
+    /// Those that another than the highest bidder has won.
+    pub wrong_winner: u64,
+    /// Those that took a bid after they had closed.
+    pub late_accepted: u64,
+    /// Watchers whose subscription did not complete.
+    pub watchers_not_told: u64,
 }
 
 /// What the checker found.
@@ -50,6 +70,8 @@ pub struct Checked {
     pub deliveries: Deliveries,
     /// What the table has.
     pub table: Table,
+    /// How auctions ended.
+    pub closing: Closing,
 }
 
 impl Checked {
@@ -58,16 +80,49 @@ impl Checked {
         let deliveries = self.deliveries;
         deliveries.missing + deliveries.duplicate + deliveries.out_of_order == 0
             && self.table == Table::default()
+            && self.closing == Closing { auctions: self.closing.auctions, ..Closing::default() }
     }
 }
 
-/// Checks a run: its offers, each auction's bids in the table, each watcher's log.
-pub fn check(offers: &[Offer], table: &[Vec<TableBid>], logs: &[Log]) -> Checked {
+/// Checks a run: its offers, each auction's bids in the table, each watcher's log, each ending.
+pub fn check(seen: &Seen) -> Checked {
+    let Seen { offers, logs, table, ends_us, endings, .. } = seen;
     let mut checked = Checked { table: check_table(offers, table), ..Checked::default() };
+    for (bids, ends_us) in table.iter().zip(ends_us) {
+        checked.table.late += late(bids, *ends_us);
+    }
     for log in logs {
         check_log(log, &table[log.auction], &mut checked);
     }
+    for ending in endings {
+        check_ending(ending, &table[ending.auction], &mut checked.closing);
+    }
+    let ended: HashSet<usize> = endings.iter().map(|ending| ending.auction).collect();
+    let not_told = logs.iter().filter(|log| ended.contains(&log.auction) && !log.completed);
+    checked.closing.watchers_not_told = not_told.count() as u64;
     checked
+}
+
+/// Bids that were received after the end as the bid before them had left it.
+fn late(bids: &[TableBid], first_end_us: i64) -> u64 {
+    let mut end_us = first_end_us;
+    let mut late = 0;
+    for bid in bids {
+        late += u64::from(bid.received_at.0 >= end_us);
+        end_us = bid.ends_at.0;
+    }
+    late
+}
+
+fn check_ending(ending: &Ending, bids: &[TableBid], closing: &mut Closing) {
+    let standing = &ending.standing;
+    closing.auctions += 1;
+    closing.not_closed += u64::from(standing.status != "CLOSED");
+    closing.late_accepted += u64::from(ending.late_accepted);
+    let highest = bids.iter().max_by_key(|bid| bid.amount.parse::<u64>().unwrap_or(0));
+    let winner = highest.map(|bid| bid.bidder_id.as_str());
+    let right = standing.winner_id.as_deref() == winner && standing.sequence == bids.len() as u64;
+    closing.wrong_winner += u64::from(!right);
 }
 
 fn check_table(offers: &[Offer], table: &[Vec<TableBid>]) -> Table {
@@ -95,7 +150,7 @@ fn check_table(offers: &[Offer], table: &[Vec<TableBid>]) -> Table {
             Outcome::Rejected(_) | Outcome::Failed(_) => {
                 found.refused_present += u64::from(in_table.is_some());
             }
-            Outcome::Unknown => {}
+            Outcome::Unknown => found.unresolved += u64::from(offer.keyed),
         }
     }
     found
@@ -131,14 +186,34 @@ fn check_log(log: &Log, table: &[TableBid], checked: &mut Checked) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Standing;
     use crate::stamp::Stamp;
     use crate::watchers::{Delivery, Timing};
+
+    const END: i64 = 1_000;
+
+    fn seen(offers: &[Offer], table: &[Vec<TableBid>], logs: &[Log]) -> Seen {
+        Seen {
+            offers: offers.to_vec(),
+            logs: logs.to_vec(),
+            table: table.to_vec(),
+            ends_us: vec![END; table.len()],
+            ..Seen::default()
+        }
+    }
+
+    fn check(offers: &[Offer], table: &[Vec<TableBid>], logs: &[Log]) -> Checked {
+        super::check(&seen(offers, table, logs))
+    }
 
     fn bid(sequence: u64) -> TableBid {
         TableBid {
             id: format!("b{sequence}"),
             sequence,
             amount: (100 * sequence).to_string(),
+            bidder_id: format!("bidder-{sequence}"),
+            received_at: Stamp(10 * sequence as i64),
+            ends_at: Stamp(END),
             traceparent: Some(format!("t{sequence}")),
         }
     }
@@ -149,6 +224,7 @@ mod tests {
             intended_us: 0,
             sent_us: 0,
             traceparent: format!("t{number}"),
+            keyed: true,
             retries: 0,
             outcome,
         }
@@ -222,8 +298,10 @@ mod tests {
         let table = [vec![bid(1), bid(2)]];
         let offers = [offer(1, Outcome::Rejected("TOO_LOW".into())), offer(2, Outcome::Unknown)];
         assert_eq!(check(&offers, &table, &[]).table.refused_present, 1);
-        let offers = [offer(1, Outcome::Unknown), offer(2, Outcome::Unknown)];
-        assert!(check(&offers, &table, &[]).holds());
+        let unknown = |number| Offer { keyed: false, ..offer(number, Outcome::Unknown) };
+        assert!(check(&[unknown(1), unknown(2)], &table, &[]).holds());
+        // With a key it could have been asked after.
+        assert_eq!(check(&[offer(1, Outcome::Unknown)], &table, &[]).table.unresolved, 1);
     }
 
     #[test]
@@ -242,5 +320,31 @@ mod tests {
         let mut lied = log(0, &[1]);
         lied.deliveries[0].bid_id = "other".into();
         assert_eq!(check(&[], &table, &[lied]).table.told_otherwise, 1);
+    }
+
+    #[test]
+    fn a_bid_after_the_end_is_found_and_one_after_a_moved_end_is_none() {
+        let moved = TableBid { received_at: Stamp(900), ends_at: Stamp(1_200), ..bid(1) };
+        let after = TableBid { received_at: Stamp(1_100), ends_at: Stamp(1_200), ..bid(2) };
+        assert_eq!(check(&[], &[vec![moved, after.clone()]], &[]).table.late, 0);
+        assert_eq!(check(&[], &[vec![bid(1), after]], &[]).table.late, 1);
+    }
+
+    #[test]
+    fn an_end_that_is_not_the_highest_bidders_is_found() {
+        let standing = |status: &str, winner: &str| Standing {
+            status: status.into(),
+            sequence: 2,
+            winner_id: Some(winner.into()),
+        };
+        let of = |standing, late_accepted| {
+            let endings = vec![Ending { auction: 0, standing, late_accepted }];
+            let log = Log { completed: true, ..log(0, &[1, 2]) };
+            super::check(&Seen { endings, ..seen(&[], &[vec![bid(1), bid(2)]], &[log]) })
+        };
+        assert!(of(standing("CLOSED", "bidder-2"), false).holds());
+        assert_eq!(of(standing("CLOSED", "bidder-1"), false).closing.wrong_winner, 1);
+        assert_eq!(of(standing("OPEN", "bidder-2"), false).closing.not_closed, 1);
+        assert_eq!(of(standing("CLOSED", "bidder-2"), true).closing.late_accepted, 1);
     }
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
-use crate::run::{Plan, Target};
+use crate::run::{Layout, Plan, Target};
 use crate::scenario::{Name, Scenario};
 use crate::slo::Slo;
 use crate::token::{Mint, ROLES};
@@ -32,6 +32,13 @@ pub enum Command {
     Bid(BidArgs),
     /// Mint a token.
     Token(TokenArgs),
+    /// Run the store alone, for a parent process.
+    #[command(hide = true)]
+    Store {
+        /// What everything random is drawn with.
+        #[arg(long)]
+        seed: u64,
+    },
     /// Run the service itself, for a parent process.
     #[command(hide = true, disable_help_flag = true)]
     Serve {
@@ -77,9 +84,20 @@ pub struct RunArgs {
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// An objective, for example p99<300ms or deliver.p50<5ms; may be given several times.
-    #[arg(long, value_name = "EXPR", default_value = "p99<300ms")]
+    /// An objective, for example p99<300ms or deliver.p50<5ms; may be given several times. Default:
+    /// p99<300ms; churn, slow, snipe and chaos judge guarantees only.
+    #[arg(long, value_name = "EXPR")]
     pub slo: Vec<Slo>,
+    /// The share of watchers that stop reading, for example 0.1.
+    #[arg(long)]
+    pub stalled: Option<f64>,
+    /// How often the server is killed; for chaos.
+    #[arg(long)]
+    pub kills: Option<usize>,
+    /// Where the store of the service that is started is. Default: inside; chaos plays both, one
+    /// after the other.
+    #[arg(long, value_enum)]
+    pub layout: Option<Layout>,
     /// A flag for the service that is started, for example --server-flag=--group-commit-max=1; may
     /// be given several times.
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
@@ -158,13 +176,16 @@ impl RunArgs {
         scenario.auctions = self.auctions.unwrap_or(scenario.auctions);
         scenario.bidders = self.bidders.unwrap_or(scenario.bidders);
         scenario.watchers = self.watchers.unwrap_or(scenario.watchers);
+        scenario.stalled = self.stalled.unwrap_or(scenario.stalled);
+        scenario.kills = self.kills.unwrap_or(scenario.kills);
         scenario.check().map_err(anyhow::Error::msg)?;
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let target = match &self.url {
             Some(url) => {
                 anyhow::ensure!(
-                    self.server_flag.is_empty(),
-                    "--server-flag is for a service that is started here, not for --url"
+                    self.server_flag.is_empty() && self.layout.is_none() && scenario.kills == 0,
+                    "--server-flag, --layout and --kills (as chaos has) are for a service that is \
+                     started here, not for --url"
                 );
                 let secret = self.jwt_secret.clone().context(
                     "--url needs --jwt-secret (or GAVEL_JWT_SECRET), the service's own secret",
@@ -174,10 +195,20 @@ impl RunArgs {
             None => Target::Own {
                 relay: self.relay.clone().unwrap_or_else(|| "stream".to_owned()),
                 flags: self.server_flag.clone(),
+                layouts: match self.layout {
+                    Some(layout) => vec![layout],
+                    None if scenario.name == Name::Chaos => vec![Layout::Apart, Layout::Inside],
+                    None => vec![Layout::Inside],
+                },
             },
         };
+        let slos = if self.slo.is_empty() && scenario.name.judges_latency() {
+            vec!["p99<300ms".parse().map_err(anyhow::Error::msg)?]
+        } else {
+            self.slo.clone()
+        };
         let command = self.command(&scenario, seed);
-        Ok(Plan { scenario, seed, slos: self.slo.clone(), target, command })
+        Ok(Plan { scenario, seed, slos, target, command })
     }
 
     /// The command that repeats the run, without its secrets.
@@ -197,6 +228,10 @@ impl RunArgs {
                 command.push_str(part);
             }
         };
+        self.stalled.iter().for_each(|share| flag("stalled", &share.to_string()));
+        self.kills.iter().for_each(|kills| flag("kills", &kills.to_string()));
+        let layout = self.layout.and_then(|layout| layout.to_possible_value());
+        layout.iter().for_each(|layout| flag("layout", layout.get_name()));
         self.url.iter().for_each(|url| flag("url", url));
         self.relay.iter().for_each(|relay| flag("relay", relay));
         self.slo.iter().for_each(|slo| flag("slo", slo.expr()));

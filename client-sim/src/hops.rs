@@ -85,7 +85,8 @@ impl Latencies {
         let mut latencies = Self::default();
         let mut watchers: HashMap<usize, usize> = HashMap::new();
         let mut told: HashMap<&str, Vec<&Delivery>> = HashMap::new();
-        for log in logs {
+        // One that does not read measures itself.
+        for log in logs.iter().filter(|log| !log.stalled) {
             *watchers.entry(log.auction).or_default() += 1;
             for delivery in log.deliveries.iter().filter(|delivery| !delivery.replay) {
                 told.entry(&delivery.bid_id).or_default().push(delivery);

@@ -17,6 +17,8 @@ pub mod schedule;
 pub mod market;
 pub mod offers;
 pub mod watchers;
+pub mod stage;
+pub mod chaos;
 pub mod check;
 pub mod latency;
 pub mod hops;

@@ -46,6 +46,10 @@ async fn carry_out(cli: Cli) -> anyhow::Result<u8> {
             println!("{}", args.mint()?);
             Ok(0)
         }
+        Command::Store { seed } => {
+            server::store(seed).await?;
+            Ok(0)
+        }
         Command::Serve { flags } => {
             server::serve(&flags).await?;
             Ok(0)

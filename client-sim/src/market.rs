@@ -9,6 +9,8 @@ pub struct Lot {
     pub id: String,
     /// The least step.
     pub increment: u64,
+    /// When it ends, soft closes aside.
+    pub ends_us: i64,
     known: Mutex<Known>,
 }
 
@@ -20,9 +22,9 @@ struct Known {
 
 impl Lot {
     /// An auction without bids.
-    pub fn new(id: String, opening_price: u64, increment: u64) -> Self {
+    pub fn new(id: String, opening_price: u64, increment: u64, ends_us: i64) -> Self {
         let price = opening_price.saturating_sub(increment);
-        Self { id, increment, known: Mutex::new(Known { sequence: 0, price }) }
+        Self { id, increment, ends_us, known: Mutex::new(Known { sequence: 0, price }) }
     }
 
     /// What a bidder offers who outbids the known price by so many steps.

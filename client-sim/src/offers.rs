@@ -17,7 +17,6 @@ use crate::schedule::Planned;
 /// Bids whose time has come and that wait to be sent; beyond it the schedule falls behind, and the
 /// run says so.
 const DUE_MAX: usize = 10_000;
-const TRIES_MAX: u32 = 5;
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// What became of an offered bid.
@@ -53,6 +52,8 @@ pub struct Offer {
     pub sent_us: i64,
     /// The trace context it was sent with.
     pub traceparent: String,
+    /// Whether it carried an idempotency key.
+    pub keyed: bool,
     /// How often it was sent again.
     pub retries: u32,
     /// What became of it.
@@ -69,6 +70,10 @@ pub struct Bidders {
     pub lots: Arc<Vec<Lot>>,
     /// Names the run in keys and trace contexts.
     pub run_id: u64,
+    /// How long a bid without an answer is sent again.
+    pub patience: Duration,
+    /// When the run is to start, if that is still ahead.
+    pub start_us: i64,
     /// What the progress line shows.
     pub live: Arc<Live>,
 }
@@ -80,7 +85,7 @@ impl Bidders {
     /// When the pacing thread cannot be started.
     pub async fn run(self: Arc<Self>, planned: Vec<Planned>) -> anyhow::Result<Vec<Offer>> {
         let offers = Arc::new(Mutex::new(BTreeMap::new()));
-        let mut due = pace(planned)?;
+        let mut due = pace(planned, self.start_us)?;
         let mut sending = JoinSet::new();
         while let Some((number, bid, intended_us)) = due.recv().await {
             let bidders = Arc::clone(&self);
@@ -107,22 +112,33 @@ impl Bidders {
         let bid = Bid {
             auction_id: &lot.id,
             amount: lot.outbid(planned.steps),
-            key: &key,
+            key: planned.keyed.then_some(key.as_str()),
             sent_us,
             traceparent: &traceparent,
         };
         let token = &self.tokens[planned.bidder];
+        let give_up = Instant::now() + self.patience;
         let mut retries = 0;
         let outcome = loop {
             let (outcome, again) = outcome(self.api.place_bid(token, bid).await);
-            if !again || retries + 1 >= TRIES_MAX {
+            // Without a key, a bid that may have been written cannot be sent again.
+            let again = again && (planned.keyed || outcome != Outcome::Unknown);
+            if !again || Instant::now() > give_up {
                 break outcome;
             }
             // The same key: whatever became of the first, this is no second bid.
             retries += 1;
-            tokio::time::sleep(RETRY_PAUSE * retries).await;
+            tokio::time::sleep(RETRY_PAUSE * retries.min(4)).await;
         };
-        Offer { auction: planned.auction, intended_us, sent_us, traceparent, retries, outcome }
+        Offer {
+            auction: planned.auction,
+            intended_us,
+            sent_us,
+            traceparent,
+            keyed: planned.keyed,
+            retries,
+            outcome,
+        }
     }
 }
 
@@ -143,16 +159,22 @@ fn outcome(answer: Result<BidAnswer, CallError>) -> (Outcome, bool) {
             (Outcome::Unknown, true)
         }
         Err(CallError::Refused(error)) => (Outcome::Failed(error.code), error.retryable),
+        // Nobody was there to write it.
+        Err(CallError::Unsent(_)) => (Outcome::Failed("UNREACHABLE".to_owned()), true),
         Err(CallError::Lost(_)) => (Outcome::Unknown, true),
     }
 }
 
 /// Hands out each bid at its time, from a thread of its own: the runtime's timers have a
 /// granularity of a millisecond, which would be part of every latency.
-fn pace(planned: Vec<Planned>) -> anyhow::Result<mpsc::Receiver<(u64, Planned, i64)>> {
+fn pace(
+    planned: Vec<Planned>,
+    start_us: i64,
+) -> anyhow::Result<mpsc::Receiver<(u64, Planned, i64)>> {
     let (due, receiver) = mpsc::channel(DUE_MAX);
-    let start = Instant::now() + Duration::from_millis(100);
-    let start_us = clock::now_us() + 100_000;
+    let wait = clock::until(start_us).max(Duration::from_millis(100));
+    let start = Instant::now() + wait;
+    let start_us = clock::now_us() + i64::try_from(wait.as_micros())?;
     std::thread::Builder::new().name("pacer".to_owned()).spawn(move || {
         for (number, bid) in planned.into_iter().enumerate() {
             std::thread::sleep((start + bid.at).saturating_duration_since(Instant::now()));

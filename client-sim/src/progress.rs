@@ -23,6 +23,7 @@ pub struct Live {
     accepted: AtomicU64,
     rejected: AtomicU64,
     other: AtomicU64,
+    replayed: AtomicU64,
     delivered: Mutex<Latency>,
 }
 
@@ -37,14 +38,19 @@ impl Live {
         count.fetch_add(1, Relaxed);
     }
 
-    /// A watcher was told of a bid, so long after it was sent.
-    pub fn delivered(&self, us: i64) {
-        self.delivered.lock().add(us);
+    /// A watcher was told of a bid, live so long after it was sent, or from history.
+    pub fn delivered(&self, us: Option<i64>) {
+        match us {
+            Some(us) => self.delivered.lock().add(us),
+            None => {
+                self.replayed.fetch_add(1, Relaxed);
+            }
+        }
     }
 
-    /// How many live deliveries there were.
+    /// How many deliveries there were.
     pub fn deliveries(&self) -> u64 {
-        self.delivered.lock().n()
+        self.delivered.lock().n() + self.replayed.load(Relaxed)
     }
 
     /// How many bids were accepted.

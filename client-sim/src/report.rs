@@ -1,15 +1,21 @@
-//! The report of a run: what the JSON holds.
+//! The report of a run: what the JSON holds, and the verdict.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::api::ClockOffset;
-use crate::check::{Deliveries, Table};
-use crate::hops::LatencyReport;
+use crate::check::{self, Checked, Closing, Deliveries, Table};
+use crate::hops::{Latencies, LatencyReport};
 use crate::offers::{Offer, Outcome};
 use crate::probe::Probe;
+use crate::run::{Layout, Plan};
 use crate::slo::Judged;
+use crate::stage::Seen;
+
+/// A bid sent later than this was not sent on schedule.
+const LATE: Duration = Duration::from_millis(100);
 
 /// Raised when a field changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -59,7 +65,7 @@ pub struct Bids {
     pub accepted: u64,
     /// Answered refused, by code.
     pub rejected: BTreeMap<String, u64>,
-    /// Never answered, however often they were sent.
+    /// Not answered; those without an idempotency key cannot be asked after.
     pub unknown: u64,
     /// Sent again.
     pub retried: u64,
@@ -90,6 +96,45 @@ impl Bids {
     }
 }
 
+/// Watchers, and how their subscriptions ended before the run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct WatcherCounts {
+    /// Those that stopped reading for a while.
+    pub stalled: u64,
+    /// Times that one left by itself, and came back.
+    pub departures: u64,
+    /// Other ends, by error or close code.
+    pub ends: BTreeMap<String, u64>,
+}
+
+/// What a run was made under.
+#[derive(Debug, Clone, Default)]
+pub struct Circumstances {
+    /// The relay mode.
+    pub relay: String,
+    /// Where the store was.
+    pub layouts: Vec<Layout>,
+    /// The idle store.
+    pub probe: Option<Probe>,
+    /// How often the server was killed.
+    pub kills: usize,
+    /// The most memory that the server had.
+    pub memory_peak_kb: Option<u64>,
+    /// How the service ended, if not cleanly.
+    pub unclean: Option<String>,
+}
+
+impl Circumstances {
+    /// Puts those of another stage to these.
+    pub fn add(&mut self, other: Self) {
+        self.layouts.extend(other.layouts);
+        self.probe = other.probe;
+        self.kills += other.kills;
+        self.memory_peak_kb = self.memory_peak_kb.max(other.memory_peak_kb);
+        self.unclean = self.unclean.take().or(other.unclean);
+    }
+}
+
 /// The report of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -97,24 +142,32 @@ pub struct Report {
     pub schema_version: u32,
     /// The scenario's name.
     pub scenario: String,
-    /// What the schedule was drawn with.
+    /// What everything random was drawn with.
     pub seed: u64,
     /// The relay mode, as asked for.
     pub relay: String,
     /// The command that repeats the run.
     pub command: String,
+    /// Where the store of a started service was.
+    pub layouts: Vec<Layout>,
     /// The idle store, if it could be measured.
     pub probe: Option<Probe>,
     /// The service's clock against ours.
     pub clock: ClockOffset,
+    /// How often the server was killed and started again.
+    pub kills: usize,
+    /// The most memory that a started server had, in KiB.
+    pub server_memory_peak_kb: Option<u64>,
     /// Bids.
     pub bids: Bids,
     /// Deliveries.
     pub deliveries: Deliveries,
     /// What the table has that it should not, or lacks.
     pub table: Table,
-    /// Watchers that had to come back.
-    pub reconnects: u64,
+    /// How auctions ended, where they were to.
+    pub closing: Closing,
+    /// Watchers.
+    pub watchers: WatcherCounts,
     /// Latencies.
     pub latency_us: LatencyReport,
     /// Objectives.
@@ -123,4 +176,94 @@ pub struct Report {
     pub verdict: Verdict,
     /// Why, if it is not `pass`.
     pub reasons: Vec<String>,
+}
+
+impl Report {
+    /// Measures, checks and judges what was seen.
+    pub fn new(plan: &Plan, seen: &Seen, circumstances: Circumstances) -> Self {
+        let latencies = Latencies::measure(&seen.offers, &seen.logs, seen.clock.correction_us());
+        let checked = check::check(seen);
+        let slo: Vec<Judged> = plan.slos.iter().map(|slo| slo.judge(&latencies)).collect();
+        let kept_schedule = plan.scenario.kills > 0 || !is_late(&seen.offers);
+        let broken = broken(&checked, &latencies, circumstances.unclean.as_deref());
+        let missed = slo.iter().filter(|judged| !judged.ok);
+        let missed: Vec<String> = missed.map(|j| format!("{} was missed", j.expr)).collect();
+        let (verdict, reasons) = if !broken.is_empty() {
+            (Verdict::GuaranteeBroken, broken)
+        } else if !kept_schedule {
+            let text = format!("more than 1 % of the bids were sent over {LATE:?} late");
+            (Verdict::Invalid, vec![text, "this machine could not keep the schedule".to_owned()])
+        } else if !missed.is_empty() {
+            (Verdict::SloBreached, missed)
+        } else {
+            (Verdict::Pass, Vec::new())
+        };
+        Self {
+            schema_version: SCHEMA_VERSION,
+            scenario: plan.scenario.name.as_str().to_owned(),
+            seed: plan.seed,
+            relay: circumstances.relay,
+            command: plan.command.clone(),
+            layouts: circumstances.layouts,
+            probe: circumstances.probe,
+            clock: seen.clock,
+            kills: circumstances.kills,
+            server_memory_peak_kb: circumstances.memory_peak_kb,
+            bids: Bids::count(&seen.offers),
+            deliveries: checked.deliveries,
+            table: checked.table,
+            closing: checked.closing,
+            watchers: WatcherCounts::count(seen),
+            latency_us: latencies.report(),
+            slo,
+            verdict,
+            reasons,
+        }
+    }
+}
+
+impl WatcherCounts {
+    fn count(seen: &Seen) -> Self {
+        let mut counts = Self::default();
+        for log in &seen.logs {
+            counts.stalled += u64::from(log.stalled);
+            counts.departures += log.departures;
+            for (how, times) in &log.ends {
+                *counts.ends.entry(how.clone()).or_default() += times;
+            }
+        }
+        counts
+    }
+}
+
+/// The guarantees that were broken, each in a sentence.
+fn broken(checked: &Checked, latencies: &Latencies, unclean: Option<&str>) -> Vec<String> {
+    let (told, table, closing) = (&checked.deliveries, &checked.table, &checked.closing);
+    let counts = [
+        (told.missing, "deliveries are missing"),
+        (told.duplicate, "deliveries came again"),
+        (told.out_of_order, "deliveries came after a later one"),
+        (table.accepted_missing, "bids were answered accepted and are not in the table"),
+        (table.refused_present, "bids were refused and are in the table"),
+        (table.twice, "bids are in the table twice"),
+        (table.disordered, "bids break the sequence or do not raise the price"),
+        (table.late, "bids were accepted after the end of their auction"),
+        (table.told_otherwise, "deliveries are not what the table has"),
+        (table.unresolved, "bids with an idempotency key have no outcome"),
+        (closing.not_closed, "auctions did not close"),
+        (closing.wrong_winner, "auctions were won by another than the highest bidder"),
+        (closing.late_accepted, "closed auctions took another bid"),
+        (closing.watchers_not_told, "watchers were not told of the end"),
+        (latencies.torn, "deliveries have hops that do not add up"),
+    ];
+    let counted = counts.iter().filter(|(count, _)| *count > 0);
+    let mut broken: Vec<String> = counted.map(|(n, what)| format!("{n} {what}")).collect();
+    broken.extend(unclean.map(|how| format!("the service did not end cleanly: {how}")));
+    broken
+}
+
+fn is_late(offers: &[Offer]) -> bool {
+    let late_us = i64::try_from(LATE.as_micros()).unwrap_or(i64::MAX);
+    let late = offers.iter().filter(|offer| offer.sent_us - offer.intended_us > late_us).count();
+    late * 100 > offers.len()
 }

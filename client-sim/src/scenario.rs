@@ -15,6 +15,14 @@ pub enum Name {
     Steady,
     /// 2 auctions, 50 bidders each, outbidding one another.
     War,
+    /// Watchers leave, and come back with their cursor.
+    Churn,
+    /// One watcher in ten stops reading.
+    Slow,
+    /// Quiet, then 500 bidders in the last second of a soft close.
+    Snipe,
+    /// Faults in the store and its stream, and a server that is killed and started again.
+    Chaos,
 }
 
 impl Name {
@@ -24,7 +32,17 @@ impl Name {
             Self::Trickle => "trickle",
             Self::Steady => "steady",
             Self::War => "war",
+            Self::Churn => "churn",
+            Self::Slow => "slow",
+            Self::Snipe => "snipe",
+            Self::Chaos => "chaos",
         }
+    }
+
+    /// Whether latency is judged although no objective was given: not where faults, departures or
+    /// stalls are the point.
+    pub fn judges_latency(self) -> bool {
+        matches!(self, Self::Trickle | Self::Steady | Self::War)
     }
 }
 
@@ -38,6 +56,19 @@ pub enum Arrivals {
     Spread,
     /// At random times, on any auction: bidders collide.
     Crowded,
+    /// One in ten at random times, all others in the last second.
+    LastSecond,
+}
+
+/// The end of auctions within a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    /// How long after the last planned bid an auction ends.
+    pub after: Duration,
+    /// The soft close window, in seconds.
+    pub soft_close_seconds: u32,
+    /// How often it may move the end.
+    pub soft_close_extensions_max: u32,
 }
 
 /// What is simulated.
@@ -57,6 +88,16 @@ pub struct Scenario {
     pub duration: Duration,
     /// When.
     pub arrivals: Arrivals,
+    /// How long a watcher stays before it leaves for a moment, on average.
+    pub stay: Option<Duration>,
+    /// The share of watchers that stop reading.
+    pub stalled: f64,
+    /// The share of bids without an idempotency key.
+    pub keyless: f64,
+    /// Whether auctions end within the run.
+    pub closing: Option<Closing>,
+    /// How often the server is killed.
+    pub kills: usize,
 }
 
 impl Scenario {
@@ -71,17 +112,54 @@ impl Scenario {
             rate,
             duration,
             arrivals,
+            stay: None,
+            stalled: 0.0,
+            keyless: 0.0,
+            closing: None,
+            kills: 0,
         };
         match name {
             Name::Trickle => scenario(1, 5, 5, 1.0 / 3.0, second(30), Arrivals::Even),
             Name::Steady => scenario(20, 100, 200, 50.0, second(20), Arrivals::Spread),
             Name::War => scenario(2, 100, 100, 100.0, second(20), Arrivals::Crowded),
+            Name::Churn => Self {
+                stay: Some(second(3)),
+                ..scenario(10, 100, 200, 50.0, second(20), Arrivals::Crowded)
+            },
+            Name::Slow => {
+                Self { stalled: 0.1, ..scenario(2, 40, 200, 200.0, second(20), Arrivals::Crowded) }
+            }
+            Name::Snipe => Self {
+                closing: Some(Closing {
+                    after: Duration::ZERO,
+                    soft_close_seconds: 2,
+                    soft_close_extensions_max: 3,
+                }),
+                ..scenario(1, 500, 50, 50.0, second(10), Arrivals::LastSecond)
+            },
+            Name::Chaos => Self {
+                keyless: 0.25,
+                closing: Some(Closing {
+                    after: second(3),
+                    soft_close_seconds: 0,
+                    soft_close_extensions_max: 0,
+                }),
+                kills: 3,
+                ..scenario(8, 40, 40, 40.0, second(60), Arrivals::Crowded)
+            },
         }
     }
 
     /// How many bids are sent.
     pub fn bids(&self) -> usize {
         ((self.rate * self.duration.as_secs_f64()).round() as usize).max(1)
+    }
+
+    /// Whether a watcher of this number stops reading.
+    pub fn is_stalled(&self, watcher: usize) -> bool {
+        let stalled = (self.watchers as f64 * self.stalled).round() as usize;
+        // The last ones: every auction keeps watchers that read.
+        watcher + stalled >= self.watchers
     }
 
     /// What cannot be simulated, in a line.
@@ -107,6 +185,9 @@ impl Scenario {
         }
         if self.bids() > 2_000_000 {
             return Err("--rate times --duration must be at most 2,000,000 bids".to_owned());
+        }
+        if !(0.0..=0.9).contains(&self.stalled) {
+            return Err("--stalled must be from 0 to 0.9".to_owned());
         }
         Ok(())
     }

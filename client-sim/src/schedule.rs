@@ -25,6 +25,8 @@ pub struct Planned {
     pub bidder: usize,
     /// By how many increments it outbids.
     pub steps: u64,
+    /// Whether it carries an idempotency key.
+    pub keyed: bool,
 }
 
 /// Plans a run, in the order of time.
@@ -42,7 +44,9 @@ pub fn plan(scenario: &Scenario, seed: u64) -> Vec<Planned> {
         }
         last[auction] = Some(at);
         let bidder = bidder_of(scenario, auction, &mut random);
-        planned.push(Planned { at, auction, bidder, steps: random.random_range(1..=3) });
+        let steps = random.random_range(1..=3);
+        let keyed = random.random::<f64>() >= scenario.keyless;
+        planned.push(Planned { at, auction, bidder, steps, keyed });
     }
     planned
 }
@@ -53,8 +57,13 @@ fn times(scenario: &Scenario, random: &mut StdRng) -> Vec<Duration> {
         return (0..bids).map(|n| Duration::from_secs_f64(n as f64 / scenario.rate)).collect();
     }
     let end_us = scenario.duration.as_micros() as u64;
-    let mut times: Vec<Duration> =
-        (0..bids).map(|_| Duration::from_micros(random.random_range(0..end_us))).collect();
+    let last_second_us = end_us.saturating_sub(1_000_000);
+    let mut time = |number: usize| {
+        let in_a_rush = scenario.arrivals == Arrivals::LastSecond && !number.is_multiple_of(10);
+        let from_us = if in_a_rush { last_second_us } else { 0 };
+        Duration::from_micros(random.random_range(from_us..end_us))
+    };
+    let mut times: Vec<Duration> = (0..bids).map(&mut time).collect();
     times.sort_unstable();
     times
 }
@@ -104,7 +113,7 @@ mod tests {
         #[test]
         fn every_plan_is_in_time_in_range_and_of_the_asked_size(
             auctions in 1_usize..30, bidders in 1_usize..50, rate in 1_u32..200, seed: u64,
-            name in prop::sample::select(vec![Name::Trickle, Name::Steady, Name::War]),
+            name in prop::sample::select(vec![Name::Trickle, Name::Steady, Name::War, Name::Snipe, Name::Chaos]),
         ) {
             let scenario = Scenario {
                 auctions, bidders, rate: f64::from(rate), duration: Duration::from_secs(3),

@@ -1,7 +1,8 @@
-//! The service as a child process: what `run` measures when no `--url` is given.
+//! The service as a child process: what `run` measures when no `--url` is given. And the store as
+//! one, where faults must survive the service.
 //!
-//! The child is this same binary with the hidden subcommand `serve`. It prints one JSON line when
-//! it is ready, and ends when its standard input is closed, so that it never outlives its parent.
+//! A child is this same binary with a hidden subcommand. It prints one JSON line when it is ready,
+//! and ends when its standard input is closed, so that it never outlives its parent.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
+use dynamodb_emulator::{Emulator, Options};
 use gavel_server::config::Args;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -19,66 +21,172 @@ use tokio_util::sync::CancellationToken;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 const SECRET_VARIABLE: &str = "GAVEL_JWT_SECRET";
+const BEHAVIOUR_VARIABLE: &str = "SIM_STORE_BEHAVIOUR";
 
-/// What the child says when it is ready.
+/// What a child says when it is ready.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReadyLine {
-    /// The base URL.
+    /// The service's base URL, or the store's endpoint.
     pub url: String,
-    /// The embedded DynamoDB's endpoint.
+    /// The service's embedded DynamoDB.
     pub embedded_endpoint: Option<String>,
+}
+
+/// A process that this one has started.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    stdin: ChildStdin,
+    ready: ReadyLine,
+}
+
+impl Process {
+    async fn start(
+        arguments: &[String],
+        variable: (&str, &str),
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        // Not among the arguments, where every process of the machine could read it.
+        command.args(arguments).env(variable.0, variable.1);
+        // Faults that are asked for need no lines in the middle of a report.
+        if std::env::var_os("RUST_LOG").is_none() {
+            command.env("RUST_LOG", if quiet { "off" } else { "error" });
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().context("cannot start a process")?;
+        let stdin = child.stdin.take().context("no standard input")?;
+        let stdout = child.stdout.take().context("no standard output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let line = timeout(START_TIMEOUT, lines.next_line()).await;
+        let line = line.context("it did not start in time")??;
+        let Some(line) = line else { bail!("it did not start") };
+        let ready = serde_json::from_str(&line).context("its ready line")?;
+        Ok(Self { child, stdin, ready })
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        let Self { mut child, stdin, .. } = self;
+        drop(stdin);
+        let status = timeout(STOP_TIMEOUT, child.wait()).await;
+        let status = status.context("it did not stop in time")??;
+        if !status.success() {
+            bail!("it ended with {status}");
+        }
+        Ok(())
+    }
+
+    /// The most memory it has had, in KiB, where the system tells.
+    fn memory_peak_kb(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    }
 }
 
 /// A service that this process has started.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
-    stdin: ChildStdin,
-    /// Where it is.
-    pub ready: ReadyLine,
+    process: Process,
+    flags: Vec<String>,
+    quiet: bool,
     /// The secret that its tokens are signed with.
     pub secret: String,
 }
 
 impl Server {
-    /// Starts a service with the embedded DynamoDB on a free port.
+    /// Starts a service on a free port, with the embedded DynamoDB unless the flags say otherwise;
+    /// `quiet`: without a log, unless RUST_LOG asks for one.
     ///
     /// # Errors
     /// When it does not start; the service itself says why on standard error.
-    pub async fn start(relay: &str, flags: &[String]) -> anyhow::Result<Self> {
+    pub async fn start(flags: &[String], quiet: bool) -> anyhow::Result<Self> {
         let secret = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--relay", relay]).args(flags);
-        // Not among the arguments, where every process of the machine could read it.
-        command.env(SECRET_VARIABLE, &secret);
-        if std::env::var_os("RUST_LOG").is_none() {
-            command.env("RUST_LOG", "warn");
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().context("cannot start the service")?;
-        let stdin = child.stdin.take().context("the service has no standard input")?;
-        let stdout = child.stdout.take().context("the service has no standard output")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let line = timeout(START_TIMEOUT, lines.next_line()).await;
-        let line = line.context("the service did not start in time")??;
-        let Some(line) = line else { bail!("the service did not start") };
-        let ready = serde_json::from_str(&line).context("the service's ready line")?;
-        Ok(Self { child, stdin, ready, secret })
+        let process = Self::spawn("127.0.0.1:0", flags, &secret, quiet).await?;
+        Ok(Self { process, flags: flags.to_vec(), quiet, secret })
     }
 
-    /// Stops it; says whether it ended cleanly.
+    async fn spawn(
+        listen: &str,
+        flags: &[String],
+        secret: &str,
+        quiet: bool,
+    ) -> anyhow::Result<Process> {
+        let mut arguments = vec!["serve".to_owned(), "--listen".to_owned(), listen.to_owned()];
+        arguments.extend_from_slice(flags);
+        Process::start(&arguments, (SECRET_VARIABLE, secret), quiet).await.context("the service")
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.process.ready.url
+    }
+
+    /// Its embedded DynamoDB.
+    pub fn embedded_endpoint(&self) -> Option<&str> {
+        self.process.ready.embedded_endpoint.as_deref()
+    }
+
+    /// The most memory it has had since it was started, in KiB.
+    pub fn memory_peak_kb(&self) -> Option<u64> {
+        self.process.memory_peak_kb()
+    }
+
+    /// Kills it (SIGKILL): nothing is finished, nothing is said.
     ///
     /// # Errors
-    /// When it did not.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        let Self { mut child, stdin, .. } = self;
-        drop(stdin);
-        let status = timeout(STOP_TIMEOUT, child.wait()).await;
-        let status = status.context("the service did not stop in time")??;
-        if !status.success() {
-            bail!("the service ended with {status}");
-        }
+    /// When the system does not.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.child.kill().await.context("cannot kill the service")
+    }
+
+    /// Starts it again where it was.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        let listen = self.url().trim_start_matches("http://").to_owned();
+        self.process = Self::spawn(&listen, &self.flags, &self.secret, self.quiet).await?;
         Ok(())
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// When it did not end cleanly.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.process.stop().await.context("the service")
+    }
+}
+
+/// A store in a process of its own.
+#[derive(Debug)]
+pub struct Store {
+    process: Process,
+}
+
+impl Store {
+    /// Starts one that behaves like this (JSON).
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(seed: u64, behaviour: &str) -> anyhow::Result<Self> {
+        let arguments = ["store".to_owned(), "--seed".to_owned(), seed.to_string()];
+        let process = Process::start(&arguments, (BEHAVIOUR_VARIABLE, behaviour), true).await;
+        Ok(Self { process: process.context("the store")? })
+    }
+
+    /// Its endpoint.
+    pub fn endpoint(&self) -> &str {
+        &self.process.ready.url
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// When it did not end cleanly.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.process.stop().await.context("the store")
     }
 }
 
@@ -100,21 +208,43 @@ pub async fn serve(flags: &[OsString]) -> anyhow::Result<()> {
         .args;
     gavel_server::telemetry::start(args.log);
     let shutdown = CancellationToken::new();
-    let parent_gone = shutdown.clone();
+    let stop = shutdown.clone();
     let running = gavel_server::app::run(args, shutdown, |ready| {
-        let line = ReadyLine {
+        say(ReadyLine {
             url: format!("http://{}", ready.address),
             embedded_endpoint: ready.embedded_endpoint.clone(),
-        };
-        println!("{}", serde_json::to_string(&line).unwrap_or_default());
+        });
     });
     tokio::pin!(running);
-    let mut byte = [0];
-    let mut stdin = tokio::io::stdin();
     tokio::select! {
         ended = &mut running => return ended,
-        // Nothing is ever sent: an answer is the end.
-        _ = stdin.read(&mut byte) => parent_gone.cancel(),
+        () = parent_gone() => stop.cancel(),
     }
     running.await
+}
+
+/// Runs the store in this process: the child's side.
+///
+/// # Errors
+/// What the store itself says.
+pub async fn store(seed: u64) -> anyhow::Result<()> {
+    let behaviour = std::env::var(BEHAVIOUR_VARIABLE).context(BEHAVIOUR_VARIABLE)?;
+    let behaviour = serde_json::from_str(&behaviour).context(BEHAVIOUR_VARIABLE)?;
+    let options = Options { behaviour, seed: Some(seed), ..Options::default() };
+    let emulator = Emulator::start(options).await?;
+    say(ReadyLine { url: emulator.endpoint(), embedded_endpoint: None });
+    parent_gone().await;
+    emulator.shutdown().await;
+    Ok(())
+}
+
+fn say(line: ReadyLine) {
+    println!("{}", serde_json::to_string(&line).unwrap_or_default());
+}
+
+/// Ends when standard input does: nothing is ever sent over it.
+async fn parent_gone() {
+    let mut byte = [0];
+    // An error is an end, too.
+    tokio::io::stdin().read_exact(&mut byte).await.ok();
 }

@@ -37,15 +37,42 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(
         out,
         "table       {} accepted bids missing, {} refused bids present, {} twice, {} disordered, \
-         {} told otherwise",
+         {} late, {} told otherwise",
         table.accepted_missing,
         table.refused_present,
         table.twice,
         table.disordered,
+        table.late,
         table.told_otherwise
     )?;
-    if report.reconnects > 0 {
-        writeln!(out, "watchers    came back {} times", report.reconnects)?;
+    let closing = &report.closing;
+    if closing.auctions > 0 {
+        writeln!(
+            out,
+            "closing     {} auctions, {} not closed, {} wrong winners, {} late bids accepted, {} \
+             watchers not told",
+            closing.auctions,
+            closing.not_closed,
+            closing.wrong_winner,
+            closing.late_accepted,
+            closing.watchers_not_told
+        )?;
+    }
+    let watchers = &report.watchers;
+    if watchers.stalled + watchers.departures > 0 || !watchers.ends.is_empty() {
+        let (stalled, left) = (watchers.stalled, watchers.departures);
+        let other: u64 = watchers.ends.values().sum();
+        let ends = codes(&watchers.ends);
+        writeln!(
+            out,
+            "watchers    {stalled} stalled, {left} departures, {other} other ends{ends}"
+        )?;
+    }
+    if report.kills > 0 {
+        writeln!(out, "server      killed and started again {} times", report.kills)?;
+    }
+    if let Some(kb) = report.server_memory_peak_kb {
+        writeln!(out, "memory      {:.1} MiB at most (server)", kb as f64 / 1024.0)?;
     }
     if let Some(probe) = &report.probe {
         writeln!(

@@ -7,13 +7,16 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, client_async_with_config, connect_async_with_config,
+};
 
 use crate::clock;
 
@@ -56,22 +59,46 @@ impl Socket {
     /// # Errors
     /// When there is no service, or it does not let us in.
     pub async fn connect(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
-        let shaken = timeout(HANDSHAKE_TIMEOUT, Self::handshake(base, token)).await;
-        shaken.map_err(|_| anyhow!("no handshake within {HANDSHAKE_TIMEOUT:?}"))?
+        let shaken = timeout(HANDSHAKE_TIMEOUT, async {
+            let (request, config) = Self::request(base)?;
+            let disable_nagle = true;
+            let connected = connect_async_with_config(request, Some(config), disable_nagle).await;
+            let (stream, _) = connected.with_context(|| format!("cannot connect to {base}"))?;
+            Self { stream }.admitted(token).await
+        });
+        shaken.await.map_err(|_| anyhow!("no handshake within {HANDSHAKE_TIMEOUT:?}"))?
     }
 
-    async fn handshake(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
+    /// The same with as small a receive buffer as the system gives: for a client that is to be a
+    /// burden when it does not read. Plain TCP only.
+    ///
+    /// # Errors
+    /// As [`Socket::connect`].
+    pub async fn connect_small(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
+        let shaken = timeout(HANDSHAKE_TIMEOUT, async {
+            let (request, config) = Self::request(base)?;
+            let host = request.uri().authority().context("no host in the URL")?.to_string();
+            let address = tokio::net::lookup_host(&host).await?.next().context("unknown host")?;
+            let tcp = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            tcp.set_recv_buffer_size(4096)?;
+            let tcp = MaybeTlsStream::Plain(tcp.connect(address).await?);
+            let (stream, _) = client_async_with_config(request, tcp, Some(config)).await?;
+            Self { stream }.admitted(token).await
+        });
+        shaken.await.map_err(|_| anyhow!("no handshake within {HANDSHAKE_TIMEOUT:?}"))?
+    }
+
+    fn request(base: &str) -> anyhow::Result<(Request, WebSocketConfig)> {
         let base = base.trim_end_matches('/').replacen("http", "ws", 1);
         let mut request = format!("{base}/graphql/ws").into_client_request()?;
         let name = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", name);
         // The default read buffer is 128 KiB a connection; a simulator has many.
-        let config = WebSocketConfig::default().read_buffer_size(4096);
-        let disable_nagle = true;
-        let (stream, _) = connect_async_with_config(request, Some(config), disable_nagle)
-            .await
-            .with_context(|| format!("cannot connect to {base}"))?;
-        let mut socket = Self { stream };
+        Ok((request, WebSocketConfig::default().read_buffer_size(4096)))
+    }
+
+    async fn admitted(self, token: Option<&str>) -> anyhow::Result<Self> {
+        let mut socket = self;
         let payload =
             token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
         socket.send(&json!({ "type": "connection_init", "payload": payload })).await?;

@@ -1,9 +1,12 @@
 //! Watchers: each follows one auction on a socket of its own, and keeps what it was told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -12,13 +15,19 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Api;
 use crate::market::Lot;
 use crate::progress::Live;
+use crate::scenario::Scenario;
 use crate::socket::{Said, Socket};
 use crate::stamp::Stamp;
 
 /// Sockets that are opened at a time.
 const OPENING_MAX: usize = 100;
-const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
-const RECONNECTS_MAX: usize = 50;
+const COME_BACK_PAUSE: Duration = Duration::from_millis(200);
+/// How long a watcher tries to come back.
+const COME_BACK_MAX: Duration = Duration::from_secs(60);
+/// How often one comes back without being told anything, before it gives up.
+const IN_VAIN_MAX: u32 = 50;
+/// How long one that leaves stays away at most.
+const AWAY_MAX_MS: u64 = 2_000;
 
 const WATCH: &str = "subscription Watch($id: ID!, $after: Int) { \
     bidCreated(auctionId: $id, after: $after) { id sequence amount \
@@ -64,8 +73,25 @@ pub struct Log {
     pub after: u64,
     /// In the order of arrival.
     pub deliveries: Vec<Delivery>,
-    /// How often it had to come back.
-    pub reconnects: usize,
+    /// Whether it stopped reading for a while: its latencies are its own.
+    pub stalled: bool,
+    /// How often it left by itself, and came back.
+    pub departures: u64,
+    /// How its subscriptions ended otherwise, by code.
+    pub ends: BTreeMap<String, u64>,
+    /// Whether it was told that the auction has ended.
+    pub completed: bool,
+}
+
+impl Log {
+    /// Where it resumes.
+    fn cursor(&self) -> u64 {
+        self.deliveries.iter().map(|told| told.sequence).max().unwrap_or(self.after)
+    }
+
+    fn ended(&mut self, how: impl Into<String>) {
+        *self.ends.entry(how.into()).or_default() += 1;
+    }
 }
 
 #[derive(Deserialize)]
@@ -108,11 +134,16 @@ pub struct Watchers {
     pub lots: Arc<Vec<Lot>>,
     /// What the progress line shows.
     pub live: Arc<Live>,
+    /// What is simulated.
+    pub scenario: Scenario,
+    /// What departures are drawn with.
+    pub seed: u64,
 }
 
 /// Watchers that are connected.
 pub struct Watching {
     tasks: JoinSet<anyhow::Result<Log>>,
+    calm: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -121,88 +152,159 @@ impl Watchers {
     ///
     /// # Errors
     /// When one cannot be.
-    pub async fn start(&self, count: usize) -> anyhow::Result<Watching> {
-        let mut watching = Watching { tasks: JoinSet::new(), stop: CancellationToken::new() };
+    pub async fn start(&self) -> anyhow::Result<Watching> {
+        let (calm, stop) = (CancellationToken::new(), CancellationToken::new());
+        let mut watching = Watching { tasks: JoinSet::new(), calm, stop };
+        let count = self.scenario.watchers;
         for from in (0..count).step_by(OPENING_MAX) {
             let mut opening = JoinSet::new();
             for number in from..count.min(from + OPENING_MAX) {
-                let watchers = self.clone();
-                let auction = number % self.lots.len();
-                opening.spawn(async move {
-                    let id = watchers.lots[auction].id.clone();
-                    // First the query, then the subscription from there: so what is expected is
-                    // known, whatever happens between.
-                    let after = watchers.api.sequence(&watchers.token, &id).await?;
-                    let socket = watchers.subscribe(auction, after).await?;
-                    anyhow::Ok((Log { auction, after, ..Log::default() }, socket))
-                });
+                opening.spawn(self.clone().open(number));
             }
             while let Some(opened) = opening.join_next().await {
-                let (log, socket) = opened?.context("a watcher")?;
-                let watchers = self.clone();
-                let stop = watching.stop.clone();
-                watching.tasks.spawn(async move { watchers.follow(log, socket, stop).await });
+                let (watcher, socket) = opened?.context("a watcher")?;
+                let (calm, stop) = (watching.calm.clone(), watching.stop.clone());
+                watching.tasks.spawn(watcher.run(socket, calm, stop));
             }
         }
         Ok(watching)
     }
 
-    async fn subscribe(&self, auction: usize, after: u64) -> anyhow::Result<Socket> {
-        let mut socket = Socket::connect(&self.base, Some(&self.token)).await?;
-        let id = &self.lots[auction].id;
-        socket.subscribe(WATCH, json!({ "id": id, "after": after })).await?;
+    async fn open(self, number: usize) -> anyhow::Result<(Watcher, Socket)> {
+        let auction = number % self.lots.len();
+        // First the query, then the subscription from there: so what is expected is known,
+        // whatever happens between.
+        let after = self.api.standing(&self.token, &self.lots[auction].id).await?.sequence;
+        let stalled = self.scenario.is_stalled(number);
+        let log = Log { auction, after, stalled, ..Log::default() };
+        let random = StdRng::seed_from_u64(self.seed.wrapping_add((number as u64) << 32));
+        let watcher = Watcher { watchers: self, log, random, in_vain: 0 };
+        let socket = watcher.subscribe().await?;
+        Ok((watcher, socket))
+    }
+}
+
+/// One watcher.
+struct Watcher {
+    watchers: Watchers,
+    log: Log,
+    random: StdRng,
+    in_vain: u32,
+}
+
+impl Watcher {
+    async fn subscribe(&self) -> anyhow::Result<Socket> {
+        let Watchers { base, token, lots, .. } = &self.watchers;
+        let mut socket = if self.log.stalled {
+            Socket::connect_small(base, Some(token)).await?
+        } else {
+            Socket::connect(base, Some(token)).await?
+        };
+        let id = &lots[self.log.auction].id;
+        socket.subscribe(WATCH, json!({ "id": id, "after": self.log.cursor() })).await?;
         Ok(socket)
     }
 
-    async fn follow(
-        &self,
-        mut log: Log,
+    /// Follows until told to stop. From `calm` on nobody leaves, and who had stalled reads again.
+    async fn run(
+        mut self,
         mut socket: Socket,
+        calm: CancellationToken,
         stop: CancellationToken,
     ) -> anyhow::Result<Log> {
+        if self.log.stalled {
+            calm.cancelled().await;
+        }
         loop {
-            let said = tokio::select! {
+            let leave_after = self.stay(&calm);
+            let told = tokio::select! {
                 () = stop.cancelled() => {
                     socket.close().await;
-                    return Ok(log);
+                    return Ok(self.log);
                 }
-                said = socket.next() => said,
+                said = self.follow(&mut socket) => said?,
+                () = tokio::time::sleep(leave_after) => Told::Leaves,
             };
-            match said {
-                Ok(Said::Next { payload, received_us }) => {
-                    self.told(&mut log, payload.get(), received_us)?;
+            // Gone without a word, as a phone does that loses its network.
+            drop(socket);
+            match told {
+                Told::AuctionEnded => {
+                    self.log.completed = true;
+                    stop.cancelled().await;
+                    return Ok(self.log);
                 }
-                Ok(Said::Complete) => bail!("the auction has ended under a watcher"),
-                // Protocol ends after which a client comes back where it was.
-                Ok(Said::Error(_) | Said::Closed(_)) | Err(_) => {
-                    if log.reconnects >= RECONNECTS_MAX {
-                        bail!("a watcher was thrown out {RECONNECTS_MAX} times: {said:?}");
-                    }
-                    log.reconnects += 1;
-                    tokio::time::sleep(RECONNECT_PAUSE).await;
-                    let last = log.deliveries.iter().map(|d| d.sequence).max();
-                    let after = last.unwrap_or(log.after);
-                    if let Ok(again) = self.subscribe(log.auction, after).await {
-                        socket = again;
-                    }
+                Told::Ended(how) => self.log.ended(how),
+                Told::Leaves => {
+                    self.log.departures += 1;
+                    let away_ms = self.random.random_range(0..AWAY_MAX_MS);
+                    tokio::time::sleep(Duration::from_millis(away_ms)).await;
                 }
+            }
+            socket = tokio::select! {
+                () = stop.cancelled() => return Ok(self.log),
+                socket = self.come_back() => socket?,
+            };
+        }
+    }
+
+    /// How long it stays this time.
+    fn stay(&mut self, calm: &CancellationToken) -> Duration {
+        match self.watchers.scenario.stay {
+            Some(mean) if !calm.is_cancelled() => {
+                let uniform: f64 = self.random.random_range(f64::EPSILON..1.0);
+                mean.mul_f64(-uniform.ln())
+            }
+            _ => Duration::from_secs(24 * 3600),
+        }
+    }
+
+    async fn come_back(&mut self) -> anyhow::Result<Socket> {
+        self.in_vain += 1;
+        if self.in_vain > IN_VAIN_MAX {
+            bail!("a watcher came back {IN_VAIN_MAX} times for nothing: {:?}", self.log.ends);
+        }
+        let started = Instant::now();
+        loop {
+            match self.subscribe().await {
+                Ok(socket) => return Ok(socket),
+                Err(error) if started.elapsed() > COME_BACK_MAX => return Err(error),
+                Err(_) => tokio::time::sleep(COME_BACK_PAUSE).await,
             }
         }
     }
 
-    fn told(&self, log: &mut Log, payload: &str, received_us: i64) -> anyhow::Result<()> {
+    /// Takes what is said until the socket or the subscription ends.
+    async fn follow(&mut self, socket: &mut Socket) -> anyhow::Result<Told> {
+        loop {
+            match socket.next().await {
+                Ok(Said::Next { payload, received_us }) => {
+                    self.in_vain = 0;
+                    self.told(payload.get(), received_us)?;
+                }
+                Ok(Said::Complete) => return Ok(Told::AuctionEnded),
+                Ok(Said::Error(errors)) => {
+                    let code = errors[0]["extensions"]["code"].as_str().unwrap_or("error");
+                    tokio::time::sleep(COME_BACK_PAUSE).await;
+                    return Ok(Told::Ended(code.to_owned()));
+                }
+                Ok(Said::Closed(Some((code, _)))) => return Ok(Told::Ended(code.to_string())),
+                Ok(Said::Closed(None)) | Err(_) => return Ok(Told::Ended("reset".to_owned())),
+            }
+        }
+    }
+
+    fn told(&mut self, payload: &str, received_us: i64) -> anyhow::Result<()> {
         let payload: Payload =
             serde_json::from_str(payload).context("an event is not that of the contract")?;
         let Some(Data { bid_created: bid }) = payload.data else {
             bail!("an event without data");
         };
         let amount = bid.amount.parse().context("an amount is not an integer")?;
-        self.lots[log.auction].told(bid.sequence, amount);
+        self.watchers.lots[self.log.auction].told(bid.sequence, amount);
         let replay = payload.extensions.replay;
-        if !replay {
-            self.live.delivered(received_us - bid.timing.sent_at.map_or(received_us, |at| at.0));
-        }
-        log.deliveries.push(Delivery {
+        let sent_us = bid.timing.sent_at.map_or(received_us, |at| at.0);
+        self.watchers.live.delivered((!replay).then_some(received_us - sent_us));
+        self.log.deliveries.push(Delivery {
             bid_id: bid.id,
             sequence: bid.sequence,
             replay,
@@ -213,12 +315,28 @@ impl Watchers {
     }
 }
 
+/// Why a watcher no longer follows.
+enum Told {
+    /// It leaves by itself.
+    Leaves,
+    /// The service ended it, or is gone.
+    Ended(String),
+    /// There is nothing more to be told.
+    AuctionEnded,
+}
+
 impl Watching {
+    /// Nobody leaves any more, and who had stalled reads again.
+    pub fn calm(&self) {
+        self.calm.cancel();
+    }
+
     /// Disconnects every watcher; returns what each was told.
     ///
     /// # Errors
     /// When a watcher was told something that is not the contract's.
     pub async fn stop(mut self) -> anyhow::Result<Vec<Log>> {
+        self.calm.cancel();
         self.stop.cancel();
         let mut logs = Vec::with_capacity(self.tasks.len());
         while let Some(log) = self.tasks.join_next().await {

@@ -1,13 +1,14 @@
 //! The process: builds the parts, owns every task, owns the shutdown sequence.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use dynamodb_emulator::{Emulator, Options};
+use dynamodb_emulator::{Behaviour, Emulator, Options};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -153,13 +154,24 @@ async fn start_emulator(args: &Args) -> anyhow::Result<Option<Emulator>> {
     if args.dynamodb != Dynamodb::Embedded {
         return Ok(None);
     }
+    let behaviour = match &args.embedded_behaviour {
+        Some(file) => read_behaviour(file).context("--embedded-behaviour")?,
+        None => Behaviour::default(),
+    };
     let options = Options {
         listen: args.embedded_listen,
         data_dir: args.data_dir.clone(),
         transact_delay: Duration::from_millis(args.embedded_transact_delay_ms),
+        behaviour,
+        seed: args.embedded_seed,
         ..Options::default()
     };
     Ok(Some(Emulator::start(options).await.context("cannot start the embedded DynamoDB")?))
+}
+
+fn read_behaviour(file: &Path) -> anyhow::Result<Behaviour> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| file.display().to_string())
 }
 
 /// The parts of a service that has not started.

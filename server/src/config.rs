@@ -62,6 +62,14 @@ pub struct Args {
     #[arg(long, env = "GAVEL_EMBEDDED_TRANSACT_DELAY_MS", default_value_t = 0)]
     pub embedded_transact_delay_ms: u64,
 
+    /// A JSON file that makes the embedded DynamoDB behave like AWS, or worse: docs/EMULATOR.md.
+    #[arg(long, env = "GAVEL_EMBEDDED_BEHAVIOUR")]
+    pub embedded_behaviour: Option<PathBuf>,
+
+    /// The seed of everything random in it; without it another one each time.
+    #[arg(long, env = "GAVEL_EMBEDDED_SEED")]
+    pub embedded_seed: Option<u64>,
+
     /// The table; made at start if absent.
     #[arg(long, env = "GAVEL_TABLE", default_value = "gavel", value_parser = parse_table)]
     pub table: String,

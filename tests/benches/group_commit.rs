@@ -38,7 +38,7 @@ async fn turn(gavel: &Gavel) -> f64 {
             let bid = Bid {
                 auction_id: id,
                 amount: next.fetch_add(100, Relaxed),
-                key: &key,
+                key: Some(&key),
                 sent_us: client_sim::clock::now_us(),
                 traceparent: "",
             };

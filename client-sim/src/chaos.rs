@@ -1,0 +1,101 @@
+//! Chaos: what goes wrong in the store and its stream, and a server that is killed.
+
+use std::time::Duration;
+
+use dynamodb_emulator::{
+    Behaviour, Command, Delay, FaultKind, FaultRule, Latency, Limits, Order, Propagation, Step,
+    StreamOptions, Target,
+};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use tokio_util::sync::CancellationToken;
+
+use crate::server::Server;
+
+/// How long the server stays dead.
+const DEAD_MS: std::ops::Range<u64> = 200..1_500;
+
+/// A store on a bad day: shards that roll and split, a stream that stalls, forgets and repeats,
+/// answers and requests that are lost. All of it goes on until the end.
+pub fn behaviour() -> Behaviour {
+    let fault = |kind, rate, on| FaultRule::new(kind).rate(rate).on(on);
+    let again =
+        |every_ms: u64, command| Step { at_ms: every_ms, every_ms: Some(every_ms), command };
+    let streams = StreamOptions {
+        shards: 4,
+        child_hidden_ms: 700,
+        iterator_life_ms: 5_000,
+        page_shards: 3,
+        latest_late_ms: 50,
+        ..StreamOptions::default()
+    };
+    let propagation = Propagation {
+        delay: Delay::fixed(Duration::from_millis(5)),
+        spread_ms: 30.0,
+        order: Order::Item,
+    };
+    let faults = vec![
+        fault(FaultKind::LostAnswer, 0.005, Target::Transactions),
+        fault(FaultKind::DropAnswer, 0.01, Target::Transactions),
+        fault(FaultKind::InternalErrorAfter, 0.01, Target::Transactions),
+        fault(FaultKind::ForgottenToken, 0.02, Target::Transactions),
+        fault(FaultKind::TransactionInProgress, 0.005, Target::Transactions),
+        fault(FaultKind::TransactionConflict, 0.01, Target::Transactions),
+        fault(FaultKind::LostRequest, 0.002, Target::Writes),
+        fault(FaultKind::DropConnection, 0.005, Target::Writes),
+        fault(FaultKind::InternalError, 0.01, Target::Writes),
+        fault(FaultKind::Throttled, 0.005, Target::Writes),
+        fault(FaultKind::InternalError, 0.01, Target::Reads),
+        fault(FaultKind::DropConnection, 0.005, Target::Reads),
+        fault(FaultKind::EmptyPage, 0.05, Target::GetRecords),
+        fault(FaultKind::ExpiredIterator, 0.005, Target::GetRecords),
+        fault(FaultKind::TrimmedData, 0.001, Target::GetRecords),
+        fault(FaultKind::Throttled, 0.005, Target::GetRecords),
+        fault(FaultKind::InternalError, 0.005, Target::Streams),
+    ];
+    let script = vec![
+        again(7_000, Command::Roll { shard: None, table: None }),
+        again(11_000, Command::Split { shard: None, table: None }),
+        again(9_500, Command::Stall { for_ms: 2_500, shard: None, table: None }),
+        again(5_300, Command::ExpireIterators),
+        again(13_000, Command::Trim { keep_ms: 0, table: None }),
+        again(6_100, Command::ForgetClosedShards),
+        again(4_700, Command::ForgetTokens),
+        again(8_300, Command::DropConnections),
+    ];
+    Behaviour {
+        latency: Latency { propagation, ..Latency::none() },
+        streams,
+        limits: Limits::aws(),
+        faults,
+        script,
+    }
+}
+
+/// Kills the server (SIGKILL) so many times within the run, and starts it again each time.
+///
+/// # Errors
+/// When it does not start again.
+pub async fn kill_again_and_again(
+    server: &mut Server,
+    kills: usize,
+    duration: Duration,
+    seed: u64,
+    over: CancellationToken,
+) -> anyhow::Result<usize> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let each = duration / u32::try_from(kills + 1).unwrap_or(u32::MAX);
+    let mut killed = 0;
+    for _ in 0..kills {
+        let wait = each.mul_f64(random.random_range(0.7..1.0));
+        tokio::select! {
+            () = over.cancelled() => return Ok(killed),
+            () = tokio::time::sleep(wait) => {}
+        }
+        server.kill().await?;
+        killed += 1;
+        tokio::time::sleep(Duration::from_millis(random.random_range(DEAD_MS))).await;
+        server.start_again().await?;
+    }
+    Ok(killed)
+}
