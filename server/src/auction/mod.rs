@@ -9,6 +9,8 @@ pub mod state;
 pub mod draft;
 pub mod decide;
 pub mod lifecycle;
+#[cfg(test)]
+mod properties;
 
 pub use decide::{Bid, BidRequest, Refusal, RefusalCode, decide, refusal};
 pub use draft::{Draft, DraftError};

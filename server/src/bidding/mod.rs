@@ -15,5 +15,10 @@ mod lane;
 pub mod lanes;
 pub mod schedule;
 
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod lanes_tests;
+
 pub use command::{BidAnswer, LaneError, PlaceBid};
 pub use lanes::{LaneSettings, Lanes};
