@@ -12,7 +12,7 @@ use rand::{Rng as _, SeedableRng as _};
 
 use super::simulated::{Faults, SimulatedTable, auction};
 use super::{BidAnswer, LaneError, LaneSettings, Lanes, PlaceBid};
-use crate::auction::{Amount, AuctionId, BidId, BidRequest, UserId};
+use crate::auction::{Amount, AuctionId, BidId, BidRequest, UserId, refusal};
 use crate::broker::demand::Demand;
 use crate::clock;
 use crate::store::{IdempotencyKey, StoredBid};
@@ -101,9 +101,12 @@ fn check(sent: &[Sent], table: &SimulatedTable) {
                 }
             }
             Err(LaneError::OutcomeUnknown) => {}
-            Ok(BidAnswer::Refused { .. }) | Err(_) => {
+            Ok(BidAnswer::Refused { auction, .. }) => {
                 assert!(!by_id.contains_key(&bid.request.id), "a refused bid never appears");
+                let refused = refusal(auction, &bid.request);
+                assert!(refused.is_some(), "the state that is told with a refusal refuses");
             }
+            Err(_) => assert!(!by_id.contains_key(&bid.request.id), "not written is not there"),
         }
     }
 }
