@@ -36,9 +36,9 @@ pub fn behaviour() -> Behaviour {
     };
     let faults = vec![
         fault(FaultKind::LostAnswer, 0.005, Target::Transactions),
-        fault(FaultKind::DropAnswer, 0.01, Target::Transactions),
-        fault(FaultKind::InternalErrorAfter, 0.01, Target::Transactions),
-        fault(FaultKind::ForgottenToken, 0.02, Target::Transactions),
+        fault(FaultKind::DropAnswer, 0.02, Target::Transactions),
+        fault(FaultKind::InternalErrorAfter, 0.02, Target::Transactions),
+        fault(FaultKind::ForgottenToken, 0.5, Target::Transactions),
         fault(FaultKind::TransactionInProgress, 0.005, Target::Transactions),
         fault(FaultKind::TransactionConflict, 0.01, Target::Transactions),
         fault(FaultKind::LostRequest, 0.002, Target::Writes),

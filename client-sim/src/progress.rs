@@ -24,6 +24,7 @@ pub struct Live {
     rejected: AtomicU64,
     other: AtomicU64,
     replayed: AtomicU64,
+    completed: AtomicU64,
     delivered: Mutex<Latency>,
 }
 
@@ -51,6 +52,16 @@ impl Live {
     /// How many deliveries there were.
     pub fn deliveries(&self) -> u64 {
         self.delivered.lock().n() + self.replayed.load(Relaxed)
+    }
+
+    /// A watcher was told that its auction has ended.
+    pub fn completed(&self) {
+        self.completed.fetch_add(1, Relaxed);
+    }
+
+    /// How many watchers were told so.
+    pub fn completions(&self) -> u64 {
+        self.completed.load(Relaxed)
     }
 
     /// How many bids were accepted.

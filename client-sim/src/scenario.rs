@@ -138,7 +138,7 @@ impl Scenario {
                 ..scenario(1, 500, 50, 50.0, second(10), Arrivals::LastSecond)
             },
             Name::Chaos => Self {
-                keyless: 0.25,
+                keyless: 0.4,
                 closing: Some(Closing {
                     after: second(3),
                     soft_close_seconds: 0,

@@ -123,8 +123,21 @@ impl Socket {
     /// # Errors
     /// When the socket has gone.
     pub async fn subscribe(&mut self, query: &str, variables: Value) -> anyhow::Result<()> {
+        self.subscribe_as("1", query, variables).await
+    }
+
+    /// Subscribes under an id.
+    ///
+    /// # Errors
+    /// When the socket has gone.
+    pub async fn subscribe_as(
+        &mut self,
+        id: &str,
+        query: &str,
+        variables: Value,
+    ) -> anyhow::Result<()> {
         let payload = json!({ "query": query, "variables": variables });
-        self.send(&json!({ "type": "subscribe", "id": "1", "payload": payload })).await
+        self.send(&json!({ "type": "subscribe", "id": id, "payload": payload })).await
     }
 
     /// What comes next. Pings are answered on the way.

@@ -265,7 +265,10 @@ impl Stage<'_> {
             let late_accepted = matches!(answer, Ok(BidAnswer::BidAccepted { .. }));
             endings.push(Ending { auction, standing, late_accepted });
         }
-        self.settle(live).await;
+        let started = Instant::now();
+        while live.completions() < self.scenario.watchers as u64 && started.elapsed() < SETTLE_MAX {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         Ok(endings)
     }
 }

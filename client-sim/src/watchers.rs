@@ -230,6 +230,7 @@ impl Watcher {
             match told {
                 Told::AuctionEnded => {
                     self.log.completed = true;
+                    self.watchers.live.completed();
                     stop.cancelled().await;
                     return Ok(self.log);
                 }

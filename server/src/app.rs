@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use dynamodb_emulator::{Behaviour, Emulator, Options};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -57,6 +58,10 @@ pub async fn run(
     on_ready: impl FnOnce(&Ready),
 ) -> anyhow::Result<()> {
     config::check(&args)?;
+    #[cfg(feature = "sabotage")]
+    if let Some(what) = args.sabotage {
+        crate::sabotage::set(what);
+    }
     let (verifier, secret_is_random) = verifier(&args)?;
     let listener = bind("listen", args.listen).await?;
     let admin = match args.admin_listen {
@@ -263,10 +268,13 @@ impl Running {
         router: Router,
         until: &CancellationToken,
     ) {
-        // Small frames and delayed acknowledgements cost up to 40 ms (FACTS 8).
         let listener = listener.tap_io(|stream: &mut TcpStream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                warn!(%error, "TCP_NODELAY cannot be set");
+            // Small frames and delayed acknowledgements cost up to 40 ms (FACTS 8).
+            let set = stream.set_nodelay(true).and_then(|()| {
+                SockRef::from(&*stream).set_send_buffer_size(limits::SOCKET_SEND_BUFFER_BYTES)
+            });
+            if let Err(error) = set {
+                warn!(%error, "a connection's options cannot be set");
             }
         });
         let server =

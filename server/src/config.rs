@@ -115,6 +115,11 @@ pub struct Args {
     #[arg(long, env = "GAVEL_DEMO")]
     pub demo: bool,
 
+    /// Break a guarantee on purpose.
+    #[cfg(feature = "sabotage")]
+    #[arg(long)]
+    pub sabotage: Option<crate::sabotage::Break>,
+
     /// Where `playground/install` has put the playground's assets; without them they come from a
     /// CDN.
     #[arg(long, env = "GAVEL_PLAYGROUND_DIR", default_value = "playground/assets")]

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod limits;
 pub mod tasks;
+pub mod sabotage;
 pub mod config;
 pub mod auction;
 pub mod store;

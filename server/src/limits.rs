@@ -175,6 +175,9 @@ pub const SOCKET_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Filled before a write is made without a flush.
 pub const SOCKET_WRITE_BUFFER_BYTES: usize = 64 * 1024;
+/// The kernel's send buffer of each connection (it doubles this): what a client that stops reading
+/// can hold outside of the process.
+pub const SOCKET_SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Frames written in one go.
 pub const WRITE_BATCH_MAX: usize = 64;
 /// A socket on which a batch cannot be written for so long is closed 1013, then reset.

@@ -8,4 +8,7 @@ mod bad_input;
 mod protocol;
 mod process;
 mod servers;
+mod streams;
+mod outage;
+mod rude;
 mod latency;

@@ -8,6 +8,7 @@ use tracing::{error, warn};
 
 use crate::auction::Auction;
 use crate::limits;
+use crate::sabotage::{self, Break};
 use crate::store::{CommitError, KeyRecord, StoreError, Table, Transaction};
 
 /// What became of a transaction.
@@ -36,7 +37,7 @@ pub(super) async fn send<T: Table>(table: &T, transaction: &Transaction) -> Outc
         match result {
             Ok(()) => return Outcome::Committed,
             Err(CommitError::VersionTaken(Some(current))) => {
-                if !unknown {
+                if !unknown || sabotage::is(Break::Reread) {
                     return Outcome::VersionTaken(current);
                 }
                 // An earlier attempt whose answer was lost may itself have taken the version.

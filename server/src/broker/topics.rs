@@ -12,6 +12,7 @@ use super::demand::Demand;
 use super::event::{Event, Source, Stamped};
 use super::topic::{Published, Reader, Topic};
 use crate::auction::{Auction, AuctionId};
+use crate::sabotage::{self, Break};
 use crate::store::{Dynamo, StoreError, Table as _};
 use crate::tasks::Tasks;
 use crate::{clock, limits};
@@ -140,7 +141,7 @@ impl Broker {
         if published.mark.version > 0 {
             self.demand.seen(topic.id(), published.mark.version);
         }
-        if published.start_repair {
+        if published.start_repair && !sabotage::is(Break::Repair) {
             self.start_repair(Arc::clone(topic));
         }
     }

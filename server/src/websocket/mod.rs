@@ -13,6 +13,8 @@ pub mod group;
 pub mod fanout;
 mod operation;
 mod connection;
+#[cfg(test)]
+mod protocol_tests;
 
 use axum::extract::ws::WebSocket;
 use tokio_util::sync::CancellationToken;
