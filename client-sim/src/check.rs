@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use crate::api::Standing;
     use crate::stamp::Stamp;
-    use crate::watchers::{Delivery, Timing};
+    use crate::watchers::{Delivery, Source, Timing};
 
     const END: i64 = 1_000;
 
@@ -248,6 +248,7 @@ mod tests {
             written_at: zero,
             read_at: zero,
             published_at: zero,
+            source: Source::Stream,
         };
         let told = |sequence: &u64| Delivery {
             bid_id: format!("b{sequence}"),

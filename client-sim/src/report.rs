@@ -13,6 +13,7 @@ use crate::probe::Probe;
 use crate::run::{Layout, Plan};
 use crate::slo::Judged;
 use crate::stage::Seen;
+use crate::watchers::Source;
 
 /// A bid sent later than this was not sent on schedule.
 const LATE: Duration = Duration::from_millis(100);
@@ -166,6 +167,9 @@ pub struct Report {
     pub table: Table,
     /// How auctions ended, where they were to.
     pub closing: Closing,
+    /// Live deliveries by where the service had read the bid: `TABLE` is what the stream missed or
+    /// held back.
+    pub sources: BTreeMap<Source, u64>,
     /// Watchers.
     pub watchers: WatcherCounts,
     /// Latencies.
@@ -213,6 +217,7 @@ impl Report {
             deliveries: checked.deliveries,
             table: checked.table,
             closing: checked.closing,
+            sources: sources(seen),
             watchers: WatcherCounts::count(seen),
             latency_us: latencies.report(),
             slo,
@@ -234,6 +239,15 @@ impl WatcherCounts {
         }
         counts
     }
+}
+
+fn sources(seen: &Seen) -> BTreeMap<Source, u64> {
+    let mut sources = BTreeMap::new();
+    let told = seen.logs.iter().flat_map(|log| &log.deliveries);
+    for told in told.filter(|told| !told.replay) {
+        *sources.entry(told.timing.source).or_default() += 1;
+    }
+    sources
 }
 
 /// The guarantees that were broken, each in a sentence.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::latency::Summary;
 use crate::report::{Report, Verdict};
+use crate::watchers::Source;
 
 /// The whole report as text.
 pub fn text(report: &Report) -> String {
@@ -33,6 +34,10 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
         "deliveries  {} expected, {} live, {} replayed, {} missing, {} duplicate, {} out of order",
         told.expected, told.live, told.replayed, told.missing, told.duplicate, told.out_of_order
     )?;
+    let from_table = report.sources.get(&Source::Table).copied().unwrap_or(0);
+    if from_table > 0 {
+        writeln!(out, "            {from_table} of the live ones were read from the table")?;
+    }
     let table = &report.table;
     writeln!(
         out,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ const AWAY_MAX_MS: u64 = 2_000;
 
 const WATCH: &str = "subscription Watch($id: ID!, $after: Int) { \
     bidCreated(auctionId: $id, after: $after) { id sequence amount \
-    timing { sentAt receivedAt writtenAt readAt publishedAt } } }";
+    timing { sentAt receivedAt writtenAt readAt publishedAt source } } }";
 
 /// A bid as a watcher was told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,20 @@ pub struct Timing {
     pub read_at: Stamp,
     /// The broker had it in order.
     pub published_at: Stamp,
+    /// From where the service read it.
+    pub source: Source,
+}
+
+/// From where the service read a bid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Source {
+    /// The stream.
+    Stream,
+    /// Its own lane.
+    Lane,
+    /// The table.
+    Table,
 }
 
 /// What one watcher was told.
