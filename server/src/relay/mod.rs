@@ -10,6 +10,8 @@ pub mod record;
 pub mod stream;
 pub mod health;
 pub mod reader;
+#[cfg(test)]
+mod reader_tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
