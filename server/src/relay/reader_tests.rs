@@ -137,7 +137,7 @@ async fn an_expired_iterator_is_replaced_at_once_and_other_errors_back_off() {
     let reads = bench.read(Duration::from_millis(500), async {}).await;
     assert_eq!(ms(&reads)[..2], [0, 3], "expired: again at once");
     let pauses: Vec<u128> =
-        reads.windows(2).skip(1).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+        reads.windows(2).skip(1).map(|pair| pair[1].as_millis() - pair[0].as_millis()).collect();
     assert!((50..=110).contains(&pauses[0]), "{pauses:?}");
     assert!((100..=210).contains(&pauses[1]), "{pauses:?}");
     assert_eq!(*bench.stream.iterators.lock(), vec![Position::Latest; 3]);
