@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::auth::{Gate, Role, Rules, Verifier};
-use crate::bidding::{LaneSettings, Lanes, schedule};
+use crate::bidding::{Herald, LaneSettings, Lanes, schedule};
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
-use crate::config::{self, Args, Dynamodb, Switch};
+use crate::config::{self, Args, Dynamodb, RelayMode, Switch};
 use crate::demo::{self, Demo};
 use crate::graphql::Api;
 use crate::http::health::Readiness;
@@ -198,7 +198,11 @@ impl Parts {
         let broker = Broker::new(Arc::clone(&store), demand.clone(), tasks.clone());
         let settings =
             LaneSettings { group_commit_max: args.group_commit_max, ..LaneSettings::default() };
-        let lanes = Lanes::new(Arc::clone(&store), demand.clone(), settings, tasks.clone());
+        let herald = match args.relay {
+            RelayMode::Stream => Herald::Relay(demand.clone()),
+            RelayMode::Hybrid => Herald::Broker(broker.clone()),
+        };
+        let lanes = Lanes::new(Arc::clone(&store), herald, settings, tasks.clone());
         let [busy, watched, idle] = args.paces();
         let stream = DynamoStream::new(clients.streams.clone(), stream_arn.to_owned());
         let relay = Relay::new(stream, broker.clone(), demand, Paces { busy, watched, idle });

@@ -15,6 +15,9 @@ use crate::limits;
 pub enum RelayMode {
     /// From the DynamoDB stream, polled by demand.
     Stream,
+    /// From the lane, as soon as DynamoDB has acknowledged; the stream repairs, and brings what other
+    /// servers write.
+    Hybrid,
 }
 
 /// How log lines look.

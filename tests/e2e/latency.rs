@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use client_sim::report::Report;
 use client_sim::run::{Plan, Target, run};
 use client_sim::scenario::{Name, Scenario};
 use client_sim::show;
+use client_sim::watchers::Source;
 use e2e::Gavel;
 
-async fn measure(scenario: Scenario) -> client_sim::report::Report {
-    let gavel = Gavel::start().await;
+async fn measure(scenario: Scenario, relay: &str) -> Report {
+    let gavel = Gavel::with(&["--relay", relay]).await;
     let plan = Plan {
         scenario,
         seed: 11,
@@ -16,7 +18,7 @@ async fn measure(scenario: Scenario) -> client_sim::report::Report {
         target: Target::Url {
             url: gavel.base.clone(),
             secret: gavel.secret().to_owned(),
-            relay: Some("stream".to_owned()),
+            relay: Some(relay.to_owned()),
         },
         command: "cargo test -p e2e latency".to_owned(),
     };
@@ -30,7 +32,7 @@ async fn measure(scenario: Scenario) -> client_sim::report::Report {
 async fn a_bid_reaches_every_client_once_in_order_and_every_hop_is_stamped() {
     let scenario =
         Scenario { rate: 10.0, duration: Duration::from_secs(4), ..Scenario::of(Name::Trickle) };
-    let report = measure(scenario).await;
+    let report = measure(scenario, "stream").await;
     // Also broken if the hops of any delivery do not add up to client-to-client.
     assert_ne!(report.verdict.as_str(), "guarantee_broken", "{:?}", report.reasons);
     // A slow store lets a bidder bid on a price that is no longer the last.
@@ -54,9 +56,19 @@ async fn a_bid_reaches_every_client_once_in_order_and_every_hop_is_stamped() {
 async fn a_bidding_war_loses_repeats_and_disorders_nothing() {
     let scenario =
         Scenario { rate: 60.0, duration: Duration::from_secs(3), ..Scenario::of(Name::War) };
-    let report = measure(scenario).await;
+    let report = measure(scenario, "stream").await;
     assert_ne!(report.verdict.as_str(), "guarantee_broken", "{:?}", report.reasons);
     assert_eq!(report.bids.offered, 180);
     let decided: u64 = report.bids.accepted + report.bids.rejected.values().sum::<u64>();
     assert_eq!(decided, 180, "{:?}", report.bids);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hybrid_publishes_at_the_acknowledgement_with_the_same_guarantees() {
+    let scenario =
+        Scenario { rate: 60.0, duration: Duration::from_secs(3), ..Scenario::of(Name::War) };
+    let report = measure(scenario, "hybrid").await;
+    assert_ne!(report.verdict.as_str(), "guarantee_broken", "{:?}", report.reasons);
+    let from_lane = report.sources.get(&Source::Lane).copied().unwrap_or(0);
+    assert!(from_lane * 2 > report.deliveries.live, "{:?}", report.sources);
 }

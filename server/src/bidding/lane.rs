@@ -6,16 +6,15 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tracing::debug;
 
 use super::command::{BidAnswer, Command, LaneError, answer};
 use super::commit::{Outcome, pause, send};
 use super::group::{Intent, Plan, Verdict, plan};
+use super::herald::Herald;
 use super::recent::{RecentBid, RecentKeys};
 use super::refuse::{Refused, Refuser, repeated};
 use crate::auction::{Auction, AuctionId, Timestamp};
-use crate::broker::demand::Demand;
 use crate::store::{KeyRecord, NewBid, StoredBid, Table, Transaction};
 use crate::{clock, limits};
 
@@ -24,7 +23,7 @@ use crate::{clock, limits};
 pub(super) struct Lane<T> {
     id: AuctionId,
     table: Arc<T>,
-    demand: Demand,
+    herald: Herald,
     bids_max: usize,
     /// What this lane last read or wrote; `None` when it must read.
     committed: Option<Auction>,
@@ -45,8 +44,8 @@ struct Rest {
 }
 
 impl<T: Table> Lane<T> {
-    pub(super) fn new(id: AuctionId, table: Arc<T>, demand: Demand, bids_max: usize) -> Self {
-        Self { id, table, demand, bids_max, committed: None, recent: RecentKeys::default() }
+    pub(super) fn new(id: AuctionId, table: Arc<T>, herald: Herald, bids_max: usize) -> Self {
+        Self { id, table, herald, bids_max, committed: None, recent: RecentKeys::default() }
     }
 
     /// Works until each of these commands, and those that arrive meanwhile, is answered.
@@ -134,27 +133,34 @@ impl<T: Table> Lane<T> {
         };
         let transaction = seal(committed, next, &planned);
         let version = transaction.auction.version;
-        // Before the write: the stream may show it before its answer arrives.
-        self.demand.declare(&self.id, version, Instant::now().into_std());
-        let refuser = self.refuser();
-        let (outcome, ()) =
-            tokio::join!(send(&*self.table, &transaction), refuser.refuse(refused_now, committed));
-        match outcome {
-            Outcome::Committed => {
-                self.demand.committed(&self.id, version, Instant::now().into_std());
+        self.herald.before(&self.id, version);
+        let commit = async {
+            let outcome = send(&*self.table, &transaction).await;
+            let committed_at = clock::now();
+            match outcome {
+                Outcome::Committed => self.herald.committed(&transaction, committed_at),
+                // It may show up yet: the demand stands until it expires into a repair.
+                Outcome::Unknown => {}
+                _ => self.herald.not_written(&self.id, version),
             }
-            // It may show up yet: the demand stands until it expires into a repair.
-            Outcome::Unknown => {}
-            _ => self.demand.withdraw(&self.id, version),
-        }
-        self.finish(outcome, transaction, planned).await
+            (outcome, committed_at)
+        };
+        let refuser = self.refuser();
+        let ((outcome, committed_at), ()) =
+            tokio::join!(commit, refuser.refuse(refused_now, committed));
+        self.finish(outcome, transaction, committed_at, planned).await
     }
 
     /// Answers a group whose transaction has ended in some way.
-    async fn finish(&mut self, outcome: Outcome, written: Transaction, planned: Planned) -> Rest {
+    async fn finish(
+        &mut self,
+        outcome: Outcome,
+        written: Transaction,
+        committed_at: Timestamp,
+        planned: Planned,
+    ) -> Rest {
         match outcome {
             Outcome::Committed => {
-                let committed_at = clock::now();
                 self.committed = Some(written.auction.clone());
                 self.remember(&written, committed_at);
                 let left = answer_accepted(planned, written.written_at, committed_at);

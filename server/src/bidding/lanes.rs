@@ -9,9 +9,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::command::{BidAnswer, Command, LaneError, PlaceBid};
+use super::herald::Herald;
 use super::lane::Lane;
 use crate::auction::{Auction, AuctionId, Transition};
-use crate::broker::demand::Demand;
 use crate::limits;
 use crate::store::Table;
 use crate::tasks::Tasks;
@@ -46,7 +46,7 @@ impl<T> Clone for Lanes<T> {
 #[derive(Debug)]
 struct Shared<T> {
     table: Arc<T>,
-    demand: Demand,
+    herald: Herald,
     settings: LaneSettings,
     tasks: Tasks,
     /// Held for a look-up and a `try_send` only, so that a lane can end itself under it without a
@@ -56,9 +56,9 @@ struct Shared<T> {
 
 impl<T: Table> Lanes<T> {
     /// Lanes over a table. Tasks run on `tasks`.
-    pub fn new(table: Arc<T>, demand: Demand, settings: LaneSettings, tasks: Tasks) -> Self {
+    pub fn new(table: Arc<T>, herald: Herald, settings: LaneSettings, tasks: Tasks) -> Self {
         let queues = Mutex::new(Some(HashMap::new()));
-        Self { shared: Arc::new(Shared { table, demand, settings, tasks, queues }) }
+        Self { shared: Arc::new(Shared { table, herald, settings, tasks, queues }) }
     }
 
     /// Decides and writes a bid. The bid goes on if this future is dropped.
@@ -118,7 +118,7 @@ impl<T: Table> Lanes<T> {
         let mut lane = Lane::new(
             id.clone(),
             Arc::clone(&shared.table),
-            shared.demand.clone(),
+            shared.herald.clone(),
             shared.settings.group_commit_max,
         );
         let idle = shared.settings.idle;

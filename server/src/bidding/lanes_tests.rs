@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::simulated::{Faults, SimulatedTable, auction};
-use super::{BidAnswer, LaneError, LaneSettings, Lanes, PlaceBid};
+use super::{BidAnswer, Herald, LaneError, LaneSettings, Lanes, PlaceBid};
 use crate::auction::{Amount, AuctionId, BidId, BidRequest, UserId, refusal};
 use crate::broker::demand::Demand;
 use crate::clock;
@@ -21,8 +21,8 @@ use crate::tasks::Tasks;
 type Answer = Result<BidAnswer, LaneError>;
 
 fn lanes(table: &Arc<SimulatedTable>, settings: LaneSettings) -> Lanes<SimulatedTable> {
-    let demand = Demand::new(Duration::from_millis(500));
-    Lanes::new(Arc::clone(table), demand, settings, Tasks::default())
+    let herald = Herald::Relay(Demand::new(Duration::from_millis(500)));
+    Lanes::new(Arc::clone(table), herald, settings, Tasks::default())
 }
 
 fn place(id: &AuctionId, bidder: &str, minor_units: u64, key: Option<&str>) -> PlaceBid {

@@ -1,13 +1,12 @@
 //! Bidding: one writer an auction in a process, group commit.
 //!
 //! [`Lanes`] hands each command to its auction's lane, a task that decides (`group`, pure), writes
-//! (`commit`) and answers. It never talks to watchers; it only tells the relay's [`Demand`] which
-//! version it is about to write.
-//!
-//! [`Demand`]: crate::broker::demand::Demand
+//! (`commit`) and answers. It never talks to watchers; what it tells of its writes, it tells its
+//! [`Herald`].
 
 pub mod command;
 pub mod group;
+pub mod herald;
 mod recent;
 mod commit;
 mod refuse;
@@ -21,4 +20,5 @@ mod simulated;
 mod lanes_tests;
 
 pub use command::{BidAnswer, LaneError, PlaceBid};
+pub use herald::Herald;
 pub use lanes::{LaneSettings, Lanes};

@@ -80,6 +80,10 @@ impl<S: Stream> Relay<S> {
                         self.health.started();
                         info!(shards = lineage.reading(), "relay reads the stream");
                     }
+                    if first {
+                        // Nothing is read yet: soon again, not at the next regular look.
+                        looks.reset_after(limits::DESCRIBE_PAUSE);
+                    }
                 }
                 Some(ended) = readers.join_next() => {
                     // A reader that panics stops the relay, and that the process, with a message.

@@ -1,0 +1,55 @@
+//! What a lane tells of its writes: to the relay, which then reads the stream for them, or, in
+//! hybrid mode, to the broker itself.
+
+use tokio::time::Instant;
+
+use crate::auction::{AuctionId, Timestamp};
+use crate::broker::demand::Demand;
+use crate::broker::{Broker, Event, Source, Stamped};
+use crate::store::Transaction;
+
+/// Who is told.
+#[derive(Debug, Clone)]
+pub enum Herald {
+    /// The relay: which version is about to be written, and when it was acknowledged.
+    Relay(Demand),
+    /// The broker: what was written, as soon as it was acknowledged. The stream repairs, and brings
+    /// what other servers write.
+    Broker(Broker),
+}
+
+impl Herald {
+    /// A version is about to be written. Before the write: the stream may show it before its answer
+    /// arrives.
+    pub(super) fn before(&self, id: &AuctionId, version: u64) {
+        if let Self::Relay(demand) = self {
+            demand.declare(id, version, Instant::now().into_std());
+        }
+    }
+
+    /// It was acknowledged.
+    pub(super) fn committed(&self, written: &Transaction, committed_at: Timestamp) {
+        let auction = &written.auction;
+        match self {
+            Self::Relay(demand) => {
+                demand.committed(&auction.id, auction.version, Instant::now().into_std());
+            }
+            Self::Broker(broker) if broker.is_live(&auction.id) => {
+                let bids = written.bids.iter().map(|new| Event::Bid(new.bid.clone()));
+                for event in bids.chain([Event::State(auction.clone())]) {
+                    let written_at = written.written_at;
+                    let read_at = committed_at;
+                    broker.publish(Stamped { event, written_at, read_at, source: Source::Lane });
+                }
+            }
+            Self::Broker(_) => {}
+        }
+    }
+
+    /// It was not written.
+    pub(super) fn not_written(&self, id: &AuctionId, version: u64) {
+        if let Self::Relay(demand) = self {
+            demand.withdraw(id, version);
+        }
+    }
+}
