@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use dynamodb_emulator::{Behaviour, Emulator, Options};
+use serde::de::DeserializeOwned;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,7 +27,7 @@ use crate::graphql::Api;
 use crate::http::health::Readiness;
 use crate::http::playground::{Examples, Playground};
 use crate::relay::stream::DynamoStream;
-use crate::relay::{Paces, Relay};
+use crate::relay::{Paces, Relay, lambda};
 use crate::store::Dynamo;
 use crate::store::connect::{Clients, Endpoint, connect};
 use crate::store::setup::ensure_table;
@@ -68,6 +69,7 @@ pub async fn run(
         Some(address) => Some(bind("admin-listen", address).await?),
         None => None,
     };
+    let lambda = lambda_settings(&args)?;
     let emulator = start_emulator(&args).await?;
     let endpoint = match (&args.dynamodb, &emulator) {
         (Dynamodb::Aws, _) => Endpoint::Aws,
@@ -77,7 +79,10 @@ pub async fn run(
     };
     let clients = connect(&endpoint).await;
     let stream_arn = ensure_table(&clients.dynamodb, &args.table).await?;
-    let parts = Parts::build(&args, &clients, &stream_arn, verifier);
+    let mut parts = Parts::build(&args, &clients, &stream_arn, verifier);
+    if let Some(settings) = lambda {
+        parts.relay = parts.relay.as_lambda(settings);
+    }
 
     // Nobody else can mint a token for a secret that was made up here.
     let demo = if args.demo || secret_is_random {
@@ -160,7 +165,8 @@ async fn start_emulator(args: &Args) -> anyhow::Result<Option<Emulator>> {
         return Ok(None);
     }
     let behaviour = match &args.embedded_behaviour {
-        Some(file) => read_behaviour(file).context("--embedded-behaviour")?,
+        Some(name) if name.as_os_str() == "aws" => Behaviour::aws_like(),
+        Some(file) => read_json(file).context("--embedded-behaviour")?,
         None => Behaviour::default(),
     };
     let options = Options {
@@ -174,7 +180,19 @@ async fn start_emulator(args: &Args) -> anyhow::Result<Option<Emulator>> {
     Ok(Some(Emulator::start(options).await.context("cannot start the embedded DynamoDB")?))
 }
 
-fn read_behaviour(file: &Path) -> anyhow::Result<Behaviour> {
+fn lambda_settings(args: &Args) -> anyhow::Result<Option<lambda::Settings>> {
+    if args.relay != RelayMode::Lambda {
+        return Ok(None);
+    }
+    let settings: lambda::Settings = match &args.lambda_settings {
+        Some(file) => read_json(file).context("--lambda-settings")?,
+        None => lambda::Settings::default(),
+    };
+    settings.check().map_err(anyhow::Error::msg).context("--lambda-settings")?;
+    Ok(Some(settings))
+}
+
+fn read_json<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     serde_json::from_str(&text).with_context(|| file.display().to_string())
 }
@@ -201,6 +219,7 @@ impl Parts {
         let herald = match args.relay {
             RelayMode::Stream => Herald::Relay(demand.clone()),
             RelayMode::Hybrid => Herald::Broker(broker.clone()),
+            RelayMode::Lambda => Herald::Nobody,
         };
         let lanes = Lanes::new(Arc::clone(&store), herald, settings, tasks.clone());
         let [busy, watched, idle] = args.paces();

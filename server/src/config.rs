@@ -18,6 +18,8 @@ pub enum RelayMode {
     /// From the lane, as soon as DynamoDB has acknowledged; the stream repairs, and brings what other
     /// servers write.
     Hybrid,
+    /// From the DynamoDB stream, as a Lambda trigger would: a model of its event source mapping.
+    Lambda,
 }
 
 /// How log lines look.
@@ -65,7 +67,8 @@ pub struct Args {
     #[arg(long, env = "GAVEL_EMBEDDED_TRANSACT_DELAY_MS", default_value_t = 0)]
     pub embedded_transact_delay_ms: u64,
 
-    /// A JSON file that makes the embedded DynamoDB behave like AWS, or worse: docs/EMULATOR.md.
+    /// `aws`, or a JSON file, to make the embedded DynamoDB behave like AWS, or worse:
+    /// docs/EMULATOR.md.
     #[arg(long, env = "GAVEL_EMBEDDED_BEHAVIOUR")]
     pub embedded_behaviour: Option<PathBuf>,
 
@@ -80,6 +83,10 @@ pub struct Args {
     /// How bids reach watchers.
     #[arg(long, env = "GAVEL_RELAY", value_enum, default_value_t = RelayMode::Stream)]
     pub relay: RelayMode,
+
+    /// A JSON file with the settings of --relay lambda: docs/LAMBDA.md. Default: Lambda's own.
+    #[arg(long, env = "GAVEL_LAMBDA_SETTINGS")]
+    pub lambda_settings: Option<PathBuf>,
 
     /// Bids committed in one transaction at most; 1 writes bid by bid.
     #[arg(long, env = "GAVEL_GROUP_COMMIT_MAX", default_value_t = limits::GROUP_COMMIT_MAX)]

@@ -10,7 +10,11 @@ use client_sim::watchers::Source;
 use e2e::Gavel;
 
 async fn measure(scenario: Scenario, relay: &str) -> Report {
-    let gavel = Gavel::with(&["--relay", relay]).await;
+    measure_with(scenario, relay, &["--relay", relay]).await
+}
+
+async fn measure_with(scenario: Scenario, relay: &str, flags: &[&str]) -> Report {
+    let gavel = Gavel::with(flags).await;
     let plan = Plan {
         scenario,
         seed: 11,
@@ -71,4 +75,16 @@ async fn hybrid_publishes_at_the_acknowledgement_with_the_same_guarantees() {
     assert_ne!(report.verdict.as_str(), "guarantee_broken", "{:?}", report.reasons);
     let from_lane = report.sources.get(&Source::Lane).copied().unwrap_or(0);
     assert!(from_lane * 2 > report.deliveries.live, "{:?}", report.sources);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_lambda_that_fails_in_mid_batch_watchers_see_each_bid_once() {
+    let scenario =
+        Scenario { rate: 60.0, duration: Duration::from_secs(3), ..Scenario::of(Name::War) };
+    let settings = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/lambda.json");
+    let flags = ["--relay", "lambda", "--lambda-settings", settings];
+    let report = measure_with(scenario, "lambda", &flags).await;
+    assert_ne!(report.verdict.as_str(), "guarantee_broken", "{:?}", report.reasons);
+    let from_stream = report.sources.get(&Source::Stream).copied().unwrap_or(0);
+    assert!(from_stream * 2 > report.deliveries.live, "{:?}", report.sources);
 }

@@ -16,6 +16,8 @@ pub enum Herald {
     /// The broker: what was written, as soon as it was acknowledged. The stream repairs, and brings
     /// what other servers write.
     Broker(Broker),
+    /// Nobody: what reads the stream keeps its own time.
+    Nobody,
 }
 
 impl Herald {
@@ -42,7 +44,7 @@ impl Herald {
                     broker.publish(Stamped { event, written_at, read_at, source: Source::Lane });
                 }
             }
-            Self::Broker(_) => {}
+            Self::Broker(_) | Self::Nobody => {}
         }
     }
 

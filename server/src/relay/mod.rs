@@ -10,13 +10,18 @@ pub mod record;
 pub mod stream;
 pub mod health;
 pub mod reader;
+pub mod lambda;
+mod mapping;
 #[cfg(test)]
 mod reader_tests;
+#[cfg(test)]
+mod lambda_tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use futures_util::future::join_all;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +31,7 @@ use crate::broker::Broker;
 use crate::broker::demand::Demand;
 use crate::limits;
 pub use health::{Health, Stats};
+use mapping::Mapping;
 pub use reader::Paces;
 use reader::Reader;
 use shards::{Assignment, Lineage, ShardId};
@@ -37,6 +43,8 @@ pub struct Relay<S> {
     broker: Broker,
     demand: Demand,
     paces: Paces,
+    /// How shards are read: by our own readers, or as Lambda would.
+    lambda: Option<lambda::Settings>,
     health: Health,
 }
 
@@ -44,7 +52,13 @@ impl<S: Stream> Relay<S> {
     /// A relay from a stream to a broker.
     pub fn new(stream: S, broker: Broker, demand: Demand, paces: Paces) -> Self {
         let stream = Arc::new(stream);
-        Self { stream, broker, demand, paces, health: Health::default() }
+        Self { stream, broker, demand, paces, lambda: None, health: Health::default() }
+    }
+
+    /// Reads as Lambda's event source mapping would.
+    pub fn as_lambda(mut self, settings: lambda::Settings) -> Self {
+        self.lambda = Some(settings);
+        self
     }
 
     /// Whether it reads.
@@ -134,20 +148,17 @@ impl<S: Stream> Relay<S> {
         &self,
         assignment: &Assignment,
         iterator: Option<String>,
-    ) -> impl Future<Output = ShardId> + Send + use<S> {
-        let reader = Reader {
-            stream: Arc::clone(&self.stream),
-            broker: self.broker.clone(),
-            health: self.health.clone(),
-            paces: self.paces,
-            calls: self.demand.calls(),
-            shard: assignment.id.clone(),
-            position: Reader::<S>::start(assignment),
-        };
+    ) -> BoxFuture<'static, ShardId> {
         let id = assignment.id.clone();
-        async move {
-            reader.run(iterator).await;
-            id
+        let (stream, broker) = (Arc::clone(&self.stream), self.broker.clone());
+        let (health, shard) = (self.health.clone(), id.clone());
+        let position = Reader::<S>::start(assignment);
+        if let Some(settings) = self.lambda.clone() {
+            let mapping = Mapping { stream, broker, health, settings, shard, position };
+            return mapping.run(iterator).map(|()| id).boxed();
         }
+        let (paces, calls) = (self.paces, self.demand.calls());
+        let reader = Reader { stream, broker, health, paces, calls, shard, position };
+        reader.run(iterator).map(|()| id).boxed()
     }
 }

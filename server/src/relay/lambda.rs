@@ -1,0 +1,241 @@
+//! Lambda's event source mapping on a stream: what the review judged. Pure; every default is
+//! Lambda's own (FACTS 4: the Lambda developer guide).
+//!
+//! A [`Line`] is one shard, or one of its parts under a parallelization factor. It says which batch
+//! to invoke the handler with, and what a handler's answer means: only a fully successful batch
+//! moves on; anything else comes again, and the line stands still meanwhile.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of a mapping and of the handler it invokes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Milliseconds between polls of a shard. Lambda: 4 times a second.
+    pub poll_every_ms: u64,
+    /// Records in a batch at most. Lambda: 100, at most 10,000.
+    pub batch_size: usize,
+    /// Milliseconds that a batch waits to be filled. Lambda: 0.
+    pub batching_window_ms: u64,
+    /// Batches of one shard at a time, records of one item in one of them. Lambda: 1, at most 10.
+    pub parallelization_factor: usize,
+    /// Retries of a failed batch; absent: until it succeeds. Lambda: -1, which is absent.
+    pub maximum_retry_attempts: Option<u32>,
+    /// Milliseconds after which a record is given up; absent: never. Lambda: -1, which is absent.
+    pub maximum_record_age_ms: Option<u64>,
+    /// Whether a failed batch is split in two. Lambda: no.
+    pub bisect_batch_on_function_error: bool,
+    /// Whether the handler says which records failed. Lambda: no.
+    pub report_batch_item_failures: bool,
+    /// Milliseconds that an invocation takes before its first record.
+    pub invoke_ms: f64,
+    /// Milliseconds that the first invocation of a shard takes more. Node 150-400, Rust about 20.
+    pub cold_start_ms: f64,
+    /// Milliseconds that the handler takes for each record.
+    pub record_ms: f64,
+    /// The share of records at which the handler fails, after those before them were handled.
+    pub failure_rate: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            poll_every_ms: 250,
+            batch_size: 100,
+            batching_window_ms: 0,
+            parallelization_factor: 1,
+            maximum_retry_attempts: None,
+            maximum_record_age_ms: None,
+            bisect_batch_on_function_error: false,
+            report_batch_item_failures: false,
+            invoke_ms: 15.0,
+            cold_start_ms: 250.0,
+            record_ms: 0.5,
+            failure_rate: 0.0,
+        }
+    }
+}
+
+impl Settings {
+    /// What cannot be, in a line.
+    ///
+    /// # Errors
+    /// The first problem.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let ms = [self.invoke_ms, self.cold_start_ms, self.record_ms];
+        if !(1..=10_000).contains(&self.batch_size) {
+            Err("batch_size must be from 1 to 10000")
+        } else if !(1..=10).contains(&self.parallelization_factor) {
+            Err("parallelization_factor must be from 1 to 10")
+        } else if self.poll_every_ms == 0 || self.batching_window_ms > 300_000 {
+            Err("poll_every_ms must be over 0, batching_window_ms at most 300000")
+        } else if !ms.iter().all(|ms| ms.is_finite() && (0.0..=900_000.0).contains(ms)) {
+            Err("a handler's times must be from 0 to 900000 milliseconds")
+        } else if !(0.0..1.0).contains(&self.failure_rate) {
+            Err("failure_rate must be from 0 to less than 1")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A record in a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item<R> {
+    /// Its sequence number.
+    pub id: String,
+    /// When it was first read.
+    pub read_at: Instant,
+    /// The record.
+    pub record: R,
+}
+
+/// What a handler answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// All went well.
+    Success,
+    /// It failed; nobody knows how far it came.
+    Failed,
+    /// These records failed, by their sequence numbers; none: all went well.
+    ItemFailures(Vec<String>),
+}
+
+/// What a line wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next<R> {
+    /// Invoke the handler with these records, and answer.
+    Invoke(Vec<Item<R>>),
+    /// More records, or this time.
+    Wait(Option<Instant>),
+}
+
+#[derive(Debug, Clone)]
+struct Batch<R> {
+    items: Vec<Item<R>>,
+    /// How often it has failed.
+    failures: u32,
+}
+
+/// A line of batches.
+#[derive(Debug)]
+pub struct Line<R> {
+    settings: Settings,
+    pending: VecDeque<Item<R>>,
+    /// Batches that failed, in order: they come before everything else.
+    again: VecDeque<Batch<R>>,
+    /// With the handler.
+    invoked: Option<Batch<R>>,
+    /// Records given up, whose metadata goes to the on-failure destination.
+    given_up: Vec<Item<R>>,
+}
+
+impl<R: Clone> Line<R> {
+    /// An empty line.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            pending: VecDeque::new(),
+            again: VecDeque::new(),
+            invoked: None,
+            given_up: Vec::new(),
+        }
+    }
+
+    /// Records were read.
+    pub fn push(&mut self, items: impl IntoIterator<Item = Item<R>>) {
+        self.pending.extend(items);
+    }
+
+    /// Whether everything that was read is done with.
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.again.is_empty() && self.invoked.is_none()
+    }
+
+    /// What is to be done now.
+    pub fn next(&mut self, now: Instant) -> Next<R> {
+        if self.invoked.is_some() {
+            return Next::Wait(None);
+        }
+        while let Some(mut batch) = self.again.pop_front() {
+            self.give_up_old(&mut batch.items, now);
+            if !batch.items.is_empty() {
+                return self.invoke(batch);
+            }
+        }
+        let Some(first) = self.pending.front() else { return Next::Wait(None) };
+        let full = self.pending.len() >= self.settings.batch_size;
+        let ripe = first.read_at + Duration::from_millis(self.settings.batching_window_ms);
+        if !full && now < ripe {
+            return Next::Wait(Some(ripe));
+        }
+        let count = self.pending.len().min(self.settings.batch_size);
+        let mut items: Vec<Item<R>> = self.pending.drain(..count).collect();
+        self.give_up_old(&mut items, now);
+        if items.is_empty() { self.next(now) } else { self.invoke(Batch { items, failures: 0 }) }
+    }
+
+    /// The handler has answered.
+    pub fn answered(&mut self, answer: &Answer) {
+        let Some(batch) = self.invoked.take() else { return };
+        match answer {
+            Answer::Success => {}
+            Answer::Failed => self.failed(batch),
+            // Not looked at: the invocation itself succeeded.
+            Answer::ItemFailures(_) if !self.settings.report_batch_item_failures => {}
+            Answer::ItemFailures(failures) if failures.is_empty() => {}
+            Answer::ItemFailures(failures) => {
+                let places: Option<Vec<usize>> = failures
+                    .iter()
+                    .map(|id| batch.items.iter().position(|item| item.id == *id))
+                    .collect();
+                match places.and_then(|places| places.into_iter().min()) {
+                    // The lowest that failed, and all after it, whether they had succeeded or not.
+                    Some(lowest) => {
+                        let items = batch.items[lowest..].to_vec();
+                        self.failed(Batch { items, ..batch });
+                    }
+                    // A number that is not of the batch: all of it failed.
+                    None => self.failed(batch),
+                }
+            }
+        }
+    }
+
+    /// Takes the records given up so far.
+    pub fn take_given_up(&mut self) -> Vec<Item<R>> {
+        std::mem::take(&mut self.given_up)
+    }
+
+    fn invoke(&mut self, batch: Batch<R>) -> Next<R> {
+        let items = batch.items.clone();
+        self.invoked = Some(batch);
+        Next::Invoke(items)
+    }
+
+    fn failed(&mut self, mut batch: Batch<R>) {
+        if self.settings.bisect_batch_on_function_error && batch.items.len() > 1 {
+            // Does not use up retries.
+            let items = batch.items.split_off(batch.items.len() / 2);
+            self.again.push_front(Batch { items, failures: batch.failures });
+            self.again.push_front(batch);
+            return;
+        }
+        batch.failures += 1;
+        match self.settings.maximum_retry_attempts {
+            Some(retries) if batch.failures > retries => self.given_up.extend(batch.items),
+            _ => self.again.push_front(batch),
+        }
+    }
+
+    fn give_up_old(&mut self, items: &mut Vec<Item<R>>, now: Instant) {
+        let Some(max_ms) = self.settings.maximum_record_age_ms else { return };
+        let max = Duration::from_millis(max_ms);
+        let (old, young) = items.drain(..).partition(|item| now.duration_since(item.read_at) > max);
+        *items = young;
+        self.given_up.extend::<Vec<Item<R>>>(old);
+    }
+}

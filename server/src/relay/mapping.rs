@@ -1,0 +1,134 @@
+//! The driver of a modelled event source mapping on one shard: polls, invokes, waits.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rand::Rng as _;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tracing::{debug, warn};
+
+use super::health::Health;
+use super::lambda::{Answer, Item, Line, Next, Settings};
+use super::record;
+use super::shards::ShardId;
+use super::stream::{Page, Position, Stream, StreamError};
+use crate::broker::{Broker, Stamped};
+use crate::clock;
+
+/// One shard under a mapping.
+pub(super) struct Mapping<S> {
+    pub(super) stream: Arc<S>,
+    pub(super) broker: Broker,
+    pub(super) health: Health,
+    pub(super) settings: Settings,
+    pub(super) shard: ShardId,
+    pub(super) position: Position,
+}
+
+/// A part of the shard: its line, and whether its handler has run before.
+struct Part {
+    line: Line<Stamped>,
+    warm: bool,
+}
+
+impl<S: Stream> Mapping<S> {
+    /// Runs until the shard is closed and read to its end.
+    pub(super) async fn run(mut self, mut iterator: Option<String>) {
+        let every = Duration::from_millis(self.settings.poll_every_ms);
+        let phase = every.mul_f64(rand::rng().random::<f64>());
+        let mut polls = interval_at(Instant::now() + phase, every);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let part = || Part { line: Line::new(self.settings.clone()), warm: false };
+        let mut parts: Vec<Part> =
+            (0..self.settings.parallelization_factor).map(|_| part()).collect();
+        loop {
+            polls.tick().await;
+            let polled = self.poll(iterator.take()).await;
+            self.health.read(&self.shard, polled.is_ok());
+            match polled {
+                Ok(page) => {
+                    self.take(&page, &mut parts);
+                    // Invocations are waited for: the shard is not polled meanwhile.
+                    join_all(parts.iter_mut().map(|part| self.work(part))).await;
+                    match page.next {
+                        Some(next) => iterator = Some(next),
+                        None if parts.iter().all(|part| part.line.is_idle()) => return,
+                        None => {}
+                    }
+                }
+                Err(problem) => {
+                    debug!(shard.id = %self.shard, %problem, "a poll failed; the next will not");
+                    if matches!(problem, StreamError::Trimmed) {
+                        warn!(shard.id = %self.shard, "stream records lost");
+                        self.position = Position::TrimHorizon;
+                        self.broker.check_live_topics("trimmed records").await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn poll(&self, iterator: Option<String>) -> Result<Page, StreamError> {
+        let iterator = match iterator {
+            Some(iterator) => iterator,
+            None => self.stream.iterator(&self.shard, &self.position).await?,
+        };
+        self.stream.records(&iterator).await
+    }
+
+    /// Gives each record to its part: those of one item to one, so that their order is kept.
+    fn take(&mut self, page: &Page, parts: &mut [Part]) {
+        let read_at = std::time::Instant::now();
+        for record in &page.records {
+            let Some(number) = record.dynamodb().and_then(|change| change.sequence_number()) else {
+                continue;
+            };
+            self.position = Position::After(number.to_owned());
+            let Ok(Some(stamped)) = record::event(record, clock::now()) else { continue };
+            let mut hash = DefaultHasher::new();
+            stamped.event.auction_id().as_str().hash(&mut hash);
+            let at = hash.finish() as usize % parts.len();
+            parts[at].line.push([Item { id: number.to_owned(), read_at, record: stamped }]);
+        }
+    }
+
+    /// Invokes the handler until the part has nothing to do now.
+    async fn work(&self, part: &mut Part) {
+        while let Next::Invoke(items) = part.line.next(std::time::Instant::now()) {
+            let cold = if part.warm { 0.0 } else { self.settings.cold_start_ms };
+            part.warm = true;
+            let answer = self.invoke(&items, cold).await;
+            part.line.answered(&answer);
+            let given_up = part.line.take_given_up().len();
+            if given_up > 0 {
+                warn!(shard.id = %self.shard, records = given_up, "given up by the mapping");
+            }
+        }
+    }
+
+    /// The handler: it publishes record by record, and may fail on the way.
+    async fn invoke(&self, items: &[Item<Stamped>], cold_ms: f64) -> Answer {
+        sleep_ms(self.settings.invoke_ms + cold_ms).await;
+        for item in items {
+            sleep_ms(self.settings.record_ms).await;
+            if rand::rng().random::<f64>() < self.settings.failure_rate {
+                return if self.settings.report_batch_item_failures {
+                    Answer::ItemFailures(vec![item.id.clone()])
+                } else {
+                    Answer::Failed
+                };
+            }
+            // The stamp of this hop: the handler has the record now.
+            self.broker.publish(Stamped { read_at: clock::now(), ..item.record.clone() });
+        }
+        Answer::Success
+    }
+}
+
+async fn sleep_ms(ms: f64) {
+    if ms > 0.0 {
+        sleep(Duration::from_secs_f64(ms / 1e3)).await;
+    }
+}
