@@ -2,7 +2,7 @@
 
 use crate::api::{Api, Bid, BidAnswer};
 use crate::clock;
-use crate::show::time;
+use crate::units::time;
 
 /// Places a bid; returns whether it was accepted.
 ///

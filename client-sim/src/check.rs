@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::api::TableBid;
-use crate::offers::{Offer, Outcome};
+use crate::offer::{Offer, Outcome};
 use crate::stage::{Ending, Seen};
 use crate::watchers::Log;
 

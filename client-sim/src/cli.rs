@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
-use crate::run::{Layout, Plan, Target};
+use crate::plan::{Layout, Plan, Target};
 use crate::scenario::{Name, Scenario};
 use crate::slo::Slo;
 use crate::token::{Mint, ROLES};

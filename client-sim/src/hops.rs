@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::latency::{Latency, Summary};
-use crate::offers::{Offer, Outcome};
+use crate::offer::{Offer, Outcome};
 use crate::watchers::{Delivery, Log};
 
 /// The latencies of a run.

@@ -5,7 +5,6 @@
 //! is sent, what came back, what it means.
 
 pub mod clock;
-pub mod cli;
 pub mod token;
 pub mod stamp;
 pub mod api;
@@ -15,7 +14,10 @@ pub mod probe;
 pub mod scenario;
 pub mod schedule;
 pub mod market;
-pub mod offers;
+pub mod offer;
+pub mod units;
+pub mod progress;
+pub mod bidders;
 pub mod watchers;
 pub mod stage;
 pub mod chaos;
@@ -23,9 +25,10 @@ pub mod check;
 pub mod latency;
 pub mod hops;
 pub mod slo;
+pub mod plan;
 pub mod report;
 pub mod show;
-pub mod progress;
 pub mod run;
+pub mod cli;
 pub mod watch;
 pub mod bid;

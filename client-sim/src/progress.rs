@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::latency::Latency;
-use crate::offers::Outcome;
-use crate::show::time;
+use crate::offer::Outcome;
+use crate::units::time;
 
 const REDRAW_EVERY: Duration = Duration::from_millis(200);
 /// Where there is no terminal, lines are kept.

@@ -1,65 +1,15 @@
 //! `run`: from a plan to a report.
 
 use anyhow::Context as _;
-use clap::ValueEnum;
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::chaos;
+use crate::plan::{Layout, Plan, Target};
 use crate::probe::{self, Probe};
 use crate::report::{Circumstances, Report};
 use crate::scenario::{Name, Scenario};
 use crate::server::{Server, Store};
-use crate::slo::Slo;
 use crate::stage::{Seen, Stage};
-
-/// What is to be run.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// The scenario with its flags.
-    pub scenario: Scenario,
-    /// What everything random is drawn with.
-    pub seed: u64,
-    /// Objectives.
-    pub slos: Vec<Slo>,
-    /// The service to run against.
-    pub target: Target,
-    /// The command that repeats the run.
-    pub command: String,
-}
-
-/// The service to run against.
-#[derive(Debug, Clone)]
-pub enum Target {
-    /// One that is there.
-    Url {
-        /// Its base URL.
-        url: String,
-        /// The secret its tokens are signed with.
-        secret: String,
-        /// Its relay mode, if the user says.
-        relay: Option<String>,
-    },
-    /// One that is started for the run.
-    Own {
-        /// Its relay mode.
-        relay: String,
-        /// Further flags.
-        flags: Vec<String>,
-        /// Where its store is, one run each; more than one for `chaos` alone.
-        layouts: Vec<Layout>,
-    },
-}
-
-/// Where the store of a started service is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layout {
-    /// In the service's process.
-    Inside,
-    /// In a process of its own: it outlives a service that is killed.
-    Apart,
-}
 
 /// Runs a scenario.
 ///
@@ -68,7 +18,7 @@ pub enum Layout {
 pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let (seen, circumstances) = match &plan.target {
         Target::Url { url, secret, relay } => {
-            let stage = plan.stage(url, secret, true);
+            let stage = stage(plan, url, secret, true);
             let seen = stage.play(CancellationToken::new()).await?;
             let relay = relay.clone().unwrap_or_else(|| "unknown".to_owned());
             (seen, Circumstances { relay, ..Circumstances::default() })
@@ -87,10 +37,8 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     Ok(Report::new(plan, &seen, circumstances))
 }
 
-impl Plan {
-    fn stage<'a>(&self, url: &'a str, secret: &'a str, tidy: bool) -> Stage<'a> {
-        Stage { scenario: self.scenario, seed: self.seed, url, secret, tidy }
-    }
+fn stage<'a>(plan: &Plan, url: &'a str, secret: &'a str, tidy: bool) -> Stage<'a> {
+    Stage { scenario: plan.scenario, seed: plan.seed, url, secret, tidy }
 }
 
 /// A run against a service of its own.
@@ -164,7 +112,7 @@ impl Own<'_> {
         let Scenario { kills, duration, .. } = self.plan.scenario;
         let (url, secret) = (server.url().to_owned(), server.secret.clone());
         let over = CancellationToken::new();
-        let stage = self.plan.stage(&url, &secret, false);
+        let stage = stage(self.plan, &url, &secret, false);
         let killing = async {
             if kills == 0 {
                 return Ok(0);

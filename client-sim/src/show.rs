@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::latency::Summary;
 use crate::report::{Report, Verdict};
+use crate::units::time;
 use crate::watchers::Source;
 
 /// The whole report as text.
@@ -146,14 +147,4 @@ fn codes(by_code: &std::collections::BTreeMap<String, u64>) -> String {
     }
     let parts: Vec<String> = by_code.iter().map(|(code, n)| format!("{code} {n}")).collect();
     format!(" ({})", parts.join(", "))
-}
-
-/// A time in the unit that reads best.
-pub fn time(us: u64) -> String {
-    match us {
-        0..1_000 => format!("{us} us"),
-        1_000..10_000 => format!("{:.2} ms", us as f64 / 1e3),
-        10_000..1_000_000 => format!("{:.1} ms", us as f64 / 1e3),
-        _ => format!("{:.2} s", us as f64 / 1e6),
-    }
 }

@@ -9,9 +9,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, Bid, BidAnswer, ClockOffset, Standing, TableBid};
+use crate::bidders::Bidders;
 use crate::clock;
 use crate::market::Lot;
-use crate::offers::{Bidders, Offer};
+use crate::offer::Offer;
 use crate::progress::{self, Live};
 use crate::scenario::Scenario;
 use crate::schedule;

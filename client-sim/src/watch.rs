@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::show::time;
 use crate::socket::{Said, Socket};
 use crate::stamp::parse_us;
+use crate::units::time;
 
 const WATCH: &str = "subscription Watch($id: ID!, $after: Int) { \
     bidCreated(auctionId: $id, after: $after) { sequence amount bidderId \

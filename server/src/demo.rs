@@ -9,7 +9,7 @@ use crate::auth::{Role, Verifier};
 use crate::clock;
 use crate::graphql::scalar::format_time;
 use crate::store::Dynamo;
-use crate::store::list::Phase;
+use crate::store::phase::Phase;
 
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const SELLER: &str = "demo-seller";

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use client_sim::plan::{Plan, Target};
 use client_sim::report::Report;
-use client_sim::run::{Plan, Target, run};
+use client_sim::run::run;
 use client_sim::scenario::{Name, Scenario};
 use client_sim::show;
 use client_sim::watchers::Source;

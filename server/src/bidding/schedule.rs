@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use super::{LaneError, Lanes};
 use crate::auction::{AuctionId, Timestamp, Transition, TransitionError};
-use crate::store::list::Phase;
+use crate::store::phase::Phase;
 use crate::store::{Dynamo, StoreError};
 use crate::{clock, limits};
 

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::{Code, api_error};
 use crate::auction::{AuctionId, Timestamp};
-use crate::store::list::Place;
+use crate::store::phase::Place;
 
 /// A place in the bids of an auction.
 pub fn bid_cursor(sequence: u64) -> String {

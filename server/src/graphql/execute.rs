@@ -6,12 +6,11 @@ use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Request, Response, ServerError, Variables};
 use tokio::sync::oneshot;
 
+use super::caller::Caller;
 use super::error::{self, Code};
 use super::mutation::Mutation;
 use super::query::Query;
 use super::subscription::SubscriptionRoot;
-use crate::auction::Timestamp;
-use crate::auth::{Principal, Session};
 use crate::bidding::Lanes;
 use crate::limits;
 use crate::store::Dynamo;
@@ -19,19 +18,6 @@ use crate::tasks::Tasks;
 
 /// The schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, SubscriptionRoot>;
-
-/// Who asks, and when the request arrived.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// Who.
-    pub principal: Principal,
-    /// When: the time of its bid.
-    pub received_at: Timestamp,
-    /// The W3C trace context of the request.
-    pub traceparent: Option<String>,
-    /// The socket's session, if it came over one.
-    pub session: Option<Arc<Session>>,
-}
 
 /// An operation as a client sends it.
 #[derive(Debug, Clone, Default, PartialEq)]

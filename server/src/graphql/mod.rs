@@ -4,6 +4,7 @@
 //! runs queries and mutations for any transport; subscriptions run in groups, see
 //! [`crate::websocket::fanout`].
 
+pub mod caller;
 pub mod error;
 pub mod scalar;
 pub mod cursor;
@@ -13,4 +14,5 @@ pub mod mutation;
 pub mod subscription;
 pub mod execute;
 
-pub use execute::{Api, Caller, Schema};
+pub use caller::Caller;
+pub use execute::{Api, Schema};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
+use super::caller::Caller;
 use super::error::{Code, api_error, from_auth, from_create, from_draft, from_lane};
-use super::execute::Caller;
 use super::query::{auction_id, load, view};
 use super::scalar::{DateTime, MinorUnits};
 use super::types::{

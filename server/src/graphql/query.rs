@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, ID, Object, Result};
 
+use super::caller::Caller;
 use super::cursor::{auction_cursor, parse_auction_cursor};
 use super::error::{Code, api_error, from_read};
-use super::execute::Caller;
 use super::scalar::DateTime;
 use super::types::{AuctionObject, AuctionStatus, Me, View, page_size};
 use crate::auction::{Auction, AuctionId};
 use crate::clock;
-use crate::store::list::{Phase, Place};
+use crate::store::phase::{Phase, Place};
 use crate::store::{Dynamo, Table as _};
 
 /// The query root.

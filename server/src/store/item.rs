@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::key::{IdempotencyKey, KeyRecord};
-use super::list::Place;
+use super::phase::{Place, due_of};
 use super::{NewBid, StoredBid};
 use crate::auction::{Amount, Auction, AuctionId, Bid, BidId, Currency, Status, Timestamp, UserId};
 use crate::limits;
@@ -118,7 +118,7 @@ pub fn changing_attributes(auction: &Auction, written_at: Timestamp) -> Item {
     if let Some(leader) = &auction.leader_id {
         put_text(&mut item, "leaderId", leader.as_str());
     }
-    let due = super::list::due_of(auction);
+    let due = due_of(auction);
     put_text(&mut item, "due", &due.partition);
     put_number(&mut item, "dueAt", due.at.as_micros());
     item

@@ -1,7 +1,6 @@
 //! Lists: what is due, and auctions by status, through the sparse index.
 //!
-//! Every auction stands in one partition of its phase, chosen by a hash of its id, so that no index
-//! partition is hot. The index has keys alone; the auctions are read from the table.
+//! The index has keys alone; the auctions are read from the table.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
@@ -9,88 +8,10 @@ use futures_util::future::try_join_all;
 use super::Dynamo;
 use super::error::{StoreError, classify};
 use super::item;
+use super::phase::{Phase, Place};
 use super::setup::DUE_INDEX;
-use crate::auction::{Auction, AuctionId, Status, Timestamp};
+use crate::auction::{Auction, AuctionId, Timestamp};
 use crate::limits;
-
-/// A half of the index: what an auction waits for, or how it has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Open: due to close at its end.
-    Closing,
-    /// A draft with an opening time: due to open then.
-    Opening,
-    /// A draft that waits to be told.
-    Draft,
-    /// Closed, by its end.
-    Closed,
-    /// Cancelled, by its end.
-    Cancelled,
-}
-
-/// Where an auction stands in the index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
-    /// The index partition.
-    pub partition: String,
-    /// The time it is sorted by.
-    pub at: Timestamp,
-}
-
-/// A place in a list: everything up to and including it has been seen.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The time the auction is sorted by.
-    pub at: Timestamp,
-    /// The auction.
-    pub id: AuctionId,
-}
-
-impl Phase {
-    /// The phases whose auctions have this status; all in listing order for none.
-    pub fn of_status(status: Option<Status>) -> &'static [Phase] {
-        match status {
-            Some(Status::Open) => &[Phase::Closing],
-            Some(Status::Draft) => &[Phase::Opening, Phase::Draft],
-            Some(Status::Closed) => &[Phase::Closed],
-            Some(Status::Cancelled) => &[Phase::Cancelled],
-            None => {
-                &[Phase::Closing, Phase::Opening, Phase::Draft, Phase::Closed, Phase::Cancelled]
-            }
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Closing => "CLOSING",
-            Self::Opening => "OPENING",
-            Self::Draft => "DRAFT",
-            Self::Closed => "CLOSED",
-            Self::Cancelled => "CANCELLED",
-        }
-    }
-
-    fn partition(self, number: u8) -> String {
-        format!("{}#{number}", self.name())
-    }
-}
-
-/// Where an auction stands in the index.
-pub fn due_of(auction: &Auction) -> Due {
-    let (phase, at) = match (auction.status, auction.opens_at) {
-        (Status::Open, _) => (Phase::Closing, auction.ends_at),
-        (Status::Draft, Some(opens_at)) => (Phase::Opening, opens_at),
-        (Status::Draft, None) => (Phase::Draft, auction.created_at),
-        (Status::Closed, _) => (Phase::Closed, auction.ends_at),
-        (Status::Cancelled, _) => (Phase::Cancelled, auction.ends_at),
-    };
-    // FNV-1a: stable over versions and machines, which a table needs and std's hasher is not.
-    let hash = auction.id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let number = (hash >> 32) as u8 % limits::DUE_PARTITIONS;
-    Due { partition: phase.partition(number), at }
-}
 
 impl Dynamo {
     /// Auctions of a phase that are due at `now`: at most `limit` of each partition, earliest first.

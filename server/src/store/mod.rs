@@ -5,6 +5,7 @@
 //! was written, what was not and what is unknown.
 
 pub mod error;
+pub mod phase;
 pub mod item;
 pub mod key;
 pub mod connect;

@@ -11,32 +11,12 @@ use async_graphql::Request;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use super::group::{Group, Join, Joined};
+use super::group::{Group, GroupKey, Join, Joined};
 use super::outbox::Subscriber;
-use crate::auction::AuctionId;
 use crate::broker::topic::Reader;
 use crate::graphql::Schema;
-use crate::graphql::subscription::Topic;
-use crate::graphql::types::View;
 use crate::limits;
 use crate::tasks::Tasks;
-
-/// What makes two subscriptions the same.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct GroupKey {
-    /// The field.
-    pub topic: Topic,
-    /// The auction.
-    pub auction_id: AuctionId,
-    /// The document, normalised, without the cursor.
-    pub document: String,
-    /// Which of its operations.
-    pub operation_name: Option<String>,
-    /// The variables but the cursor's, as JSON.
-    pub variables: String,
-    /// What the members may see.
-    pub view: View,
-}
 
 /// The groups of a process. Clones share them.
 #[derive(Clone)]

@@ -8,15 +8,32 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::error;
 
 use super::execution::Execution;
-use super::fanout::GroupKey;
 use super::outbox::{End, Subscriber};
 use super::payload::Payload;
+use crate::auction::AuctionId;
 use crate::broker::topic::Reader;
 use crate::broker::{Mark, PublishedBid};
 use crate::graphql::Schema;
 use crate::graphql::subscription::{FeedItem, Topic};
 use crate::graphql::types::View;
 use crate::limits;
+
+/// What makes two subscriptions the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GroupKey {
+    /// The field.
+    pub topic: Topic,
+    /// The auction.
+    pub auction_id: AuctionId,
+    /// The document, normalised, without the cursor.
+    pub document: String,
+    /// Which of its operations.
+    pub operation_name: Option<String>,
+    /// The variables but the cursor's, as JSON.
+    pub variables: String,
+    /// What the members may see.
+    pub view: View,
+}
 
 /// A subscriber that wants to join.
 pub struct Join {

@@ -9,8 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::Sockets;
 use super::execution::Execution;
-use super::fanout::GroupKey;
-use super::group::Joined;
+use super::group::{GroupKey, Joined};
 use super::normalise::normalise;
 use super::outbox::Subscriber;
 use crate::broker::topic::Reader;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::api::{Api, Bid, BidAnswer, CallError};
 use crate::clock;
 use crate::market::Lot;
+use crate::offer::{Offer, Outcome};
 use crate::progress::Live;
 use crate::schedule::Planned;
 
@@ -18,47 +19,6 @@ use crate::schedule::Planned;
 /// run says so.
 const DUE_MAX: usize = 10_000;
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
-
-/// What became of an offered bid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is in the table, says the service.
-    Accepted {
-        /// The bid's id.
-        bid_id: String,
-        /// Its number.
-        sequence: u64,
-        /// When its transaction was sealed.
-        written_us: i64,
-        /// When the store had acknowledged it; `None` for a repeated answer.
-        committed_us: Option<i64>,
-    },
-    /// Refused, with the code.
-    Rejected(String),
-    /// An error that says that nothing was written, with the code.
-    Failed(String),
-    /// Nobody knows.
-    Unknown,
-}
-
-/// A bid that was offered.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// The auction's number.
-    pub auction: usize,
-    /// When it was to be sent.
-    pub intended_us: i64,
-    /// When it was sent.
-    pub sent_us: i64,
-    /// The trace context it was sent with.
-    pub traceparent: String,
-    /// Whether it carried an idempotency key.
-    pub keyed: bool,
-    /// How often it was sent again.
-    pub retries: u32,
-    /// What became of it.
-    pub outcome: Outcome,
-}
 
 /// What bidders work with.
 pub struct Bidders {

@@ -1,0 +1,55 @@
+//! The plan of a run: what is asked, checked.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::scenario::Scenario;
+use crate::slo::Slo;
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The scenario with its flags.
+    pub scenario: Scenario,
+    /// What everything random is drawn with.
+    pub seed: u64,
+    /// Objectives.
+    pub slos: Vec<Slo>,
+    /// The service to run against.
+    pub target: Target,
+    /// The command that repeats the run.
+    pub command: String,
+}
+
+/// The service to run against.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// One that is there.
+    Url {
+        /// Its base URL.
+        url: String,
+        /// The secret its tokens are signed with.
+        secret: String,
+        /// Its relay mode, if the user says.
+        relay: Option<String>,
+    },
+    /// One that is started for the run.
+    Own {
+        /// Its relay mode.
+        relay: String,
+        /// Further flags.
+        flags: Vec<String>,
+        /// Where its store is, one run each; more than one for `chaos` alone.
+        layouts: Vec<Layout>,
+    },
+}
+
+/// Where the store of a started service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// In the service's process.
+    Inside,
+    /// In a process of its own: it outlives a service that is killed.
+    Apart,
+}

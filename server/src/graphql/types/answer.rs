@@ -1,0 +1,92 @@
+//! The answer to a bid.
+
+use async_graphql::{ComplexObject, Enum, SimpleObject, Union};
+
+use super::auction::AuctionObject;
+use super::bid::BidObject;
+use crate::auction::{RefusalCode, Status};
+use crate::graphql::scalar::{DateTime, MinorUnits};
+
+/// What became of a bid.
+#[derive(Debug, Union)]
+pub enum PlaceBidResult {
+    /// It is in the table.
+    BidAccepted(BidAccepted),
+    /// It is not and never will be.
+    BidRejected(BidRejected),
+}
+
+/// The bid is in the table and will reach every watcher.
+#[derive(Debug, SimpleObject)]
+pub struct BidAccepted {
+    /// The bid.
+    pub bid: BidObject,
+    /// Whether an earlier request with the same idempotency key wrote it.
+    pub repeated: bool,
+    /// When DynamoDB acknowledged it. For a repeat that this server did not write itself: when the
+    /// write was sealed.
+    pub committed_at: DateTime,
+}
+
+/// Why a bid was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum BidRejectedCode {
+    /// Below `minimumBid`.
+    TooLow,
+    /// The auction has not opened.
+    NotOpen,
+    /// The auction has ended or was cancelled.
+    Closed,
+    /// A seller may not bid on its own auction.
+    OwnAuction,
+    /// The bidder leads already, and this auction does not let a leader raise itself.
+    AlreadyLeading,
+}
+
+/// The bid was refused; it never appears. Data, not an error.
+#[derive(Debug, SimpleObject)]
+#[graphql(complex)]
+pub struct BidRejected {
+    /// Why.
+    pub code: BidRejectedCode,
+    /// The same in a sentence.
+    pub message: String,
+    /// The auction that it was decided on.
+    pub auction: AuctionObject,
+}
+
+#[ComplexObject]
+impl BidRejected {
+    /// The least amount that a bid must have now.
+    async fn minimum_bid(&self) -> MinorUnits {
+        MinorUnits(self.auction.auction.minimum_bid())
+    }
+}
+
+impl BidRejected {
+    /// A refusal on the state it was decided on.
+    pub fn new(code: RefusalCode, auction: AuctionObject) -> Self {
+        let minimum = auction.auction.minimum_bid();
+        let (code, message) = match code {
+            RefusalCode::TooLow => {
+                (BidRejectedCode::TooLow, format!("the least bid is now {minimum} minor units"))
+            }
+            RefusalCode::NotOpen => {
+                (BidRejectedCode::NotOpen, "the auction has not opened yet".to_owned())
+            }
+            RefusalCode::Closed => {
+                let cancelled = auction.auction.status == Status::Cancelled;
+                let how = if cancelled { "was cancelled" } else { "has ended" };
+                (BidRejectedCode::Closed, format!("the auction {how}"))
+            }
+            RefusalCode::OwnAuction => {
+                (BidRejectedCode::OwnAuction, "a seller may not bid on its own auction".to_owned())
+            }
+            RefusalCode::AlreadyLeading => (
+                BidRejectedCode::AlreadyLeading,
+                "you lead already, and this auction does not let a leader raise itself".to_owned(),
+            ),
+        };
+        Self { code, message, auction }
+    }
+}

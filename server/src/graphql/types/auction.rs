@@ -1,0 +1,239 @@
+//! An auction as a client sees it.
+
+use std::sync::Arc;
+
+use async_graphql::connection::{Connection, Edge, EmptyFields};
+use async_graphql::{Context, Enum, ID, Object, Result};
+
+use super::bid::{BidObject, int};
+use crate::auction::{Auction, Status};
+use crate::auth::{Principal, Role};
+use crate::graphql::cursor::{bid_cursor, parse_bid_cursor};
+use crate::graphql::error::{Code, api_error, from_read};
+use crate::graphql::scalar::{DateTime, MinorUnits};
+use crate::store::Dynamo;
+use crate::store::dynamo::Order;
+use crate::{clock, limits};
+
+/// What a caller may see of an auction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Everyone.
+    Public,
+    /// Its seller, and auctioneers: the reserve price too.
+    Owner,
+}
+
+impl View {
+    /// The view that a caller has of an auction.
+    pub fn of(principal: &Principal, auction: &Auction) -> Self {
+        let owns =
+            principal.user_id.as_ref() == Some(&auction.seller_id) && principal.has(Role::Seller);
+        if owns || principal.has(Role::Auctioneer) { Self::Owner } else { Self::Public }
+    }
+}
+
+/// Where an auction is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum AuctionStatus {
+    /// Made, not yet open.
+    Draft,
+    /// Takes bids until `endsAt`.
+    Open,
+    /// Ended.
+    Closed,
+    /// Called off; nobody wins.
+    Cancelled,
+}
+
+impl From<Status> for AuctionStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Draft => Self::Draft,
+            Status::Open => Self::Open,
+            Status::Closed => Self::Closed,
+            Status::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<AuctionStatus> for Status {
+    fn from(status: AuctionStatus) -> Self {
+        match status {
+            AuctionStatus::Draft => Self::Draft,
+            AuctionStatus::Open => Self::Open,
+            AuctionStatus::Closed => Self::Closed,
+            AuctionStatus::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// An auction as one caller sees it.
+#[derive(Debug, Clone)]
+pub struct AuctionObject {
+    /// The auction.
+    pub auction: Arc<Auction>,
+    /// What the caller may see of it.
+    pub view: View,
+}
+
+/// Bids in pages.
+type BidConnection = Connection<String, BidObject, EmptyFields, EmptyFields>;
+
+/// An English auction: the price rises by at least `minimumIncrement` until nobody bids more.
+#[Object(name = "Auction")]
+impl AuctionObject {
+    /// Its id.
+    async fn id(&self) -> ID {
+        ID(self.auction.id.to_string())
+    }
+
+    /// What is for sale, in a line.
+    async fn title(&self) -> &str {
+        &self.auction.title
+    }
+
+    /// What is for sale, at length.
+    async fn description(&self) -> &str {
+        &self.auction.description
+    }
+
+    /// Who sells; may not bid.
+    async fn seller_id(&self) -> ID {
+        ID(self.auction.seller_id.to_string())
+    }
+
+    /// The ISO 4217 code of every amount of this auction.
+    async fn currency(&self) -> &str {
+        self.auction.currency.code()
+    }
+
+    /// By the clock: a draft whose `opensAt` has come is OPEN.
+    async fn status(&self) -> AuctionStatus {
+        self.auction.status_at(clock::now()).into()
+    }
+
+    /// The least first bid.
+    async fn opening_price(&self) -> MinorUnits {
+        MinorUnits(self.auction.opening_price)
+    }
+
+    /// The highest accepted bid; null before the first.
+    async fn current_price(&self) -> Option<MinorUnits> {
+        self.auction.current_price.map(MinorUnits)
+    }
+
+    /// The least amount that the next bid must have.
+    async fn minimum_bid(&self) -> MinorUnits {
+        MinorUnits(self.auction.minimum_bid())
+    }
+
+    /// The least step over the current price.
+    async fn minimum_increment(&self) -> MinorUnits {
+        MinorUnits(self.auction.minimum_increment)
+    }
+
+    /// Whether the price has reached the secret reserve.
+    async fn reserve_met(&self) -> bool {
+        self.auction.reserve_met()
+    }
+
+    /// The reserve; null to all but the seller and auctioneers.
+    async fn reserve_price(&self) -> Option<MinorUnits> {
+        self.auction.reserve_price.filter(|_| self.view == View::Owner).map(MinorUnits)
+    }
+
+    /// Who bid the current price.
+    async fn leader_id(&self) -> Option<ID> {
+        self.auction.leader_id.as_ref().map(|id| ID(id.to_string()))
+    }
+
+    /// Who has won: the leader of a CLOSED auction whose reserve is met.
+    async fn winner_id(&self) -> Option<ID> {
+        self.auction.winner_id().map(|id| ID(id.to_string()))
+    }
+
+    /// When it opens by itself, or was opened.
+    async fn opens_at(&self) -> Option<DateTime> {
+        self.auction.opens_at.map(DateTime)
+    }
+
+    /// When it ends, soft closes included.
+    async fn ends_at(&self) -> DateTime {
+        DateTime(self.auction.ends_at)
+    }
+
+    /// An accepted bid in the last so many seconds moves the end to so many seconds after it.
+    async fn soft_close_seconds(&self) -> u32 {
+        self.auction.soft_close_seconds
+    }
+
+    /// How often that may happen.
+    async fn soft_close_extensions_max(&self) -> u32 {
+        self.auction.soft_close_extensions_max
+    }
+
+    /// Whether the leader may raise its own bid.
+    async fn leader_may_raise(&self) -> bool {
+        self.auction.leader_may_raise
+    }
+
+    /// How often the soft close has moved the end.
+    async fn extensions(&self) -> u32 {
+        self.auction.extensions
+    }
+
+    /// The number of accepted bids. Watchers read it first, then subscribe with `after`.
+    async fn sequence(&self) -> i32 {
+        int(self.auction.sequence)
+    }
+
+    /// Raised by every change of the auction.
+    async fn version(&self) -> i32 {
+        int(self.auction.version)
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.auction.created_at)
+    }
+
+    /// Its accepted bids, from the table.
+    #[graphql(complexity = "usize::try_from(first).unwrap_or(0) * child_complexity + 1")]
+    async fn bids(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 50)] first: i32,
+        after: Option<String>,
+        #[graphql(default = false)] newest_first: bool,
+    ) -> Result<BidConnection> {
+        let first = page_size(first)?;
+        let after = after.as_deref().map(parse_bid_cursor).transpose()?;
+        let order = match (newest_first, after) {
+            (false, after) => Order::After(after.unwrap_or(0)),
+            (true, before) => Order::Before(before.unwrap_or(u64::MAX)),
+        };
+        let store = ctx.data::<Arc<Dynamo>>()?;
+        let mut page =
+            store.page(&self.auction.id, order, first + 1).await.map_err(|e| from_read(&e))?;
+        let more = page.len() > first;
+        page.truncate(first);
+        let mut connection = Connection::new(after.is_some(), more);
+        connection.edges.extend(page.into_iter().map(|stored| {
+            Edge::new(bid_cursor(stored.bid.sequence), BidObject::from_table(stored))
+        }));
+        Ok(connection)
+    }
+}
+
+/// The number of entries in a page, checked.
+pub(in crate::graphql) fn page_size(first: i32) -> Result<usize> {
+    usize::try_from(first).ok().filter(|first| (1..=limits::PAGE_MAX).contains(first)).ok_or_else(
+        || {
+            api_error(
+                Code::BadRequest,
+                format!("first: must be from 1 to {}, then page with after", limits::PAGE_MAX),
+            )
+        },
+    )
+}

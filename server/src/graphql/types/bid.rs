@@ -1,0 +1,114 @@
+//! A bid as a client sees it.
+
+use async_graphql::{Enum, ID, SimpleObject};
+
+use crate::auction;
+use crate::broker::{PublishedBid, Source};
+use crate::graphql::scalar::{DateTime, MinorUnits};
+use crate::store::StoredBid;
+
+/// An accepted bid.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(name = "Bid")]
+pub struct BidObject {
+    /// Its id.
+    id: ID,
+    /// The auction it belongs to.
+    auction_id: ID,
+    /// Its number within the auction: 1, 2, 3, no gap.
+    sequence: i32,
+    /// Who bid.
+    bidder_id: ID,
+    /// How much.
+    amount: MinorUnits,
+    /// The bid's time: when the server received it.
+    received_at: DateTime,
+    /// The end of the auction as it stands after this bid.
+    ends_at: DateTime,
+    /// Whether the reserve is met after this bid.
+    reserve_met: bool,
+    /// The stamps of its hops.
+    timing: BidTiming,
+    /// The W3C trace context it came with.
+    traceparent: Option<String>,
+}
+
+/// Where this server learnt of a bid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum BidSource {
+    /// A record of the DynamoDB stream.
+    Stream,
+    /// The lane that wrote it.
+    Lane,
+    /// The table.
+    Table,
+}
+
+/// When a bid passed each hop. Clocks: `sentAt` the client's, the others the servers'.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct BidTiming {
+    /// The client's own stamp.
+    sent_at: Option<DateTime>,
+    /// The server received it.
+    received_at: DateTime,
+    /// The lane sealed its transaction.
+    written_at: DateTime,
+    /// The relay read it; null if it was not read from the stream or table for watchers.
+    read_at: Option<DateTime>,
+    /// The broker published it; null as `readAt`.
+    published_at: Option<DateTime>,
+    /// Where this server learnt of it.
+    source: BidSource,
+}
+
+impl BidObject {
+    /// A bid as the lane has just written it.
+    pub fn from_lane(stored: StoredBid) -> Self {
+        Self::new(&stored.bid, stored.written_at, BidSource::Lane)
+    }
+
+    /// A bid as the table has it.
+    pub fn from_table(stored: StoredBid) -> Self {
+        Self::new(&stored.bid, stored.written_at, BidSource::Table)
+    }
+
+    /// A bid as the broker publishes it.
+    pub fn from_published(published: &PublishedBid) -> Self {
+        let source = match published.source {
+            Source::Stream => BidSource::Stream,
+            Source::Lane => BidSource::Lane,
+            Source::Table => BidSource::Table,
+        };
+        let mut bid = Self::new(&published.bid, published.written_at, source);
+        bid.timing.read_at = Some(DateTime(published.read_at));
+        bid.timing.published_at = Some(DateTime(published.published_at));
+        bid
+    }
+
+    fn new(bid: &auction::Bid, written_at: auction::Timestamp, source: BidSource) -> Self {
+        Self {
+            id: ID(bid.id.to_string()),
+            auction_id: ID(bid.auction_id.to_string()),
+            sequence: int(bid.sequence),
+            bidder_id: ID(bid.bidder_id.to_string()),
+            amount: MinorUnits(bid.amount),
+            received_at: DateTime(bid.received_at),
+            ends_at: DateTime(bid.ends_at),
+            reserve_met: bid.reserve_met,
+            timing: BidTiming {
+                sent_at: bid.sent_at.map(DateTime),
+                received_at: DateTime(bid.received_at),
+                written_at: DateTime(written_at),
+                read_at: None,
+                published_at: None,
+                source,
+            },
+            traceparent: bid.traceparent.clone(),
+        }
+    }
+}
+
+/// A counter as a GraphQL Int.
+pub(super) fn int(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
