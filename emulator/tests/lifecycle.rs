@@ -75,7 +75,7 @@ async fn an_idle_connection_does_not_hold_up_the_shutdown() {
 
 #[tokio::test]
 async fn the_transact_delay_delays_transactions_and_nothing_else() {
-    let delay = Duration::from_millis(400);
+    let delay = Duration::from_secs(1);
     let emulator = start(Options { transact_delay: delay, ..Options::default() }).await;
     let clients = Clients::new(&emulator.endpoint()).await;
     clients.create_table("table").await;

@@ -25,7 +25,7 @@ fn at_ms(ms: u64) -> Micros {
 fn stream(shards: u32, delay_ms: f64) -> StreamState {
     let delay = Delay { base_ms: delay_ms, ..Delay::NONE };
     let propagation = Propagation { delay, ..Propagation::default() };
-    let options = StreamOptions { shards, readers_max: 2, ..StreamOptions::default() };
+    let options = StreamOptions { shards, child_hidden_ms: 0, ..StreamOptions::aws() };
     StreamState::new("arn".into(), options, Visibility::new(propagation, 1), BEGAN, BEGAN)
 }
 
@@ -158,6 +158,11 @@ fn a_third_reader_and_an_eager_describer_are_throttled() {
     assert!(read(&mut stream, &readers[1], at_ms(1)).is_ok());
     let third = read(&mut stream, &readers[2], at_ms(1)).unwrap_err();
     assert!(third.body.contains("LimitExceededException"));
+    let mut describe = |ms| stream.describe(None, None, None, at_ms(ms));
+    assert!((0..10).all(|ms| describe(ms).is_ok()));
+    let eleventh = describe(999).unwrap_err();
+    assert!(eleventh.body.contains("LimitExceededException"));
+    assert!(describe(1_000).is_ok(), "the first was a second ago");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use dynamodb_emulator::{Behaviour, Command, Emulator, FaultKind, FaultRule, Target};
 
 use crate::start;
-use crate::support::{Clients, s};
+use crate::support::{Clients, s, until};
 
 /// What became of one put, and whether the item is there afterwards.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,9 +17,12 @@ enum Outcome {
     NoAnswer,
 }
 
+/// Long enough for an answer that comes at all, on a busy machine too.
+const GIVE_UP: Duration = Duration::from_secs(1);
+
 async fn put_under(emulator: &Emulator, on: &Clients, rule: FaultRule) -> (Outcome, bool) {
     emulator.control().apply(Command::Fault(rule)).unwrap();
-    let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_millis(300)).build();
+    let timeouts = TimeoutConfig::builder().operation_timeout(GIVE_UP).build();
     let put = on.db.put_item().table_name("table").item("pk", s("a")).item("sk", s("1"));
     let put = put
         .customize()
@@ -68,13 +71,11 @@ async fn each_fault_says_truly_whether_the_write_happened() {
 async fn a_write_goes_on_after_its_client_has_given_up() {
     let (emulator, on) = start(Behaviour::default()).await;
     on.create_table("table").await;
-    let slow = FaultRule::new(FaultKind::SlowRequest).delay(Duration::from_millis(600));
+    let slow = FaultRule::new(FaultKind::SlowRequest).delay(GIVE_UP * 3);
     let (outcome, written_yet) = put_under(&emulator, &on, slow.on(Target::Writes)).await;
     assert_eq!((outcome, written_yet), (Outcome::NoAnswer, false));
     let get = || on.db.get_item().table_name("table").key("pk", s("a")).key("sk", s("1")).send();
-    while get().await.unwrap().item.is_none() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the write", async || get().await.unwrap().item.is_some()).await;
     emulator.shutdown().await;
 }
 
@@ -106,9 +107,7 @@ async fn dropped_connections_do_not_keep_clients_away() {
     emulator.control().apply(Command::Fault(slow)).unwrap();
     let calls = emulator.control().status().calls;
     let (listed, ()) = tokio::join!(on.db.list_tables().send(), async {
-        while emulator.control().status().calls == calls {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("the call", async || emulator.control().status().calls > calls).await;
         emulator.control().apply(Command::DropConnections).unwrap();
     });
     assert!(matches!(listed, Err(SdkError::DispatchFailure(_))), "{listed:?}");

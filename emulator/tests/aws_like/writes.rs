@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use dynamodb_emulator::{Behaviour, Command, Delay, Latency, Limits};
 
 use crate::start;
-use crate::support::{Clients, put_action, s};
+use crate::support::{Clients, put_action, s, until};
 
 /// Transactions that take long enough to meet.
 fn slow_transactions() -> Behaviour {
-    let transact = Delay::fixed(Duration::from_millis(250));
+    let transact = Delay::fixed(Duration::from_secs(1));
     Behaviour {
         latency: Latency { transact, ..Latency::none() },
         limits: Limits { conflicts: true, write_units_per_second: 0 },
@@ -46,10 +46,13 @@ async fn overlapping_transactions_conflict_and_say_on_which_item() {
         biased;
         transact(&on, None, &["1", "shared"]),
         async {
-            wait_for_calls(&emulator, 2).await;
+            came_in(&emulator, 2).await;
             transact(&on, None, &["2", "shared"]).await
         },
-        transact(&on, None, &["3"]),
+        async {
+            came_in(&emulator, 3).await;
+            transact(&on, None, &["3"]).await
+        },
     );
     first.unwrap();
     apart.unwrap();
@@ -67,7 +70,7 @@ async fn a_plain_write_meets_a_transaction() {
         biased;
         transact(&on, None, &["1"]),
         async {
-            wait_for_calls(&emulator, 2).await;
+            came_in(&emulator, 2).await;
             let put = on.db.put_item().table_name("table").item("pk", s("a")).item("sk", s("1"));
             put.send().await
         }
@@ -86,7 +89,7 @@ async fn a_token_in_use_is_in_progress_and_then_idempotent() {
         biased;
         transact(&on, Some("token"), &["1"]),
         async {
-            wait_for_calls(&emulator, 2).await;
+            came_in(&emulator, 2).await;
             transact(&on, Some("token"), &["1"]).await
         }
     );
@@ -115,27 +118,24 @@ async fn a_forgotten_token_lets_the_transaction_run_again() {
 
 #[tokio::test]
 async fn a_hot_partition_key_is_throttled_and_a_cold_one_is_not() {
-    let limits = Limits { conflicts: false, write_units_per_second: 20 };
+    let limits = Limits { conflicts: false, write_units_per_second: 10 };
     let (emulator, on) = start(Behaviour { limits, ..Behaviour::default() }).await;
     on.create_table("table").await;
-    let mut refused = None;
-    for n in 0..40 {
-        let sk = n.to_string();
-        if let Err(error) = transact(&on, None, &[&sk]).await {
-            refused = Some((n, error));
-            break;
-        }
-    }
-    let (n, error) = refused.expect("40 transactions of 2 units pass 20 a second");
-    assert!(n >= 10, "a second's worth is in hand: {n}");
-    assert_eq!(reasons(error), ["ThrottlingError"]);
+    let sort_keys: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    let sort_keys: Vec<&str> = sort_keys.iter().map(String::as_str).collect();
+    transact(&on, None, &sort_keys).await.expect("what empties the bucket passes");
+    // It cost 200 units of 10 a second: 19 seconds are owed.
+    let refused = transact(&on, None, &["1"]).await.unwrap_err();
+    assert_eq!(reasons(refused), ["ThrottlingError"]);
+    let put = on.db.put_item().table_name("table").item("pk", s("a")).item("sk", s("1"));
+    let refused = put.send().await.unwrap_err().into_service_error();
+    assert_eq!(refused.code(), Some("ThrottlingException"));
     on.put("table", "cold", "1", "v").await;
-    assert!(emulator.control().status().refusals.throttled >= 1);
+    assert_eq!(emulator.control().status().refusals.throttled, 2);
     emulator.shutdown().await;
 }
 
-async fn wait_for_calls(emulator: &dynamodb_emulator::Emulator, calls: u64) {
-    while emulator.control().status().calls < calls {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+/// Resolves when so many calls have come in, the table's creation included.
+async fn came_in(emulator: &dynamodb_emulator::Emulator, calls: u64) {
+    until("the call before", async || emulator.control().status().calls >= calls).await;
 }
