@@ -1,7 +1,8 @@
 //! Runs one call on dynoxide, in process.
 //!
-//! The engine has one mutex and runs its SQL on the calling thread, so it is
-//! called only from the emulator's own thread (FACTS 6).
+//! The engine has one mutex and runs its SQL on the calling thread, so calls
+//! are run only on the emulator's own thread (FACTS 6); the control and the
+//! upkeep reach in from theirs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +29,8 @@ pub(crate) struct Engine {
     /// Calls that may have written, so that who follows a stream knows when
     /// there is nothing new.
     writes: Arc<AtomicU64>,
+    /// Calls that may have made or deleted a table, and so a stream.
+    tables: Arc<AtomicU64>,
     streams: StreamTable,
 }
 
@@ -54,7 +57,7 @@ with_operations!(define_run);
 
 impl Engine {
     pub(crate) fn new(database: Database, streams: StreamTable) -> Self {
-        Self { database, writes: Arc::default(), streams }
+        Self { database, writes: Arc::default(), tables: Arc::default(), streams }
     }
 
     /// Runs `call` to its end on this thread.
@@ -62,6 +65,9 @@ impl Engine {
         let result = run(&self.database, call.operation, &call.body);
         if matches!(call.operation.kind(), Kind::Write | Kind::Table) {
             self.writes.fetch_add(1, Ordering::Release);
+        }
+        if call.operation.kind() == Kind::Table {
+            self.tables.fetch_add(1, Ordering::Release);
         }
         match result {
             Ok(body) => {
@@ -112,6 +118,11 @@ impl Engine {
     /// Calls so far that may have written.
     pub(crate) fn writes(&self) -> u64 {
         self.writes.load(Ordering::Acquire)
+    }
+
+    /// Calls so far that may have made or deleted a table.
+    pub(crate) fn tables(&self) -> u64 {
+        self.tables.load(Ordering::Acquire)
     }
 
     /// The names of the key attributes of `table`, if there is one.

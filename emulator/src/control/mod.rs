@@ -238,7 +238,7 @@ impl Control {
         let levers = &self.levers;
         let now = clock::now();
         let mut streams = Vec::new();
-        levers.streams.look(|arn, stream| {
+        levers.streams.each(None, |stream| {
             let shards = stream.lineage.shards().iter().map(|shard| ShardStatus {
                 id: shard.id.clone(),
                 parent: shard.parent.clone(),
@@ -246,7 +246,7 @@ impl Control {
                 described: shard.is_described(now),
             });
             streams.push(StreamStatus {
-                arn: arn.to_owned(),
+                arn: stream.arn().to_owned(),
                 shards: shards.collect(),
                 records: stream.record_count(),
             });

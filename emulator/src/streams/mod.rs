@@ -50,6 +50,13 @@ struct Inner {
     streams: BTreeMap<String, (StreamState, Tail)>,
 }
 
+impl Inner {
+    /// Takes in what was committed until now; streams whose table is gone go.
+    fn follow(&mut self, engine: &Engine) {
+        self.streams.retain(|_, (state, tail)| !tail.follow(engine, state).is_err_and(is_gone));
+    }
+}
+
 impl Streams {
     pub(crate) fn new(
         engine: Engine,
@@ -69,29 +76,22 @@ impl Streams {
     /// Later commits travel so.
     pub(crate) fn set_propagation(&self, propagation: Propagation) {
         let inner = &mut *self.inner.lock();
-        // What was committed until now has travelled as before.
-        for (state, tail) in inner.streams.values_mut() {
-            if let Err(reply) = tail.follow(&self.engine, state) {
-                tracing::debug!(body = reply.body, "a stream is gone");
-            }
+        inner.follow(&self.engine);
+        for (state, _) in inner.streams.values_mut() {
             state.set_propagation(propagation);
         }
         inner.propagation = propagation;
     }
 
-    /// Does `change` to each stream, or to those of `table` alone.
+    /// Does `change` to each stream, or to those of `table` alone, with all that
+    /// was committed until now in them.
     pub(crate) fn each(&self, table: Option<&str>, mut change: impl FnMut(&mut StreamState)) {
-        for (state, tail) in self.inner.lock().streams.values_mut() {
+        let inner = &mut *self.inner.lock();
+        inner.follow(&self.engine);
+        for (state, tail) in inner.streams.values_mut() {
             if table.is_none_or(|table| table == tail.table()) {
                 change(state);
             }
-        }
-    }
-
-    /// As [`Streams::each`], with the stream's ARN.
-    pub(crate) fn look(&self, mut look: impl FnMut(&str, &StreamState)) {
-        for (arn, (state, _)) in &self.inner.lock().streams {
-            look(arn, state);
         }
     }
 
@@ -109,9 +109,11 @@ impl Streams {
             inner.streams.insert(arn.to_owned(), (state, tail));
         }
         let Some((state, tail)) = inner.streams.get_mut(arn) else { unreachable!("just put in") };
-        if let Err(gone) = tail.follow(&self.engine, state) {
-            inner.streams.remove(arn);
-            return Err(gone);
+        if let Err(refusal) = tail.follow(&self.engine, state) {
+            if is_gone(refusal.clone()) {
+                inner.streams.remove(arn);
+            }
+            return Err(refusal);
         }
         state.age(clock::now());
         then(state)
@@ -205,6 +207,11 @@ impl Streams {
 
 fn parse<'de, T: Deserialize<'de>>(body: &'de str) -> Result<T, Reply> {
     serde_json::from_str(body).map_err(|error| invalid(&error.to_string()))
+}
+
+/// Whether the stream is not there any more; else the engine had a bad moment.
+fn is_gone(refusal: Reply) -> bool {
+    refusal.status < 500
 }
 
 fn invalid(message: &str) -> Reply {

@@ -143,6 +143,10 @@ impl StreamState {
         }
     }
 
+    pub(crate) fn arn(&self) -> &str {
+        &self.arn
+    }
+
     /// Takes in what was committed, in commit order.
     pub(crate) fn ingest(&mut self, records: impl IntoIterator<Item = Committed>) {
         for record in records {

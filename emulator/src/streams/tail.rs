@@ -13,34 +13,35 @@ use crate::random;
 /// How far one table's records have been taken in.
 pub(crate) struct Tail {
     table: String,
+    /// The stream's own name: a table of that name made again has another.
+    label: String,
     keys: KeyNames,
-    /// When the stream was made: a table of that name before it had another.
+    /// When the stream was made: what is older was another's.
     made: Micros,
     /// The engine's number of the last record taken in.
     position: u64,
     /// The engine's count of writes then: while it stands, there is nothing new.
     writes: Option<u64>,
+    /// The engine's count of table calls when the stream was last seen to be there.
+    tables: u64,
 }
 
 impl Tail {
     /// The tail of the stream `arn`, from its beginning, and when it was made.
     pub(crate) fn of(engine: &Engine, arn: &str) -> Result<(Self, Micros), Reply> {
-        let unknown = || {
-            let message = format!("Requested resource not found: Stream: {arn} not found");
-            Reply::refused("ResourceNotFoundException", &message)
-        };
         // arn:aws:dynamodb:<region>:<account>:table/<table>/stream/<label>
         let mut parts = arn.split('/').skip(1);
         let (Some(table), Some(label)) = (parts.next(), parts.nth(1)) else {
-            return Err(unknown());
+            return Err(unknown(arn));
         };
+        let tables = engine.tables();
         if engine.stream_label(table).as_deref() != Some(label) {
-            return Err(unknown());
+            return Err(unknown(arn));
         }
-        let keys = engine.key_names(table).ok_or_else(unknown)?;
-        let made = label_time(label).ok_or_else(unknown)?;
-        let tail = Self { table: table.to_owned(), keys, made, position: 0, writes: None };
-        Ok((tail, made))
+        let keys = engine.key_names(table).ok_or_else(|| unknown(arn))?;
+        let made = label_time(label).ok_or_else(|| unknown(arn))?;
+        let (table, label) = (table.to_owned(), label.to_owned());
+        Ok((Self { table, label, keys, made, position: 0, writes: None, tables }, made))
     }
 
     pub(crate) fn table(&self) -> &str {
@@ -48,7 +49,17 @@ impl Tail {
     }
 
     /// Takes into `state` what was committed since the last time.
+    ///
+    /// # Errors
+    /// The stream is gone with its table.
     pub(crate) fn follow(&mut self, engine: &Engine, state: &mut StreamState) -> Result<(), Reply> {
+        let tables = engine.tables();
+        if self.tables != tables {
+            if engine.stream_label(&self.table).as_deref() != Some(&self.label) {
+                return Err(unknown(state.arn()));
+            }
+            self.tables = tables;
+        }
         let writes = engine.writes();
         if self.writes == Some(writes) {
             return Ok(());
@@ -65,6 +76,11 @@ impl Tail {
         self.writes = Some(writes);
         Ok(())
     }
+}
+
+fn unknown(arn: &str) -> Reply {
+    let message = format!("Requested resource not found: Stream: {arn} not found");
+    Reply::refused("ResourceNotFoundException", &message)
 }
 
 /// The label's time: seconds and nanoseconds, as dynoxide writes it.

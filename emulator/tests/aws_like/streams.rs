@@ -6,14 +6,28 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodbstreams::types::{Shard, ShardFilter, ShardFilterType, ShardIteratorType};
 use dynamodb_emulator::{
-    Behaviour, Command, CommandError, Delay, Latency, Propagation, StreamOptions,
+    Behaviour, Command, CommandError, Delay, FaultKind, FaultRule, Latency, Order, Propagation,
+    StreamOptions,
 };
 
-use crate::support::{Clients, sort_key, sort_keys};
+use crate::support::{Clients, PATIENCE, put_action, sort_key, sort_keys, until};
 use crate::{sharded, start};
 
 fn id(shard: &Shard) -> String {
     shard.shard_id.clone().unwrap()
+}
+
+/// The one shard of a stream and an iterator from its beginning.
+async fn beginning(on: &Clients, arn: &str) -> (String, String) {
+    let shard = id(&on.shards(arn).await[0]);
+    let from = on.iterator(arn, &shard, ShardIteratorType::TrimHorizon, None).await;
+    (shard, from)
+}
+
+/// One page: the sort keys of its records, and the iterator to go on with.
+async fn page(on: &Clients, from: &str) -> (Vec<String>, Option<String>) {
+    let page = on.streams.get_records().shard_iterator(from).send().await.unwrap();
+    (sort_keys(&page.records.unwrap()), page.next_shard_iterator)
 }
 
 async fn children(on: &Clients, arn: &str, parent: &str) -> Vec<String> {
@@ -60,12 +74,9 @@ async fn a_split_shard_ends_and_its_children_are_found_late_with_nothing_lost() 
     let page = on.streams.get_records().shard_iterator(from).send().await.unwrap();
     assert_eq!(sort_keys(&page.records.unwrap()), ["before"]);
     assert_eq!(page.next_shard_iterator, None, "the parent is read to its end");
-    let mut found = children(&on, &arn, &parent).await;
-    while found.is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        found = children(&on, &arn, &parent).await;
-    }
+    until("the children", async || !children(&on, &arn, &parent).await.is_empty()).await;
     assert!(split_at.elapsed() >= Duration::from_millis(150), "told of too early");
+    let found = children(&on, &arn, &parent).await;
     assert_eq!(found.len(), 2);
     let mut after = Vec::new();
     for child in &found {
@@ -123,9 +134,111 @@ async fn a_record_becomes_visible_after_its_propagation() {
     let from = on.iterator(&arn, &shard, ShardIteratorType::Latest, None).await;
     let before = Instant::now();
     on.put("table", "a", "1", "v").await;
-    assert!(before.elapsed() < Duration::from_millis(300), "the write itself is quick");
     on.read(from, 1).await;
     assert!(before.elapsed() >= Duration::from_millis(300));
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_aws_profile_has_4_shards_and_its_records_take_75_ms_at_least() {
+    let (emulator, on) = start(Behaviour::aws_like()).await;
+    let arn = on.create_table("table").await;
+    let mut iterators = Vec::new();
+    for shard in on.shards(&arn).await {
+        let from = on.iterator(&arn, &id(&shard), ShardIteratorType::Latest, None).await;
+        iterators.push(Some(from));
+    }
+    assert_eq!(iterators.len(), 4);
+    let before = Instant::now();
+    on.put("table", "a", "1", "v").await;
+    let mut seen = Vec::new();
+    while seen.is_empty() && before.elapsed() < PATIENCE {
+        for iterator in &mut iterators {
+            let (records, next) = page(&on, &iterator.take().unwrap()).await;
+            seen.extend(records);
+            *iterator = next;
+        }
+    }
+    assert_eq!(seen, ["1"]);
+    assert!(before.elapsed() >= Duration::from_millis(75));
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn records_of_one_transaction_come_in_any_order() {
+    let propagation =
+        Propagation { spread_ms: 100.0, order: Order::Item, ..Propagation::default() };
+    let latency = Latency { propagation, ..Latency::none() };
+    let (emulator, on) = start(Behaviour { latency, ..sharded(1) }).await;
+    let arn = on.create_table("table").await;
+    let (_, from) = beginning(&on, &arn).await;
+    let written: Vec<String> = (0..40).map(|n| format!("{n:02}")).collect();
+    let actions = written.iter().map(|sk| put_action("table", "a", sk, None)).collect();
+    on.db.transact_write_items().set_transact_items(Some(actions)).send().await.unwrap();
+    let mut read = sort_keys(&on.read(from, written.len()).await);
+    assert_ne!(read, written, "in order by chance: 1 in 40!");
+    read.sort();
+    assert_eq!(read, written);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_stalled_stream_shows_what_was_before_and_the_rest_when_it_goes_on() {
+    let (emulator, on) = start(sharded(1)).await;
+    let arn = on.create_table("table").await;
+    let (_, from) = beginning(&on, &arn).await;
+    on.put("table", "a", "before", "v").await;
+    let stall = Command::Stall { for_ms: 3_600_000, shard: None, table: Some("table".into()) };
+    emulator.control().apply(stall).unwrap();
+    on.put("table", "a", "during", "v").await;
+    let (records, next) = page(&on, &from).await;
+    assert_eq!(records, ["before"]);
+    let (records, next) = page(&on, &next.unwrap()).await;
+    assert!(records.is_empty());
+    emulator.control().apply(Command::Resume).unwrap();
+    assert_eq!(page(&on, &next.unwrap()).await.0, ["during"]);
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_trim_takes_what_nobody_has_looked_at_too() {
+    let (emulator, on) = start(sharded(1)).await;
+    let arn = on.create_table("table").await;
+    let (_, from) = beginning(&on, &arn).await;
+    on.put("table", "a", "unseen", "v").await;
+    emulator.control().apply(Command::Trim { keep_ms: 0, table: None }).unwrap();
+    let trimmed = on.streams.get_records().shard_iterator(from).send().await.unwrap_err();
+    assert!(trimmed.into_service_error().is_trimmed_data_access_exception());
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_empty_page_has_records_ahead() {
+    for behaviour in [sharded(1), Behaviour::default()] {
+        let (emulator, on) = start(behaviour).await;
+        let arn = on.create_table("table").await;
+        let (_, from) = beginning(&on, &arn).await;
+        on.put("table", "a", "ahead", "v").await;
+        let once = FaultRule::new(FaultKind::EmptyPage).count(1);
+        emulator.control().apply(Command::Fault(once)).unwrap();
+        let (records, next) = page(&on, &from).await;
+        assert!(records.is_empty());
+        assert_eq!(page(&on, &next.unwrap()).await.0, ["ahead"]);
+        emulator.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn an_iterator_ends_with_its_table_even_if_there_is_another_of_that_name() {
+    let (emulator, on) = start(sharded(1)).await;
+    let arn = on.create_table("table").await;
+    let (_, from) = beginning(&on, &arn).await;
+    on.db.delete_table().table_name("table").send().await.unwrap();
+    on.create_table("table").await;
+    on.put("table", "a", "of another stream", "v").await;
+    let gone = on.streams.get_records().shard_iterator(from).send().await.unwrap_err();
+    assert_eq!(gone.into_service_error().code(), Some("ResourceNotFoundException"));
+    assert!(emulator.control().status().streams.is_empty());
     emulator.shutdown().await;
 }
 
