@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::Engine;
 use crate::front::Front;
 use crate::store::Store;
-use crate::{Control, Options, control, server, upkeep};
+use crate::{Behaviour, Control, Options, control, server, upkeep};
 
 /// How long dropping an [`Emulator`] waits for its thread.
 const DROP_WAIT_MAX: Duration = Duration::from_secs(3);
@@ -165,6 +165,10 @@ fn run(
     let seed = options.seed.unwrap_or_else(rand::random);
     let engine = Engine::new(store.database.clone(), store.streams.clone());
     let front = Front::new(engine.clone(), options, seed);
+    if options.behaviour != Behaviour::default() {
+        // Without it a run with faults could not be repeated.
+        tracing::info!(seed, %address, "the emulator is not ideal");
+    }
     // Nobody waiting any more means nobody to serve.
     if started.send(Ok((address, front.handle()))).is_ok() {
         let script =

@@ -36,14 +36,15 @@ struct Flags {
     /// How long calls take.
     #[arg(long, value_enum)]
     latency: Option<LatencyName>,
-    /// Shards that a stream starts with; 0 is the engine's own single one.
+    /// Shards that a stream starts with; 0 is the engine's own single one, which
+    /// can neither close nor lag.
     #[arg(long)]
     shards: Option<u32>,
     /// Closes a shard in favour of a new one each so many milliseconds.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     roll_every_ms: Option<u64>,
     /// Splits a shard in two each so many milliseconds.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     split_every_ms: Option<u64>,
     /// A fault such as `lost_answer:rate=0.01,on=writes`; may be repeated.
     #[arg(long)]
@@ -89,8 +90,11 @@ impl Flags {
         }
         if let Some(shards) = self.shards {
             behaviour.streams.shards = shards;
-        } else if self.latency.is_some() {
-            // Propagation needs a stream of its own.
+        } else if self.latency.is_some()
+            || self.roll_every_ms.is_some()
+            || self.split_every_ms.is_some()
+        {
+            // Each of them needs streams of the front's own.
             behaviour.streams.shards = behaviour.streams.shards.max(1);
         }
         behaviour.faults.extend(self.fault);

@@ -10,7 +10,7 @@ use crate::contention::Limits;
 use crate::control::Step;
 use crate::faults::FaultRule;
 use crate::latency::{Delay, Latency};
-use crate::streams::StreamOptions;
+use crate::streams::{OPEN_MAX, StreamOptions};
 
 /// How an [`Emulator`](crate::Emulator) is to be started.
 #[derive(Debug, Clone)]
@@ -90,14 +90,65 @@ impl Behaviour {
 
     /// What is wrong with it, in one line.
     pub(crate) fn mistake(&self) -> Option<&'static str> {
+        let has_shards = self.streams.shards > 0;
         if !self.latency.is_valid() {
             Some("latency: a delay is a finite number, not below 0")
-        } else if !self.latency.propagation.is_none() && self.streams.shards == 0 {
+        } else if !self.latency.propagation.is_none() && !has_shards {
             Some("latency: propagation needs streams with at least 1 shard")
+        } else if self.streams.shards as usize > OPEN_MAX {
+            Some("streams: at most 256 shards")
         } else if !self.faults.iter().all(FaultRule::is_valid) {
             Some("faults: a rate is between 0 and 1")
+        } else if !has_shards && self.script.iter().any(|step| step.command.needs_shards()) {
+            Some("script: a step is about streams, which need at least 1 shard for it")
+        } else if self.script.iter().any(|step| !step.command.is_valid()) {
+            Some("script: a rate is between 0 and 1, a delay a finite number, not below 0")
+        } else if self.script.iter().any(|step| step.every_ms == Some(0)) {
+            Some("script: every_ms is at least 1")
         } else {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Command, FaultKind, Propagation};
+
+    fn told(change: impl FnOnce(&mut Behaviour)) -> Option<&'static str> {
+        let mut behaviour = Behaviour::default();
+        change(&mut behaviour);
+        behaviour.mistake()
+    }
+
+    fn step(command: Command) -> Step {
+        Step { at_ms: 1, every_ms: None, command }
+    }
+
+    #[test]
+    fn a_mistake_is_told_before_the_start() {
+        const ROLL: Command = Command::Roll { shard: None, table: None };
+        let late = Propagation { spread_ms: 1.0, ..Propagation::default() };
+        let late = Latency { propagation: late, ..Latency::none() };
+        let always_twice = FaultRule::new(FaultKind::LostAnswer).rate(2.0);
+        assert_eq!(OPEN_MAX, 256, "the text below says so");
+        for (begins, mistake) in [
+            ("latency:", told(|b| b.latency.write.base_ms = f64::NAN)),
+            ("latency: propagation", told(|b| b.latency = late)),
+            ("streams: at most 256", told(|b| b.streams.shards = 257)),
+            ("faults:", told(|b| b.faults.push(always_twice.clone()))),
+            ("script: a step is about", told(|b| b.script.push(step(ROLL)))),
+            ("script: a step is about", told(|b| b.script.push(step(Command::Latency(late))))),
+            ("script: a rate", told(|b| b.script.push(step(Command::Fault(always_twice.clone()))))),
+            ("script: every_ms", {
+                let again = Step { every_ms: Some(0), ..step(Command::ClearFaults) };
+                told(|b| b.script.push(again))
+            }),
+        ] {
+            assert!(mistake.is_some_and(|told| told.starts_with(begins)), "{begins} {mistake:?}");
+        }
+        assert_eq!(told(|_| {}), None);
+        assert_eq!(Behaviour::aws_like().mistake(), None);
     }
 }

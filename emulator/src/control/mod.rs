@@ -30,7 +30,7 @@ pub use script::Step;
 /// In JSON the name stands in `command`: `{"command": "stall", "for_ms": 30000}`.
 /// `table` and `shard` narrow a command; absent: all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case")]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// Closes a shard in favour of two, each with half its keys.
     Split {
@@ -88,6 +88,36 @@ pub enum Command {
     Limits(Limits),
     /// Closes every connection, whatever is under way on it.
     DropConnections,
+}
+
+impl Command {
+    /// Whether it is about streams with shards of their own.
+    pub(crate) fn needs_shards(&self) -> bool {
+        match self {
+            Self::Split { .. }
+            | Self::Roll { .. }
+            | Self::Stall { .. }
+            | Self::Resume
+            | Self::ExpireIterators
+            | Self::Trim { .. }
+            | Self::ForgetClosedShards => true,
+            Self::Latency(latency) => !latency.propagation.is_none(),
+            Self::ForgetTokens
+            | Self::Fault(_)
+            | Self::ClearFaults
+            | Self::Limits(_)
+            | Self::DropConnections => false,
+        }
+    }
+
+    /// Whether its numbers are in their ranges.
+    pub(crate) fn is_valid(&self) -> bool {
+        match self {
+            Self::Fault(rule) => rule.is_valid(),
+            Self::Latency(latency) => latency.is_valid(),
+            _ => true,
+        }
+    }
 }
 
 /// Why a command was not carried out.

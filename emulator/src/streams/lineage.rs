@@ -10,7 +10,7 @@ use crate::clock::Micros;
 use super::key::Key;
 
 /// Open shards at once, at most; as many as a large table has.
-const OPEN_MAX: usize = 256;
+pub(crate) const OPEN_MAX: usize = 256;
 
 /// Key hashes from `low` to `high`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,6 +32,7 @@ use state::Start;
 use tail::Tail;
 use visibility::Visibility;
 
+pub(crate) use lineage::OPEN_MAX;
 pub use lineage::ShardError;
 pub use state::StreamOptions;
 pub(crate) use state::StreamState;

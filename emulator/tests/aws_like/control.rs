@@ -1,6 +1,7 @@
 //! The control endpoint, scripts and the binary's flags.
 
-use std::io::{BufRead, BufReader};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Command as Process, Stdio};
 
@@ -8,7 +9,7 @@ use dynamodb_emulator::{Behaviour, Command, Emulator, Options, Step};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::Clients;
+use crate::support::{Clients, until};
 use crate::{sharded, start};
 
 const JSON: &str = "application/json";
@@ -52,6 +53,7 @@ async fn the_endpoint_refuses_what_it_does_not_understand() {
     for (content_type, body, status) in [
         (JSON, r#"{"command": "nonsense"}"#, 400),
         (JSON, "not json", 400),
+        (JSON, r#"{"command": "stall", "for_ms": 1, "tabel": "misspelt"}"#, 400),
         (JSON, r#"{"command": "split"}"#, 409),
         (JSON, r#"{"command": "fault", "kind": "lost_answer", "rate": 2}"#, 409),
         ("text/plain", r#"{"command": "drop_connections"}"#, 415),
@@ -74,9 +76,7 @@ async fn a_script_is_followed() {
             .unwrap();
     let script = vec![Step { at_ms: 50, every_ms: None, command: fault }];
     let (emulator, on) = start(Behaviour { script, ..Behaviour::default() }).await;
-    while on.db.list_tables().send().await.is_ok() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    until("the step", async || on.db.list_tables().send().await.is_err()).await;
     assert!(emulator.control().status().uptime_ms >= 50);
     on.db.list_tables().send().await.unwrap();
     emulator.shutdown().await;
@@ -119,22 +119,58 @@ async fn the_binary_takes_flags_prints_its_endpoint_and_ends_on_sigterm() {
     assert!(binary.0.wait().unwrap().success());
 }
 
-#[test]
-fn a_wrong_flag_is_one_line_and_no_start() {
+#[tokio::test]
+async fn a_wrong_flag_is_one_line_and_no_start() {
     for flags in [
         ["--fault", "nonsense"],
         ["--script", "/does/not/exist"],
         ["--fault", "lost_answer:rate=7"],
         ["--shards", "-1"],
+        ["--shards", "257"],
+        ["--roll-every-ms", "0"],
     ] {
-        let ended = Process::new(env!("CARGO_BIN_EXE_dynamodb-emulator"))
-            .args(["--port", "0"])
-            .args(flags)
-            .output()
-            .unwrap();
-        assert!(!ended.status.success());
-        assert!(ended.stdout.is_empty(), "{flags:?}");
-        let told = String::from_utf8(ended.stderr).unwrap();
-        assert!(told.lines().next().is_some_and(|line| line.contains(flags[1])), "{told}");
+        let mut binary = Binary(
+            Process::new(env!("CARGO_BIN_EXE_dynamodb-emulator"))
+                .args(["--port", "0"])
+                .args(flags)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        );
+        until("the end", async || binary.0.try_wait().unwrap().is_some()).await;
+        assert!(!binary.0.wait().unwrap().success());
+        let (mut out, mut told) = (String::new(), String::new());
+        binary.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        binary.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert!(out.is_empty(), "{flags:?}");
+        let name = flags[0].trim_start_matches('-');
+        let told = told.lines().next().unwrap_or_default();
+        assert!(told.contains(flags[1]) || told.contains(name), "{told}");
     }
+}
+
+#[tokio::test]
+async fn the_binary_rolls_and_splits_on_a_schedule() {
+    let mut binary = Binary(
+        Process::new(env!("CARGO_BIN_EXE_dynamodb-emulator"))
+            .args(["--port", "0", "--roll-every-ms", "40", "--split-every-ms", "70"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut line = String::new();
+    BufReader::new(binary.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let endpoint = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    let on = Clients::new(endpoint).await;
+    let arn = on.create_table("table").await;
+    until("a shard rolled and one split", async || {
+        let shards = on.shards(&arn).await;
+        let mut children: BTreeMap<String, usize> = BTreeMap::new();
+        for parent in shards.iter().filter_map(|shard| shard.parent_shard_id.clone()) {
+            *children.entry(parent).or_default() += 1;
+        }
+        children.values().any(|count| *count == 1) && children.values().any(|count| *count == 2)
+    })
+    .await;
 }
