@@ -10,6 +10,10 @@ pub mod draft;
 pub mod decide;
 pub mod lifecycle;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod properties;
 
 pub use decide::{Bid, BidRequest, Refusal, RefusalCode, decide, refusal};

@@ -1,180 +1,184 @@
-//! What holds of every auction, whatever is bid and whenever.
+//! The rules by properties: what holds for every history of bids and transitions.
+//!
+//! Times come in any order, for they are stamped on different servers. proptest prints the
+//! smallest history that fails and the seed to repeat it (`PROPTEST_RNG_SEED`).
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::lifecycle::apply;
-use super::{
-    Amount, Applied, Auction, AuctionId, BidId, BidRequest, Draft, RefusalCode, Status, Timestamp,
-    Transition, TransitionError, UserId, decide,
-};
-
-const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
-const GRACE: Duration = Duration::from_millis(500);
-
-fn at(ms: u64) -> Timestamp {
-    START.plus(Duration::from_millis(ms))
-}
-
-fn amount(minor: u64) -> Amount {
-    Amount::new(minor).unwrap()
-}
-
-/// Open from the start for 10 s; 2 s of soft close, 3 times at most.
-fn draft() -> Draft {
-    Draft {
-        title: "A lamp".to_owned(),
-        description: String::new(),
-        currency: "EUR".to_owned(),
-        opening_price: amount(1_000),
-        minimum_increment: amount(100),
-        reserve_price: Some(amount(2_000)),
-        opens_at: Some(START),
-        ends_at: at(10_000),
-        soft_close_seconds: 2,
-        soft_close_extensions_max: 3,
-        leader_may_raise: false,
-    }
-}
-
-fn made(draft: Draft) -> Auction {
-    draft.into_auction(AuctionId::random(), "seller".into(), START).unwrap()
-}
-
-fn bid(auction: &Auction, bidder: &str, minor: u64, ms: u64) -> BidRequest {
-    BidRequest {
-        id: BidId::random(),
-        auction_id: auction.id.clone(),
-        bidder_id: UserId::from(bidder),
-        amount: amount(minor),
-        sent_at: None,
-        received_at: at(ms),
-        traceparent: None,
-    }
-}
-
-fn code(auction: &mut Auction, bidder: &str, minor: u64, ms: u64) -> Option<RefusalCode> {
-    let request = bid(auction, bidder, minor, ms);
-    decide(auction, &request).err().map(|refusal| refusal.code)
-}
-
-#[test]
-fn each_refusal_has_its_code() {
-    let mut auction = made(draft());
-    assert_eq!(code(&mut auction, "ann", 999, 1), Some(RefusalCode::TooLow));
-    assert_eq!(code(&mut auction, "seller", 5_000, 1), Some(RefusalCode::OwnAuction));
-    assert_eq!(code(&mut auction, "ann", 1_000, 1), None);
-    assert_eq!(code(&mut auction, "ann", 1_100, 2), Some(RefusalCode::AlreadyLeading));
-    assert_eq!(code(&mut auction, "bob", 1_099, 2), Some(RefusalCode::TooLow));
-    assert_eq!(code(&mut auction, "bob", 1_100, 10_000), Some(RefusalCode::Closed));
-    let mut early = made(Draft { opens_at: Some(at(500)), ..draft() });
-    assert_eq!(code(&mut early, "ann", 1_000, 499), Some(RefusalCode::NotOpen));
-    // By the clock it is open, whether or not the schedule has come to it.
-    assert_eq!(code(&mut early, "ann", 1_000, 500), None);
-    assert_eq!(early.status, Status::Open);
-}
-
-#[test]
-fn at_the_largest_amount_nobody_bids_the_same_again() {
-    let mut auction = made(Draft { leader_may_raise: true, ..draft() });
-    let max = Amount::MAX.minor_units();
-    assert_eq!(code(&mut auction, "ann", max, 1), None);
-    assert_eq!(code(&mut auction, "bob", max, 2), Some(RefusalCode::TooLow));
-}
-
-#[test]
-fn only_an_accepted_bid_in_the_window_moves_the_end_and_only_so_often() {
-    let mut auction = made(draft());
-    assert_eq!(code(&mut auction, "ann", 1_000, 7_999), None);
-    assert_eq!((auction.ends_at, auction.extensions), (at(10_000), 0));
-    assert_eq!(code(&mut auction, "bob", 1_050, 9_000), Some(RefusalCode::TooLow));
-    assert_eq!((auction.ends_at, auction.extensions), (at(10_000), 0));
-    for (n, ms) in [(1, 9_000), (2, 10_500), (3, 12_000)] {
-        assert_eq!(code(&mut auction, &format!("b{n}"), 1_000 + 100 * n, ms), None);
-        assert_eq!((auction.ends_at, auction.extensions), (at(ms + 2_000), n as u32));
-    }
-    assert_eq!(code(&mut auction, "ann", 9_000, 13_500), None);
-    assert_eq!((auction.ends_at, auction.extensions), (at(14_000), 3));
-    assert_eq!(code(&mut auction, "bob", 9_900, 14_000), Some(RefusalCode::Closed));
-}
-
-#[test]
-fn closing_waits_for_the_end_and_the_grace_and_is_final() {
-    let mut auction = made(draft());
-    let close = Transition::Close { grace: GRACE };
-    assert_eq!(apply(&mut auction, close, at(10_499)), Ok(Applied::Unchanged));
-    assert_eq!(apply(&mut auction, close, at(10_500)), Ok(Applied::Changed));
-    assert_eq!(apply(&mut auction, close, at(10_500)), Ok(Applied::Unchanged));
-    let open = apply(&mut auction, Transition::Open, at(10_600));
-    assert_eq!(open, Err(TransitionError::Final("CLOSED")));
-    assert!(apply(&mut auction, Transition::Cancel, at(10_600)).is_err());
-    assert_eq!(code(&mut auction, "ann", 5_000, 1), Some(RefusalCode::Closed));
-}
+use super::testing::{amount, at, bid, open_auction};
+use super::{Amount, Auction, BidRequest, Status, Transition, decide, refusal};
 
 #[derive(Debug, Clone)]
 enum Step {
-    Bid { bidder: u8, minor: u64 },
-    Transition(Transition),
+    Bid(BidRequest),
+    Transition(Transition, i64),
 }
 
-fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
-    let bid = (0..5_u8, 900..4_000_u64).prop_map(|(bidder, minor)| Step::Bid { bidder, minor });
-    let transition = prop::sample::select(vec![
-        Transition::Open,
-        Transition::Close { grace: GRACE },
-        Transition::Cancel,
-    ]);
-    let step = prop_oneof![30 => bid, 1 => transition.prop_map(Step::Transition)];
-    prop::collection::vec((0..1_000_u64, step), 1..60)
+/// Small amounts, where bids meet, and the largest, where sums are cut.
+fn any_amount() -> impl Strategy<Value = u64> {
+    let largest = Amount::MAX.minor_units();
+    prop_oneof![4 => 0..400_u64, 1 => largest - 30..=largest]
+}
+
+fn any_bid() -> impl Strategy<Value = BidRequest> {
+    let bidder = prop::sample::select(vec!["ann", "bob", "cem", "seller"]);
+    (bidder, any_amount(), 0..140_i64).prop_map(|(bidder, amount, s)| bid(bidder, amount, at(s)))
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let transition = prop_oneof![
+        3 => Just(Transition::Open),
+        2 => (0..3_u64).prop_map(|s| Transition::Close { grace: Duration::from_secs(s) }),
+        1 => Just(Transition::Cancel),
+    ];
+    prop_oneof![
+        12 => any_bid().prop_map(Step::Bid),
+        1 => (transition, 0..140_i64).prop_map(|(what, s)| Step::Transition(what, s)),
+    ]
+}
+
+prop_compose! {
+    /// Any terms that a seller may set.
+    fn any_auction()(
+        opening_price in any_amount(),
+        minimum_increment in prop_oneof![4 => 1..20_u64, 1 => any_amount().prop_map(|n| n.max(1))],
+        reserve_price in prop::option::of(any_amount().prop_map(amount)),
+        opens_at in prop::option::of((0..50_i64).prop_map(at)),
+        (soft_close_seconds, soft_close_extensions_max) in (0..30_u32, 0..4_u32),
+        (leader_may_raise, draft) in any::<(bool, bool)>(),
+    ) -> Auction {
+        Auction {
+            opening_price: amount(opening_price),
+            minimum_increment: amount(minimum_increment),
+            reserve_price,
+            opens_at,
+            soft_close_seconds,
+            soft_close_extensions_max,
+            leader_may_raise,
+            status: if draft { Status::Draft } else { Status::Open },
+            ..open_auction()
+        }
+    }
+}
+
+/// Takes a step; whether a bid was accepted.
+fn take(auction: &mut Auction, step: &Step) -> bool {
+    match step {
+        Step::Bid(request) => decide(auction, request).is_ok(),
+        Step::Transition(transition, at_s) => {
+            apply(auction, *transition, at(*at_s)).ok();
+            false
+        }
+    }
+}
+
+/// The auction with everything that may change put back.
+fn terms(auction: &Auction) -> Auction {
+    let fresh = open_auction();
+    Auction {
+        opens_at: fresh.opens_at,
+        ends_at: fresh.ends_at,
+        status: fresh.status,
+        current_price: None,
+        leader_id: None,
+        extensions: 0,
+        sequence: 0,
+        ..auction.clone()
+    }
 }
 
 proptest! {
-    /// The highest accepted bid never falls, sequences are 1..n, nothing is accepted after the
-    /// effective end or a final state, and a refused bid changes nothing.
     #[test]
-    fn the_promises_of_an_auction_hold(
-        steps in steps(), leader_may_raise: bool, opens_ms in 0..2_000_u64,
+    fn accepted_bids_rise_are_numbered_without_a_gap_and_come_before_the_end(
+        start in any_auction(),
+        steps in prop::collection::vec(any_step(), 0..60),
     ) {
-        let mut auction =
-            made(Draft { leader_may_raise, opens_at: Some(at(opens_ms)), ..draft() });
-        let mut now_ms = 0;
-        let mut sequence = 0;
-        for (wait_ms, step) in steps {
-            now_ms += wait_ms;
+        let mut auction = start.clone();
+        let mut accepted = 0;
+        for step in &steps {
             let before = auction.clone();
-            match step {
-                Step::Transition(transition) => {
-                    let applied = apply(&mut auction, transition, at(now_ms));
-                    if applied != Ok(Applied::Changed) {
-                        prop_assert_eq!(&auction, &before);
-                    }
-                    prop_assert!(!before.status.is_final() || auction == before);
-                }
-                Step::Bid { bidder, minor } => {
-                    let bidder = format!("bidder-{bidder}");
-                    let request = bid(&auction, &bidder, minor, now_ms);
-                    match decide(&mut auction, &request) {
-                        Err(_) => prop_assert_eq!(&auction, &before),
-                        Ok(accepted) => {
-                            sequence += 1;
-                            prop_assert_eq!(accepted.sequence, sequence);
-                            prop_assert_eq!(auction.sequence, sequence);
-                            prop_assert!(before.current_price < Some(accepted.amount));
-                            prop_assert!(accepted.amount >= before.minimum_bid());
-                            prop_assert!(request.received_at < before.ends_at);
-                            prop_assert!(request.received_at >= at(opens_ms)
-                                || before.status == Status::Open);
-                            prop_assert!(!before.status.is_final());
-                            prop_assert!(auction.ends_at >= before.ends_at);
-                            prop_assert!(auction.extensions <= 3);
-                            prop_assert_eq!(accepted.reserve_met, minor >= 2_000);
-                            prop_assert!(leader_may_raise
-                                || before.leader_id.as_ref() != Some(&accepted.bidder_id));
-                        }
-                    }
-                }
+            let Step::Bid(request) = step else {
+                take(&mut auction, step);
+                prop_assert_eq!(auction.sequence, before.sequence);
+                prop_assert_eq!(auction.current_price, before.current_price);
+                continue;
+            };
+            let Ok(bid) = decide(&mut auction, request) else {
+                prop_assert_eq!(&auction, &before, "a refused bid leaves the auction untouched");
+                continue;
+            };
+            accepted += 1;
+            prop_assert_eq!((bid.sequence, auction.sequence), (accepted, accepted));
+            prop_assert!(before.current_price.is_none_or(|price| bid.amount > price));
+            prop_assert!(bid.amount >= before.minimum_bid());
+            prop_assert!(bid.received_at < before.ends_at);
+            prop_assert!(before.status_at(bid.received_at) == Status::Open);
+            prop_assert!(bid.bidder_id != before.seller_id);
+            prop_assert!(
+                before.leader_may_raise || before.leader_id.as_ref() != Some(&bid.bidder_id)
+            );
+            prop_assert_eq!(auction.current_price, Some(bid.amount));
+            prop_assert_eq!(auction.leader_id.as_ref(), Some(&bid.bidder_id));
+            prop_assert_eq!((bid.ends_at, bid.reserve_met), (auction.ends_at, auction.reserve_met()));
+            prop_assert_eq!((&bid.id, bid.received_at), (&request.id, request.received_at));
+        }
+        prop_assert_eq!(terms(&auction), terms(&start), "no step changes the terms");
+    }
+
+    #[test]
+    fn the_end_moves_later_only_by_accepted_bids_and_a_bounded_number_of_times(
+        start in any_auction(),
+        steps in prop::collection::vec(any_step(), 0..60),
+    ) {
+        let mut auction = start.clone();
+        let mut moves = 0;
+        for step in &steps {
+            let before = auction.clone();
+            let accepted = take(&mut auction, step);
+            if auction.ends_at != before.ends_at {
+                moves += 1;
+                prop_assert!(accepted && auction.ends_at > before.ends_at);
+                let Step::Bid(request) = step else { unreachable!("a bid was accepted") };
+                let window = Duration::from_secs(u64::from(start.soft_close_seconds));
+                prop_assert_eq!(auction.ends_at, request.received_at.plus(window));
             }
+            prop_assert_eq!(auction.extensions, moves);
+        }
+        prop_assert!(moves <= start.soft_close_extensions_max);
+    }
+
+    #[test]
+    fn a_final_auction_never_changes_again(
+        start in any_auction(),
+        cancelled: bool,
+        steps in prop::collection::vec(any_step(), 0..30),
+    ) {
+        let status = if cancelled { Status::Cancelled } else { Status::Closed };
+        let ended = Auction { status, ..start };
+        let mut auction = ended.clone();
+        for step in &steps {
+            prop_assert!(!take(&mut auction, step));
+            prop_assert_eq!(&auction, &ended);
+        }
+    }
+
+    /// What lets a lane refuse on the state it last saw, whatever other servers wrote since.
+    #[test]
+    fn a_refusal_for_good_is_a_refusal_for_good_in_every_later_state(
+        start in any_auction(),
+        steps in prop::collection::vec(any_step(), 0..40),
+        request in any_bid(),
+    ) {
+        let mut auction = start;
+        let mut refused_for_good = false;
+        for step in &steps {
+            let now_for_good = refusal(&auction, &request).is_some_and(|refusal| refusal.for_good);
+            prop_assert!(now_for_good || !refused_for_good);
+            refused_for_good = now_for_good;
+            take(&mut auction, step);
         }
     }
 }

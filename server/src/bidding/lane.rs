@@ -70,6 +70,8 @@ impl<T: Table> Lane<T> {
                 && let Ok(command) = queue.try_recv()
             {
                 rest.commands.push(command);
+                // It arrived after the read that a conflict's answer stands for.
+                rest.fresh = false;
             }
         }
     }
@@ -297,12 +299,15 @@ fn answer_accepted(planned: Planned, written_at: Timestamp, committed_at: Timest
     left
 }
 
-/// Fails what was, perhaps, written; the rest is decided again.
+/// Fails what was, perhaps, written, and its repeats; the rest is decided again.
 fn fail_written(planned: Planned) -> Vec<Command> {
     let mut left = Vec::new();
     for (verdict, command) in planned {
         match verdict {
-            Verdict::Accept(_) | Verdict::Apply => command.fail(LaneError::OutcomeUnknown),
+            // A repeat has waited so long that a further round could only call it unwritten.
+            Verdict::Accept(_) | Verdict::Apply | Verdict::RepeatOf(_) => {
+                command.fail(LaneError::OutcomeUnknown);
+            }
             _ => left.push(command),
         }
     }

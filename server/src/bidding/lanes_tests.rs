@@ -1,220 +1,227 @@
-//! Lanes over a simulated table: what holds whatever goes wrong.
-//!
-//! GAVEL_SEED=n runs one seed; without it, many.
+//! Lanes over a table that fails in scripted ways. Time is paused: retries cost nothing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
 
-use super::simulated::{Faults, SimulatedTable, auction};
+use super::simulated::{Fault, Simulated};
 use super::{BidAnswer, Herald, LaneError, LaneSettings, Lanes, PlaceBid};
-use crate::auction::{Amount, AuctionId, BidId, BidRequest, UserId, refusal};
+use crate::auction::testing::{bid, open_auction};
+use crate::auction::{Auction, RefusalCode};
 use crate::broker::demand::Demand;
-use crate::clock;
 use crate::store::{IdempotencyKey, StoredBid};
 use crate::tasks::Tasks;
+use crate::{clock, limits};
 
-type Answer = Result<BidAnswer, LaneError>;
-
-fn lanes(table: &Arc<SimulatedTable>, settings: LaneSettings) -> Lanes<SimulatedTable> {
-    let herald = Herald::Relay(Demand::new(Duration::from_millis(500)));
-    Lanes::new(Arc::clone(table), herald, settings, Tasks::default())
+/// One process: its lanes and their tasks.
+pub(super) struct Server {
+    pub(super) lanes: Lanes<Simulated>,
+    pub(super) tasks: Tasks,
 }
 
-fn place(id: &AuctionId, bidder: &str, minor_units: u64, key: Option<&str>) -> PlaceBid {
-    let bidder_id = UserId::from(bidder);
-    let key = key.map(|key| IdempotencyKey::new(id, &bidder_id, key));
-    let request = BidRequest {
-        id: BidId::random(),
-        auction_id: id.clone(),
-        bidder_id,
-        amount: Amount::new(minor_units).unwrap(),
-        sent_at: None,
-        received_at: clock::now(),
-        traceparent: None,
-    };
+impl Server {
+    pub(super) fn over(table: &Arc<Simulated>, group_commit_max: usize) -> Self {
+        let tasks = Tasks::default();
+        let settings = LaneSettings { group_commit_max, ..LaneSettings::default() };
+        let herald = Herald::Relay(Demand::new(Duration::from_secs(1)));
+        Self { lanes: Lanes::new(Arc::clone(table), herald, settings, tasks.clone()), tasks }
+    }
+
+    /// Shuts down, and checks that no lane broke the table's rules.
+    pub(super) async fn end(self) {
+        self.lanes.close();
+        self.tasks.finished().await;
+        assert!(!self.tasks.has_failed(), "a lane panicked");
+    }
+}
+
+/// An auction that is open now and for an hour.
+pub(super) fn running_auction() -> Auction {
+    let now = clock::now();
+    Auction {
+        created_at: now,
+        opens_at: Some(now),
+        ends_at: now.plus(Duration::from_secs(3600)),
+        ..open_auction()
+    }
+}
+
+pub(super) fn placed(bidder: &str, minor: u64, key: Option<&str>) -> PlaceBid {
+    let request = bid(bidder, minor, clock::now());
+    let key = key.map(|key| IdempotencyKey::new(&request.auction_id, &request.bidder_id, key));
     PlaceBid { request, key }
 }
 
-/// One bid as it was sent and answered.
-struct Sent {
-    bid: PlaceBid,
-    answer: Answer,
+fn one_server() -> (Arc<Simulated>, Server) {
+    let table = Arc::new(Simulated::new(running_auction()));
+    let server = Server::over(&table, limits::GROUP_COMMIT_MAX);
+    (table, server)
 }
 
-/// Two servers, ten bidders, everything going wrong.
-async fn two_servers(seed: u64) -> (Vec<Sent>, Arc<SimulatedTable>) {
-    let terms = auction(clock::now());
-    let id = terms.id.clone();
-    let table = Arc::new(SimulatedTable::new(terms, Faults::all(), seed));
-    let settings = LaneSettings { group_commit_max: 3, ..LaneSettings::default() };
-    let servers = [lanes(&table, settings), lanes(&table, settings)];
-    let bidders = (0..10_u64).map(|bidder| {
-        let (servers, id) = (&servers, &id);
-        async move {
-            let mut random = StdRng::seed_from_u64(seed ^ (bidder << 32));
-            let name = format!("bidder-{bidder}");
-            let mut sent = Vec::new();
-            for n in 0..6 {
-                tokio::time::sleep(Duration::from_millis(random.random_range(0..40))).await;
-                let minor_units = 1_000 + 100 * random.random_range(0..60_u64);
-                let key = format!("key-{n}");
-                let keyed = random.random_bool(0.5);
-                let tries = if keyed { random.random_range(1..4) } else { 1 };
-                for _ in 0..tries {
-                    let bid = place(id, &name, minor_units, keyed.then_some(key.as_str()));
-                    let server = &servers[random.random_range(0..2)];
-                    sent.push(Sent { answer: server.place(bid.clone()).await, bid });
-                }
-            }
-            sent
-        }
-    });
-    let sent = join_all(bidders).await.into_iter().flatten().collect();
-    (sent, table)
-}
-
-fn check(sent: &[Sent], table: &SimulatedTable) {
-    let (auction, bids) = table.finally();
-    let sequences: Vec<u64> = bids.iter().map(|stored| stored.bid.sequence).collect();
-    assert_eq!(sequences, (1..=bids.len() as u64).collect::<Vec<_>>(), "sequences are 1..n");
-    let prices: Vec<Amount> = bids.iter().map(|stored| stored.bid.amount).collect();
-    assert!(prices.is_sorted_by(|a, b| a < b), "the price rises: {prices:?}");
-    assert_eq!(auction.sequence, bids.len() as u64);
-
-    let by_id: HashMap<&BidId, &StoredBid> = bids.iter().map(|s| (&s.bid.id, s)).collect();
-    assert_eq!(by_id.len(), bids.len(), "no bid is there twice");
-    let mut by_key: HashMap<&IdempotencyKey, &BidId> = HashMap::new();
-    for Sent { bid, answer } in sent {
-        match answer {
-            Ok(BidAnswer::Accepted { stored, repeated, .. }) => {
-                let in_table = by_id.get(&stored.bid.id).expect("an accepted bid is in the table");
-                assert_eq!(in_table.bid, stored.bid);
-                assert!(*repeated || stored.bid.id == bid.request.id);
-                if let Some(key) = &bid.key {
-                    let first = by_key.entry(key).or_insert(&stored.bid.id);
-                    assert_eq!(*first, &stored.bid.id, "one key, one bid");
-                }
-            }
-            Err(LaneError::OutcomeUnknown) => {}
-            Ok(BidAnswer::Refused { auction, .. }) => {
-                assert!(!by_id.contains_key(&bid.request.id), "a refused bid never appears");
-                let refused = refusal(auction, &bid.request);
-                assert!(refused.is_some(), "the state that is told with a refusal refuses");
-            }
-            Err(_) => assert!(!by_id.contains_key(&bid.request.id), "not written is not there"),
-        }
+/// The bid that an answer accepts, and whether it is repeated.
+#[track_caller]
+fn accepted(answer: Result<BidAnswer, LaneError>) -> (StoredBid, bool) {
+    match answer {
+        Ok(BidAnswer::Accepted { stored, repeated, .. }) => (stored, repeated),
+        other => panic!("not accepted: {other:?}"),
     }
 }
 
-fn seeds(count: u64) -> Vec<u64> {
-    match std::env::var("GAVEL_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        Some(seed) => vec![seed],
-        None => (0..count).collect(),
+fn refusal(answer: Result<BidAnswer, LaneError>) -> Option<RefusalCode> {
+    match answer {
+        Ok(BidAnswer::Refused { code, .. }) => Some(code),
+        _ => None,
     }
-}
-
-#[test]
-fn two_servers_over_one_table_never_both_win_whatever_goes_wrong() {
-    let mut accepted = 0;
-    for seed in seeds(300) {
-        println!("GAVEL_SEED={seed}");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let (sent, table) = runtime.block_on(two_servers(seed));
-        check(&sent, &table);
-        accepted += table.finally().1.len();
-    }
-    assert!(accepted > 0, "the simulation bids");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_outcome_is_resolved_by_its_key() {
-    let terms = auction(clock::now());
-    let id = terms.id.clone();
-    let lost = Faults { lost_answer: 1.0, ..Faults::default() };
-    let table = Arc::new(SimulatedTable::new(terms, lost, 1));
-    let server = lanes(&table, LaneSettings::default());
-    let first = server.place(place(&id, "ann", 1_000, Some("k"))).await;
-    assert_eq!(first, Err(LaneError::OutcomeUnknown));
-    table.set_faults(Faults::default());
-    let again = server.place(place(&id, "ann", 1_000, Some("k"))).await;
-    let Ok(BidAnswer::Accepted { stored, repeated: true, .. }) = again else {
-        panic!("not the first answer: {again:?}");
+async fn a_bid_whose_answers_were_lost_is_accepted_and_written_once() {
+    for forgets_tokens in [false, true] {
+        let (table, server) = one_server();
+        if forgets_tokens {
+            table.forget_tokens();
+        }
+        table.script(&[Fault::RequestLost, Fault::AnswerLost, Fault::AnswerLost], Fault::None);
+        let (stored, repeated) = accepted(server.lanes.place(placed("ann", 100, None)).await);
+        assert_eq!((table.written(), repeated), (vec![stored], false));
+        server.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bid_is_known_as_written_although_another_server_wrote_after_it() {
+    let (table, server) = one_server();
+    table.forget_tokens();
+    table.script(&[Fault::AnswerLost, Fault::Overtaken], Fault::None);
+    let (stored, _) = accepted(server.lanes.place(placed("ann", 100, None)).await);
+    let rivals: Vec<_> = table.written().iter().map(Simulated::is_rivals).collect();
+    assert_eq!((stored.bid.sequence, rivals), (1, vec![false, true]));
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overtaken_bid_is_decided_again_on_what_the_other_server_wrote() {
+    let (table, server) = one_server();
+    table.script(&[Fault::Overtaken], Fault::None);
+    let answer = server.lanes.place(placed("ann", 100, None)).await;
+    let Ok(BidAnswer::Refused { code: RefusalCode::TooLow, auction }) = answer else {
+        panic!("the rival bid 100 first: {answer:?}");
     };
-    assert_eq!(stored.bid.sequence, 1);
-    assert_eq!(table.finally().1.len(), 1);
+    assert_eq!((*auction).clone(), table.auction());
+    table.script(&[Fault::Overtaken], Fault::None);
+    let (stored, _) = accepted(server.lanes.place(placed("ann", 200, None)).await);
+    assert_eq!((stored.bid.sequence, table.written().len()), (3, 3));
+    server.end().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_told_as_not_written_and_nothing_is() {
-    let terms = auction(clock::now());
-    let id = terms.id.clone();
-    let down = Faults { unavailable: 1.0, ..Faults::default() };
-    let table = Arc::new(SimulatedTable::new(terms, down, 1));
-    let server = lanes(&table, LaneSettings::default());
-    let bids = (0..20).map(|n| server.place(place(&id, "ann", 1_000 + 100 * n, None)));
-    for answer in join_all(bids).await {
+async fn a_bid_that_others_keep_overtaking_ends_in_contention_unwritten() {
+    let (table, server) = one_server();
+    table.script(&[], Fault::Overtaken);
+    let answer = server.lanes.place(placed("ann", 9000, None)).await;
+    assert_eq!(answer, Err(LaneError::Contention));
+    assert_eq!(table.commits(), limits::CONFLICT_TRIES_MAX as usize);
+    assert!(table.written().iter().all(Simulated::is_rivals));
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_unknown_outcome_the_same_key_tells_which() {
+    for (fault, was_written) in [(Fault::AnswerLost, true), (Fault::RequestLost, false)] {
+        let (table, server) = one_server();
+        table.script(&[], fault);
+        let first = placed("ann", 100, Some("k"));
+        let id = first.request.id.clone();
+        assert_eq!(server.lanes.place(first).await, Err(LaneError::OutcomeUnknown));
+        table.script(&[], Fault::None);
+        let (stored, repeated) = accepted(server.lanes.place(placed("ann", 100, Some("k"))).await);
+        assert_eq!((repeated, stored.bid.id == id), (was_written, was_written), "{fault:?}");
+        let other = server.lanes.place(placed("ann", 300, Some("k"))).await;
+        assert_eq!(other, Err(LaneError::IdempotencyConflict));
+        assert_eq!(table.written(), [stored]);
+        server.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_in_a_group_of_unknown_outcome_is_unknown_too() {
+    let (table, server) = one_server();
+    table.script(&[], Fault::AnswerLost);
+    let pair = [placed("ann", 100, Some("k")), placed("ann", 100, Some("k"))];
+    let answers = join_all(pair.map(|bid| server.lanes.place(bid))).await;
+    assert_eq!(answers, [Err(LaneError::OutcomeUnknown), Err(LaneError::OutcomeUnknown)]);
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_outage_answers_store_unavailable_and_writes_nothing() {
+    for fault in [Fault::Unavailable, Fault::Busy] {
+        let (table, server) = one_server();
+        table.script(&[], fault);
+        let answer = server.lanes.place(placed("ann", 100, Some("k"))).await;
+        assert_eq!(answer, Err(LaneError::StoreUnavailable), "{fault:?}");
+        table.fail_reads(true);
+        let other = Server::over(&table, 40);
+        let answer = other.lanes.place(placed("bob", 100, None)).await;
         assert_eq!(answer, Err(LaneError::StoreUnavailable));
+        assert_eq!(table.written(), []);
+        table.fail_reads(false);
+        table.script(&[], Fault::None);
+        accepted(server.lanes.place(placed("ann", 100, Some("k"))).await);
+        server.end().await;
+        other.end().await;
     }
-    table.set_faults(Faults::default());
-    assert!(table.finally().1.is_empty());
-    assert!(server.place(place(&id, "ann", 1_000, None)).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_is_full_says_so_and_those_in_it_are_decided() {
-    let terms = auction(clock::now());
-    let id = terms.id.clone();
-    let table = Arc::new(SimulatedTable::new(terms, Faults::default(), 1));
-    let server = lanes(&table, LaneSettings::default());
-    let count = crate::limits::LANE_QUEUE_MAX as u64 + 50;
-    let bids = (0..count).map(|n| server.place(place(&id, "ann", 1_000 + 100 * n, None)));
-    let answers = join_all(bids).await;
-    let full = answers.iter().filter(|answer| **answer == Err(LaneError::Overloaded)).count();
-    let accepted = answers.iter().filter(|a| matches!(a, Ok(BidAnswer::Accepted { .. }))).count();
-    assert_eq!(full, 50);
-    assert_eq!(accepted, crate::limits::LANE_QUEUE_MAX);
-    let (_, bids) = table.finally();
-    assert_eq!(bids.len(), accepted);
-    // Groups were filled: far fewer transactions than bids.
-    assert!(table.commits() <= 2 + accepted / crate::limits::GROUP_COMMIT_MAX);
+async fn a_taken_key_answers_its_bid_and_the_rest_of_the_group_goes_on() {
+    let (table, server) = one_server();
+    let other = Server::over(&table, 40);
+    let (first, _) = accepted(other.lanes.place(placed("ann", 100, Some("k"))).await);
+    let group = [
+        placed("ann", 300, Some("k")),
+        placed("bob", 400, Some("k")),
+        placed("ann", 100, Some("k")),
+    ];
+    let answers = join_all(group.map(|bid| server.lanes.place(bid))).await;
+    let [conflict, bob, repeat] = answers.try_into().expect("three answers");
+    assert_eq!(conflict, Err(LaneError::IdempotencyConflict));
+    assert_eq!(accepted(bob).0.bid.sequence, 2, "a key is one bidder's");
+    assert_eq!(accepted(repeat), (first, true));
+    server.end().await;
+    other.end().await;
 }
 
+/// What a client has seen accepted elsewhere, no later refusal may contradict: the state that a
+/// conflict reports is older than the bids that arrived while its answer was under way.
 #[tokio::test(start_paused = true)]
-async fn closed_lanes_finish_what_they_have_and_take_no_more() {
-    let terms = auction(clock::now());
-    let id = terms.id.clone();
-    let table = Arc::new(SimulatedTable::new(terms, Faults::default(), 1));
-    let server = lanes(&table, LaneSettings::default());
-    let first = server.place(place(&id, "ann", 1_000, None));
-    let close = async {
-        tokio::task::yield_now().await;
-        server.close();
-    };
-    let (first, ()) = tokio::join!(first, close);
-    assert!(matches!(first, Ok(BidAnswer::Accepted { .. })), "{first:?}");
-    let late = server.place(place(&id, "ann", 2_000, None)).await;
-    assert_eq!(late, Err(LaneError::StoreUnavailable));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_idle_lane_ends_and_the_next_bid_starts_another() {
-    let terms = auction(clock::now());
-    let id = terms.id.clone();
-    let table = Arc::new(SimulatedTable::new(terms, Faults::default(), 1));
-    let server = lanes(&table, LaneSettings { idle: Duration::from_secs(1), ..Default::default() });
-    server.place(place(&id, "ann", 1_000, None)).await.unwrap();
-    assert_eq!(server.count(), 1);
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(server.count(), 0);
-    let again = server.place(place(&id, "bob", 1_100, None)).await;
-    assert!(matches!(again, Ok(BidAnswer::Accepted { .. })), "{again:?}");
+async fn a_bid_is_not_refused_on_a_state_read_before_it_arrived() {
+    let (table, server) = one_server();
+    let other = Server::over(&table, 40);
+    // Let the lane know the auction without bids.
+    assert_eq!(
+        refusal(server.lanes.place(placed("bob", 1, None)).await),
+        Some(RefusalCode::TooLow)
+    );
+    accepted(other.lanes.place(placed("ann", 100, None)).await);
+    table.script(&[Fault::Held], Fault::None);
+    let ((), bob, ann) = tokio::join!(
+        async {
+            table.holds().await;
+            accepted(other.lanes.place(placed("cem", 200, None)).await);
+        },
+        server.lanes.place(placed("bob", 105, None)),
+        async {
+            while table.auction().sequence < 2 {
+                tokio::task::yield_now().await;
+            }
+            let ann = server.lanes.place(placed("ann", 300, None));
+            tokio::join!(ann, async { table.release() }).0
+        },
+    );
+    assert_eq!(refusal(bob), Some(RefusalCode::TooLow));
+    assert_eq!(accepted(ann).0.bid.sequence, 3, "cem led when ann's bid arrived");
+    server.end().await;
+    other.end().await;
 }

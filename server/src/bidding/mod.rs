@@ -15,9 +15,17 @@ pub mod lanes;
 pub mod schedule;
 
 #[cfg(test)]
+mod group_tests;
+#[cfg(test)]
+mod group_properties;
+#[cfg(test)]
 mod simulated;
 #[cfg(test)]
 mod lanes_tests;
+#[cfg(test)]
+mod lanes_life_tests;
+#[cfg(test)]
+mod lanes_chaos;
 
 pub use command::{BidAnswer, LaneError, PlaceBid};
 pub use herald::Herald;

@@ -1,112 +1,230 @@
-//! The protocol by cases, time included.
+//! The protocol of one connection, message by message, in the words of graphql-ws's PROTOCOL.md.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::protocol::{Action, Protocol};
+use super::protocol::{Action, Close, Protocol};
 use crate::limits;
 
 const INIT: &str = r#"{"type":"connection_init"}"#;
-
-fn admitted(now: Instant) -> Protocol {
-    let mut protocol = Protocol::new(now);
-    assert_eq!(protocol.text(INIT, now), Some(Action::Admit { payload: None }));
-    let ack = protocol.admitted(None, now);
-    assert_eq!(ack, Some(Action::Send(r#"{"type":"connection_ack"}"#.to_owned())));
-    protocol
-}
+const PING: &str = r#"{"type":"ping"}"#;
+const PONG: &str = r#"{"type":"pong"}"#;
 
 fn subscribe(id: &str) -> String {
-    format!(r#"{{"type":"subscribe","id":"{id}","payload":{{"query":"{{ me {{ id }} }}"}}}}"#)
+    format!(r#"{{"type":"subscribe","id":"{id}","payload":{{"query":"{{ serverTime }}"}}}}"#)
 }
 
-fn close_code(action: Option<Action>) -> u16 {
+fn complete(id: &str) -> String {
+    format!(r#"{{"type":"complete","id":"{id}"}}"#)
+}
+
+fn connected() -> (Protocol, Instant) {
+    let now = Instant::now();
+    (Protocol::new(now), now)
+}
+
+fn acknowledged() -> (Protocol, Instant) {
+    let (mut protocol, now) = connected();
+    assert_eq!(protocol.text(INIT, now), Some(Action::Admit { payload: None }));
+    assert_eq!(protocol.admitted(None, now), Some(sent(r#"{"type":"connection_ack"}"#)));
+    (protocol, now)
+}
+
+fn sent(message: &str) -> Action {
+    Action::Send(message.to_owned())
+}
+
+fn just_before(due: Instant) -> Instant {
+    due.checked_sub(Duration::from_millis(1)).expect("a deadline lies ahead")
+}
+
+/// The id of the operation that is to be started.
+fn started(action: Option<Action>) -> Option<String> {
     match action {
-        Some(Action::Close(close)) => close.code,
-        other => panic!("not a close: {other:?}"),
+        Some(Action::Start { id, .. }) => Some(id.to_string()),
+        _ => None,
     }
 }
 
-#[test]
-fn who_says_nothing_in_time_is_closed_4408_and_not_a_moment_earlier() {
-    let now = Instant::now();
-    let mut protocol = Protocol::new(now);
-    assert_eq!(protocol.tick(now + limits::INIT_TIMEOUT / 2), None);
-    assert_eq!(close_code(protocol.tick(now + limits::INIT_TIMEOUT)), 4408);
-    // Closed is closed.
-    assert_eq!(protocol.text(INIT, now + limits::INIT_TIMEOUT), None);
+/// The code that the socket is closed with. Its reason must fit a close frame.
+fn code(action: Option<Action>) -> Option<u16> {
+    let Some(Action::Close(Close { code, reason })) = action else { return None };
+    assert!((1..=123).contains(&reason.len()), "{reason:?}");
+    Some(code)
 }
 
 #[test]
-fn a_ping_goes_out_in_time_and_any_word_answers_it() {
-    let mut now = Instant::now();
-    let mut protocol = admitted(now);
-    for _ in 0..3 {
-        now += limits::PING_EVERY;
-        let ping = protocol.tick(now);
-        assert_eq!(ping, Some(Action::Send(r#"{"type":"ping"}"#.to_owned())));
-        assert_eq!(protocol.text(r#"{"type":"pong"}"#, now), None);
-        assert_eq!(protocol.tick(now), None);
+fn a_message_that_is_none_of_the_protocols_closes_4400() {
+    let too_long = subscribe(&"x".repeat(limits::OPERATION_ID_BYTES_MAX + 1));
+    let messages = [
+        "",
+        "hello",
+        "[]",
+        "1",
+        r#"{"id":"1"}"#,
+        r#"{"type":1}"#,
+        r#"{"type":"start","id":"1"}"#,
+        r#"{"type":"next","id":"1","payload":{}}"#,
+        r#"{"type":"connection_ack"}"#,
+        r#"{"type":"connection_init","payload":"token"}"#,
+        r#"{"type":"ping","payload":[]}"#,
+        r#"{"type":"pong","payload":0}"#,
+        r#"{"type":"complete"}"#,
+        r#"{"type":"complete","id":""}"#,
+        r#"{"type":"complete","id":1}"#,
+        r#"{"type":"subscribe","id":"1"}"#,
+        r#"{"type":"subscribe","payload":{"query":"{ serverTime }"}}"#,
+        r#"{"type":"subscribe","id":"1","payload":{}}"#,
+        r#"{"type":"subscribe","id":"1","payload":{"query":1}}"#,
+        r#"{"type":"subscribe","id":"1","payload":{"query":"{ a }","variables":[]}}"#,
+        r#"{"type":"subscribe","id":"1","payload":{"query":"{ a }","operationName":{}}}"#,
+        &too_long,
+    ];
+    for message in messages {
+        for (mut protocol, now) in [connected(), acknowledged()] {
+            assert_eq!(code(protocol.text(message, now)), Some(4400), "{message}");
+            assert_eq!(protocol.text(INIT, now), None, "nothing follows a close");
+        }
     }
-    now += limits::PING_EVERY;
-    assert!(protocol.tick(now).is_some());
-    assert_eq!(close_code(protocol.tick(now + limits::PONG_TIMEOUT)), 1013);
+    let (mut protocol, _) = acknowledged();
+    assert_eq!(code(protocol.binary()), Some(4400));
+    assert_eq!(protocol.binary(), None);
 }
 
 #[test]
-fn a_second_init_is_4429_whether_or_not_the_first_was_answered() {
-    let now = Instant::now();
-    assert_eq!(close_code(admitted(now).text(INIT, now)), 4429);
-    let mut admitting = Protocol::new(now);
-    admitting.text(INIT, now);
-    assert_eq!(close_code(admitting.text(INIT, now)), 4429);
-}
-
-#[test]
-fn a_refused_init_is_4403_with_a_reason_that_fits_a_close_frame() {
-    let now = Instant::now();
-    let mut protocol = Protocol::new(now);
+fn an_operation_before_the_ack_closes_4401() {
+    let (mut protocol, now) = connected();
+    assert_eq!(code(protocol.text(&subscribe("1"), now)), Some(4401));
+    let (mut protocol, now) = connected();
     protocol.text(INIT, now);
-    let Some(Action::Close(close)) = protocol.refused(&"é".repeat(200)) else {
-        panic!("no close")
-    };
-    assert_eq!(close.code, 4403);
-    assert!(close.reason.len() <= 123);
+    assert_eq!(code(protocol.text(&subscribe("1"), now)), Some(4401), "still being checked");
 }
 
 #[test]
-fn an_id_is_in_use_until_the_client_completes_it_or_the_server_ends_it() {
-    let now = Instant::now();
-    let mut protocol = admitted(now);
-    let starts = |action: Option<Action>| matches!(action, Some(Action::Start { .. }));
-    assert!(starts(protocol.text(&subscribe("1"), now)));
-    let stop = protocol.text(r#"{"type":"complete","id":"1"}"#, now);
-    assert_eq!(stop, Some(Action::Stop("1".into())));
-    // Completed twice, or never begun: nothing.
-    assert_eq!(protocol.text(r#"{"type":"complete","id":"1"}"#, now), None);
-    assert!(starts(protocol.text(&subscribe("1"), now)));
+fn a_refused_connection_closes_4403_with_a_reason_that_fits() {
+    for reason in ["token expired", "", &"long ".repeat(50), &"ü".repeat(80)] {
+        let (mut protocol, now) = connected();
+        let init = r#"{"type":"connection_init","payload":{"authorization":"Bearer x"}}"#;
+        let payload = Some(r#"{"authorization":"Bearer x"}"#.to_owned());
+        assert_eq!(protocol.text(init, now), Some(Action::Admit { payload }));
+        assert_eq!(code(protocol.refused(reason)), Some(4403));
+        assert_eq!(protocol.admitted(None, now), None, "it is closed");
+    }
+    let (mut protocol, _) = acknowledged();
+    assert_eq!(protocol.refused("late"), None, "only what is being checked can be refused");
+}
+
+#[test]
+fn a_client_that_does_not_initialise_in_time_is_closed_4408() {
+    let (mut protocol, now) = connected();
+    let due = now + limits::INIT_TIMEOUT;
+    assert_eq!(protocol.deadline(), due);
+    assert_eq!(protocol.tick(just_before(due)), None);
+    assert_eq!(code(protocol.tick(due)), Some(4408));
+    assert_eq!(protocol.tick(due), None);
+    // Nothing but the ack takes the time-out away.
+    let (mut protocol, now) = connected();
+    protocol.text(PING, now);
+    protocol.text(INIT, now);
+    assert_eq!(code(protocol.tick(now + limits::INIT_TIMEOUT)), Some(4408));
+}
+
+#[test]
+fn an_id_in_use_closes_4409() {
+    let (mut protocol, now) = acknowledged();
+    let id = "x".repeat(limits::OPERATION_ID_BYTES_MAX);
+    assert_eq!(started(protocol.text(&subscribe(&id), now)), Some(id.clone()));
+    assert_eq!(code(protocol.text(&subscribe(&id), now)), Some(4409));
+    assert_eq!(protocol.operations(), 0, "a closed connection runs nothing");
+}
+
+#[test]
+fn a_second_initialisation_closes_4429() {
+    let (mut protocol, now) = acknowledged();
+    assert_eq!(code(protocol.text(INIT, now)), Some(4429));
+    let (mut protocol, now) = connected();
+    protocol.text(INIT, now);
+    assert_eq!(code(protocol.text(INIT, now)), Some(4429), "also while the first is checked");
+}
+
+#[test]
+fn a_ping_is_answered_with_its_payload_at_any_time() {
+    for (mut protocol, now) in [connected(), acknowledged()] {
+        for (message, answer) in [
+            (PING, PONG),
+            (r#"{"type":"ping","payload":null}"#, PONG),
+            (r#"{"type":"ping","payload":{"at":1}}"#, r#"{"type":"pong","payload":{"at":1}}"#),
+        ] {
+            assert_eq!(protocol.text(message, now), Some(sent(answer)));
+        }
+        assert_eq!(protocol.text(PONG, now), None, "an unasked pong is allowed");
+    }
+}
+
+#[test]
+fn a_client_is_pinged_and_closed_when_it_says_nothing_for_long() {
+    let (mut protocol, now) = acknowledged();
+    let ping_at = now + limits::PING_EVERY;
+    assert_eq!(protocol.deadline(), ping_at);
+    assert_eq!(protocol.tick(ping_at), Some(sent(PING)));
+    let pong_due = ping_at + limits::PONG_TIMEOUT;
+    assert_eq!(protocol.deadline(), pong_due);
+    assert_eq!(protocol.tick(just_before(pong_due)), None);
+    assert_eq!(protocol.tick(pong_due), Some(Action::Close(Close::NO_PONG)));
+}
+
+#[test]
+fn whatever_a_client_says_after_a_ping_shows_that_it_is_there() {
+    for message in [PONG, &subscribe("1"), &complete("unknown")] {
+        let (mut protocol, now) = acknowledged();
+        let pinged = now + limits::PING_EVERY;
+        protocol.tick(pinged);
+        let late = just_before(pinged + limits::PONG_TIMEOUT);
+        assert_eq!(code(protocol.text(message, late)), None);
+        let next = late + limits::PING_EVERY;
+        assert_eq!(protocol.deadline(), next, "{message}");
+        assert_eq!(protocol.tick(next), Some(sent(PING)), "{message}");
+    }
+}
+
+#[test]
+fn an_id_is_free_again_after_its_operation_ended_or_was_completed() {
+    let (mut protocol, now) = acknowledged();
+    assert_eq!(started(protocol.text(&subscribe("1"), now)).as_deref(), Some("1"));
+    assert_eq!(protocol.text(&complete("1"), now), Some(Action::Stop(Arc::from("1"))));
+    assert_eq!(protocol.text(&complete("1"), now), None, "completes may cross");
+    assert_eq!(started(protocol.text(&subscribe("1"), now)).as_deref(), Some("1"));
     protocol.ended("1");
-    assert!(starts(protocol.text(&subscribe("1"), now)));
-    assert_eq!(close_code(protocol.text(&subscribe("1"), now)), 4409);
-    assert_eq!(protocol.operations(), 0);
+    assert_eq!(protocol.text(&complete("1"), now), None, "the server ended it first");
+    assert_eq!(started(protocol.text(&subscribe("1"), now)).as_deref(), Some("1"));
+    assert_eq!(protocol.operations(), 1);
 }
 
 #[test]
-fn operations_beyond_the_bound_are_refused_alone() {
-    let now = Instant::now();
-    let mut protocol = admitted(now);
-    for n in 0..limits::OPERATIONS_PER_SOCKET_MAX {
-        assert!(protocol.text(&subscribe(&n.to_string()), now).is_some());
+fn an_operation_too_many_is_refused_and_the_others_go_on() {
+    let (mut protocol, now) = acknowledged();
+    for number in 0..limits::OPERATIONS_PER_SOCKET_MAX {
+        assert!(started(protocol.text(&subscribe(&number.to_string()), now)).is_some());
     }
-    let refused = protocol.text(&subscribe("more"), now);
-    assert_eq!(refused, Some(Action::Refuse("more".into())));
+    for _ in 0..2 {
+        let refused = Some(Action::Refuse(Arc::from("over")));
+        assert_eq!(protocol.text(&subscribe("over"), now), refused, "its id stays free");
+    }
     assert_eq!(protocol.operations(), limits::OPERATIONS_PER_SOCKET_MAX);
+    protocol.ended("0");
+    assert_eq!(started(protocol.text(&subscribe("over"), now)).as_deref(), Some("over"));
 }
 
 #[test]
-fn a_ping_is_answered_with_its_payload_before_and_after_the_ack() {
-    let now = Instant::now();
-    for mut protocol in [Protocol::new(now), admitted(now)] {
-        let pong = protocol.text(r#"{"type":"ping","payload":{"a":1}}"#, now);
-        assert_eq!(pong, Some(Action::Send(r#"{"type":"pong","payload":{"a":1}}"#.to_owned())));
-    }
+fn an_operation_is_read_with_its_name_variables_and_trace_context() {
+    let (mut protocol, now) = acknowledged();
+    let message = r#"{"id":"é\"1","type":"subscribe","payload":{"query":"query A($n: Int) { a }",
+        "operationName":"A","variables":{"n":1},"extensions":{"traceparent":"00-1-2-01"}}}"#;
+    let Some(Action::Start { id, operation, traceparent }) = protocol.text(message, now) else {
+        panic!("not started");
+    };
+    assert_eq!((id.as_ref(), traceparent.as_deref()), ("é\"1", Some("00-1-2-01")));
+    assert_eq!(operation.query, "query A($n: Int) { a }");
+    assert_eq!(operation.operation_name.as_deref(), Some("A"));
+    assert_eq!(operation.variables.len(), 1);
 }

@@ -1,0 +1,161 @@
+//! The rules by cases. `properties` has what holds for every history.
+
+use std::time::Duration;
+
+use super::lifecycle::apply;
+use super::testing::{amount, at, bid, open_auction};
+use super::{Amount, Applied, Auction, RefusalCode, Status, Transition, TransitionError, decide};
+
+const CLOSE: Transition = Transition::Close { grace: Duration::from_millis(500) };
+
+fn with_status(status: Status) -> Auction {
+    Auction { status, ..open_auction() }
+}
+
+/// The refusal's code and whether it is for good; the auction is checked to be as it was.
+fn refused(auction: &mut Auction, bidder: &str, minor: u64, at_s: i64) -> (RefusalCode, bool) {
+    let before = auction.clone();
+    let refusal = decide(auction, &bid(bidder, minor, at(at_s))).expect_err("a refusal");
+    assert_eq!(*auction, before, "a refused bid leaves the auction untouched");
+    (refusal.code, refusal.for_good)
+}
+
+#[test]
+fn the_first_bid_may_be_the_opening_price_and_the_next_a_step_over_it() {
+    let mut auction = open_auction();
+    assert_eq!(refused(&mut auction, "ann", 99, 1), (RefusalCode::TooLow, true));
+    let first = decide(&mut auction, &bid("ann", 100, at(1))).unwrap();
+    assert_eq!((first.sequence, auction.minimum_bid()), (1, amount(110)));
+    assert_eq!(refused(&mut auction, "bob", 109, 2), (RefusalCode::TooLow, true));
+    let second = decide(&mut auction, &bid("bob", 110, at(2))).unwrap();
+    assert_eq!((second.sequence, auction.leader_id), (2, Some("bob".into())));
+}
+
+#[test]
+fn a_seller_may_not_bid_on_its_own_auction_and_never_will() {
+    let mut auction = open_auction();
+    assert_eq!(refused(&mut auction, "seller", 500, 1), (RefusalCode::OwnAuction, true));
+}
+
+#[test]
+fn a_leader_may_raise_itself_only_where_the_auction_lets_it() {
+    let mut auction = open_auction();
+    decide(&mut auction, &bid("ann", 100, at(1))).unwrap();
+    assert_eq!(refused(&mut auction, "ann", 200, 2), (RefusalCode::AlreadyLeading, false));
+    auction.leader_may_raise = true;
+    assert_eq!(decide(&mut auction, &bid("ann", 200, at(2))).unwrap().sequence, 2);
+}
+
+#[test]
+fn at_the_largest_amount_nobody_can_bid_higher() {
+    let mut auction = open_auction();
+    let largest = Amount::MAX.minor_units();
+    decide(&mut auction, &bid("ann", largest - 1, at(1))).unwrap();
+    // The step is cut at the largest amount, and that is still higher.
+    decide(&mut auction, &bid("bob", largest, at(2))).unwrap();
+    assert_eq!(refused(&mut auction, "ann", largest, 3), (RefusalCode::TooLow, true));
+}
+
+#[test]
+fn a_bid_at_the_end_is_late_and_one_just_before_it_is_not() {
+    let mut auction = Auction { soft_close_seconds: 0, ..open_auction() };
+    assert_eq!(refused(&mut auction, "ann", 100, 100), (RefusalCode::Closed, false));
+    let just_before = at(100).as_micros() - 1;
+    let mut request = bid("ann", 100, at(99));
+    request.received_at = super::Timestamp::from_micros(just_before);
+    assert_eq!(decide(&mut auction, &request).unwrap().ends_at, at(100));
+}
+
+#[test]
+fn a_bid_in_the_last_seconds_moves_the_end_a_bounded_number_of_times() {
+    let mut auction = open_auction();
+    let ends: Vec<_> = [(100, 90), (110, 95), (120, 104), (130, 113)]
+        .into_iter()
+        .enumerate()
+        .map(|(index, (minor, at_s))| {
+            let bidder = if index % 2 == 0 { "ann" } else { "bob" };
+            decide(&mut auction, &bid(bidder, minor, at(at_s))).unwrap().ends_at
+        })
+        .collect();
+    assert_eq!(ends, [at(100), at(105), at(114), at(114)], "two extensions, then no more");
+    assert_eq!(auction.extensions, 2);
+    assert_eq!(refused(&mut auction, "ann", 140, 114), (RefusalCode::Closed, false));
+}
+
+#[test]
+fn the_reserve_decides_who_has_won_and_is_told_with_each_bid() {
+    let mut auction = Auction { reserve_price: Some(amount(150)), ..open_auction() };
+    assert!(!decide(&mut auction, &bid("ann", 149, at(1))).unwrap().reserve_met);
+    let mut unsold = auction.clone();
+    assert!(decide(&mut auction, &bid("bob", 159, at(2))).unwrap().reserve_met);
+    assert_eq!(auction.winner_id(), None, "nobody has won before the auction is closed");
+    for auction in [&mut unsold, &mut auction] {
+        assert_eq!(apply(auction, CLOSE, at(101)), Ok(Applied::Changed));
+    }
+    assert_eq!((unsold.winner_id(), auction.winner_id()), (None, Some(&"bob".into())));
+}
+
+#[test]
+fn a_draft_whose_opening_time_has_come_counts_as_open_and_is_opened_by_a_bid() {
+    let mut auction = Auction { opens_at: Some(at(5)), ..with_status(Status::Draft) };
+    assert_eq!(refused(&mut auction, "ann", 100, 4), (RefusalCode::NotOpen, false));
+    assert_eq!((auction.status_at(at(4)), auction.status_at(at(5))), (Status::Draft, Status::Open));
+    decide(&mut auction, &bid("ann", 100, at(5))).unwrap();
+    assert_eq!(auction.status, Status::Open);
+
+    let mut waiting = Auction { opens_at: None, ..with_status(Status::Draft) };
+    assert_eq!(refused(&mut waiting, "ann", 100, 50), (RefusalCode::NotOpen, false));
+}
+
+#[test]
+fn opening_sets_when_it_opened_unless_that_was_due_already() {
+    for (opens_at, opened_at) in [(None, at(7)), (Some(at(9)), at(7)), (Some(at(3)), at(3))] {
+        let mut auction = Auction { opens_at, ..with_status(Status::Draft) };
+        assert_eq!(apply(&mut auction, Transition::Open, at(7)), Ok(Applied::Changed));
+        assert_eq!((auction.status, auction.opens_at), (Status::Open, Some(opened_at)));
+        assert_eq!(apply(&mut auction, Transition::Open, at(8)), Ok(Applied::Unchanged));
+    }
+    let mut late = with_status(Status::Draft);
+    assert_eq!(apply(&mut late, Transition::Open, at(100)), Err(TransitionError::EndPassed));
+    assert_eq!(late, with_status(Status::Draft));
+}
+
+#[test]
+fn closing_waits_for_the_grace_after_an_end_that_may_have_moved() {
+    let mut auction = open_auction();
+    decide(&mut auction, &bid("ann", 100, at(95))).unwrap();
+    for early in [at(99), at(101), at(105)] {
+        assert_eq!(apply(&mut auction, CLOSE, early), Ok(Applied::Unchanged));
+    }
+    let due = at(105).plus(Duration::from_millis(500));
+    assert_eq!(apply(&mut auction, CLOSE, due), Ok(Applied::Changed));
+    assert_eq!(auction.status, Status::Closed);
+    assert_eq!(refused(&mut auction, "bob", 200, 99), (RefusalCode::Closed, true));
+}
+
+#[test]
+fn every_transition_of_every_status_has_one_outcome() {
+    use Applied::{Changed, Unchanged};
+    use Status::{Cancelled, Closed, Draft, Open};
+    let closed = Err(TransitionError::Final("CLOSED"));
+    let cancelled = Err(TransitionError::Final("CANCELLED"));
+    let table = [
+        (Draft, Transition::Open, Ok(Changed), Open),
+        (Open, Transition::Open, Ok(Unchanged), Open),
+        (Closed, Transition::Open, closed, Closed),
+        (Cancelled, Transition::Open, cancelled, Cancelled),
+        (Draft, Transition::Cancel, Ok(Changed), Cancelled),
+        (Open, Transition::Cancel, Ok(Changed), Cancelled),
+        (Closed, Transition::Cancel, closed, Closed),
+        (Cancelled, Transition::Cancel, Ok(Unchanged), Cancelled),
+        (Draft, CLOSE, Ok(Unchanged), Draft),
+        (Open, CLOSE, Ok(Unchanged), Open),
+        (Closed, CLOSE, Ok(Unchanged), Closed),
+        (Cancelled, CLOSE, Ok(Unchanged), Cancelled),
+    ];
+    for (status, transition, outcome, then) in table {
+        let mut auction = with_status(status);
+        assert_eq!(apply(&mut auction, transition, at(50)), outcome, "{status:?} {transition:?}");
+        assert_eq!(auction.status, then, "{status:?} {transition:?}");
+    }
+}

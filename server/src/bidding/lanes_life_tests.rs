@@ -1,0 +1,141 @@
+//! The life of lanes: queues that fill, groups that form, transitions, shutdown.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+
+use super::lanes_tests::{Server, placed, running_auction};
+use super::simulated::{Fault, Simulated};
+use super::{BidAnswer, LaneError};
+use crate::auction::{Auction, RefusalCode, Status, Transition, TransitionError};
+use crate::limits;
+
+fn server_over(auction: Auction) -> (Arc<Simulated>, Server) {
+    let table = Arc::new(Simulated::new(auction));
+    let server = Server::over(&table, limits::GROUP_COMMIT_MAX);
+    (table, server)
+}
+
+fn is_accepted(answer: &Result<BidAnswer, LaneError>) -> bool {
+    matches!(answer, Ok(BidAnswer::Accepted { repeated: false, .. }))
+}
+
+fn refused_as(answer: &Result<BidAnswer, LaneError>, expected: RefusalCode) -> bool {
+    matches!(answer, Ok(BidAnswer::Refused { code, .. }) if *code == expected)
+}
+
+#[tokio::test(start_paused = true)]
+async fn bids_that_queue_up_during_a_write_are_written_in_one_transaction() {
+    let (table, server) = server_over(running_auction());
+    table.script(&[Fault::Held], Fault::None);
+    let later = async {
+        table.holds().await;
+        let bids = (1..=5).map(|n| placed(["ann", "bob"][n % 2], 100 + 10 * n as u64, None));
+        let answers = join_all(bids.map(|bid| server.lanes.place(bid)));
+        tokio::join!(answers, async { table.release() }).0
+    };
+    let (first, later) = tokio::join!(server.lanes.place(placed("ann", 100, None)), later);
+    assert!(is_accepted(&first) && later.iter().all(is_accepted));
+    assert_eq!((table.commits(), table.written().len()), (2, 6));
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_answers_overloaded_and_loses_nothing_that_it_took() {
+    let (table, server) = server_over(Auction { leader_may_raise: true, ..running_auction() });
+    table.script(&[Fault::Held], Fault::None);
+    let later = async {
+        table.holds().await;
+        let bids =
+            (1..=limits::LANE_QUEUE_MAX + 3).map(|n| placed("ann", 100 + 10 * n as u64, None));
+        let answers = join_all(bids.map(|bid| server.lanes.place(bid)));
+        tokio::join!(answers, async { table.release() }).0
+    };
+    let (first, later) = tokio::join!(server.lanes.place(placed("ann", 100, None)), later);
+    assert!(is_accepted(&first));
+    let (taken, over) = later.split_at(limits::LANE_QUEUE_MAX);
+    assert!(taken.iter().all(is_accepted));
+    assert!(over.iter().all(|answer| *answer == Err(LaneError::Overloaded)));
+    assert_eq!(table.written().len(), 1 + limits::LANE_QUEUE_MAX);
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_finishes_what_was_taken_ends_the_lanes_and_takes_no_more() {
+    let (table, server) = server_over(running_auction());
+    table.script(&[Fault::Held], Fault::None);
+    let first = server.lanes.place(placed("ann", 100, None));
+    let later = async {
+        table.holds().await;
+        let taken = server.lanes.place(placed("bob", 110, None));
+        let closed = async {
+            server.lanes.close();
+            let refused = server.lanes.place(placed("cem", 120, None)).await;
+            table.release();
+            refused
+        };
+        tokio::join!(taken, closed)
+    };
+    let (first, (taken, refused)) = tokio::join!(first, later);
+    assert!(is_accepted(&first) && is_accepted(&taken));
+    assert_eq!(refused, Err(LaneError::StoreUnavailable));
+    assert_eq!((table.written().len(), server.lanes.count()), (2, 0));
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_without_work_ends_and_the_next_bid_starts_another() {
+    let (table, server) = server_over(running_auction());
+    assert!(is_accepted(&server.lanes.place(placed("ann", 100, None)).await));
+    assert_eq!((server.lanes.count(), server.tasks.running()), (1, 1));
+    server.tasks.finished().await;
+    assert_eq!((server.lanes.count(), server.tasks.running()), (0, 0));
+    assert!(is_accepted(&server.lanes.place(placed("bob", 110, None)).await));
+    assert_eq!(table.written().len(), 2);
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bid_goes_on_when_nobody_waits_for_its_answer() {
+    let (table, server) = server_over(running_auction());
+    assert_eq!(server.lanes.place(placed("ann", 100, None)).now_or_never(), None);
+    server.end().await;
+    assert_eq!(table.written().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_auction_is_not_found() {
+    let (_, server) = server_over(running_auction());
+    let mut bid = placed("ann", 100, None);
+    bid.request.auction_id = "a00000000000000000009".into();
+    let id = bid.request.auction_id.clone();
+    assert_eq!(server.lanes.place(bid).await, Err(LaneError::NotFound));
+    let opened = server.lanes.transition(&id, Transition::Open).await;
+    assert_eq!(opened, Err(LaneError::NotFound));
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn transitions_are_written_once_whichever_server_is_asked() {
+    let draft = Auction { status: Status::Draft, opens_at: None, ..running_auction() };
+    let (table, server) = server_over(draft);
+    let other = Server::over(&table, 40);
+    let id = table.auction().id;
+    let early = other.lanes.place(placed("ann", 100, None)).await;
+    assert!(refused_as(&early, RefusalCode::NotOpen));
+    table.script(&[Fault::AnswerLost], Fault::None);
+    let opened = server.lanes.transition(&id, Transition::Open).await.expect("opened");
+    assert_eq!((opened.status, opened.version), (Status::Open, 2));
+    // The other server last saw a draft: it reads before it refuses.
+    assert_eq!(other.lanes.transition(&id, Transition::Open).await, Ok(opened));
+    assert!(is_accepted(&other.lanes.place(placed("ann", 100, None)).await));
+    let cancelled = server.lanes.transition(&id, Transition::Cancel).await.expect("cancelled");
+    assert_eq!((cancelled.status, cancelled.sequence), (Status::Cancelled, 1));
+    let late = other.lanes.place(placed("bob", 200, None)).await;
+    assert!(refused_as(&late, RefusalCode::Closed));
+    let reopened = other.lanes.transition(&id, Transition::Open).await;
+    assert_eq!(reopened, Err(TransitionError::Final("CANCELLED").into()));
+    server.end().await;
+    other.end().await;
+}
