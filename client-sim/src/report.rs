@@ -11,6 +11,7 @@ use crate::hops::{Latencies, LatencyReport};
 use crate::offer::{Offer, Outcome};
 use crate::plan::{Layout, Plan};
 use crate::probe::Probe;
+use crate::scenario::Name;
 use crate::slo::Judged;
 use crate::stage::Seen;
 use crate::watchers::Source;
@@ -188,7 +189,7 @@ impl Report {
         let latencies = Latencies::measure(&seen.offers, &seen.logs, seen.clock.correction_us());
         let checked = check::check(seen);
         let slo: Vec<Judged> = plan.slos.iter().map(|slo| slo.judge(&latencies)).collect();
-        let kept_schedule = plan.scenario.kills > 0 || !is_late(&seen.offers);
+        let kept_schedule = plan.scenario.name == Name::Chaos || !is_late(&seen.offers);
         let broken = broken(&checked, &latencies, circumstances.unclean.as_deref());
         let missed = slo.iter().filter(|judged| !judged.ok);
         let missed: Vec<String> = missed.map(|j| format!("{} was missed", j.expr)).collect();

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::market::Lot;
 use crate::offer::Offer;
 use crate::progress::{self, Live};
-use crate::scenario::Scenario;
+use crate::scenario::{Name, Scenario};
 use crate::schedule;
 use crate::stamp::format_us;
 use crate::token::Mint;
@@ -22,9 +22,9 @@ use crate::watchers::{Log, Watchers};
 
 const OPENING_PRICE: u64 = 1_000;
 const INCREMENT: u64 = 100;
-/// How long a bid without an answer is sent again; longer where servers are killed.
+/// How long a bid without an answer is sent again; longer where answers are lost on purpose.
 const PATIENCE: Duration = Duration::from_secs(5);
-const PATIENCE_UNDER_KILLS: Duration = Duration::from_secs(60);
+const PATIENCE_IN_CHAOS: Duration = Duration::from_secs(60);
 /// How long deliveries may take after the last answer before they count as missing.
 const SETTLE_MAX: Duration = Duration::from_secs(15);
 /// How long an auction may take to close after its end.
@@ -127,7 +127,7 @@ impl Stage<'_> {
             tokens: crew.bidders.clone(),
             lots: Arc::clone(&lots),
             run_id: rand::random(),
-            patience: if scenario.kills > 0 { PATIENCE_UNDER_KILLS } else { PATIENCE },
+            patience: if scenario.name == Name::Chaos { PATIENCE_IN_CHAOS } else { PATIENCE },
             start_us,
             live: Arc::clone(&live),
         };
