@@ -88,7 +88,11 @@ impl<T: Table> Lane<T> {
             if let Some(known) = bid.key.as_ref().and_then(|key| self.recent.get(key)) {
                 answer(reply, repeated(known.stored.clone(), known.committed_at, &bid));
             } else if now.since(bid.request.received_at) > limits::BID_WAIT_MAX {
-                answer(reply, Err(LaneError::StoreUnavailable));
+                // An earlier request with this key may have been written.
+                let is_keyed = bid.key.is_some();
+                let unknown =
+                    if is_keyed { LaneError::OutcomeUnknown } else { LaneError::StoreUnavailable };
+                answer(reply, Err(unknown));
             } else {
                 left.push(Command::Bid(bid, reply));
             }

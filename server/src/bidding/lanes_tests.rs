@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::simulated::{Fault, Simulated};
 use super::{BidAnswer, Herald, LaneError, LaneSettings, Lanes, PlaceBid};
 use crate::auction::testing::{bid, open_auction};
-use crate::auction::{Auction, RefusalCode};
+use crate::auction::{Auction, RefusalCode, Timestamp};
 use crate::broker::demand::Demand;
 use crate::store::{IdempotencyKey, StoredBid};
 use crate::tasks::Tasks;
@@ -151,6 +151,22 @@ async fn a_repeat_in_a_group_of_unknown_outcome_is_unknown_too() {
     let pair = [placed("ann", 100, Some("k")), placed("ann", 100, Some("k"))];
     let answers = join_all(pair.map(|bid| server.lanes.place(bid))).await;
     assert_eq!(answers, [Err(LaneError::OutcomeUnknown), Err(LaneError::OutcomeUnknown)]);
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bid_with_a_key_that_waited_too_long_is_of_unknown_outcome() {
+    let (table, server) = one_server();
+    let waited = |key| {
+        let mut bid = placed("ann", 100, key);
+        let long_us = (limits::BID_WAIT_MAX + Duration::from_secs(1)).as_micros() as i64;
+        bid.request.received_at = Timestamp::from_micros(clock::now().as_micros() - long_us);
+        bid
+    };
+    // An earlier request with the key may have been written; one without a key has none.
+    assert_eq!(server.lanes.place(waited(Some("k"))).await, Err(LaneError::OutcomeUnknown));
+    assert_eq!(server.lanes.place(waited(None)).await, Err(LaneError::StoreUnavailable));
+    assert_eq!(table.written(), []);
     server.end().await;
 }
 

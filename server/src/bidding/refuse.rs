@@ -46,6 +46,7 @@ impl<T: Table> Refuser<'_, T> {
         let records = match patiently(|| self.table.keys(&keys)).await {
             Ok(records) => records,
             Err(error) => {
+                let error = perhaps_written(error);
                 keyed.into_iter().for_each(|refused| answer(refused.reply, Err(error.clone())));
                 return;
             }
@@ -69,7 +70,8 @@ impl<T: Table> Refuser<'_, T> {
             return Err(LaneError::IdempotencyConflict);
         }
         let after = record.sequence - 1;
-        let stored = patiently(|| self.table.bids(self.id, after, 1)).await?;
+        let stored = patiently(|| self.table.bids(self.id, after, 1)).await;
+        let stored = stored.map_err(perhaps_written)?;
         match stored.into_iter().next() {
             Some(stored) if stored.bid.id == record.bid_id => {
                 let written_at = stored.written_at;
@@ -93,6 +95,11 @@ pub(super) fn repeated(
         return Err(LaneError::IdempotencyConflict);
     }
     Ok(BidAnswer::Accepted { stored, repeated: true, committed_at })
+}
+
+/// A bid whose key could not be looked up may have been written by an earlier request.
+fn perhaps_written(error: LaneError) -> LaneError {
+    if error == LaneError::StoreUnavailable { LaneError::OutcomeUnknown } else { error }
 }
 
 /// A read, tried again for a bounded time.
