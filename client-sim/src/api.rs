@@ -372,7 +372,7 @@ impl Api {
 }
 
 /// How far the service's clock is ahead of ours, and how sure that is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
 pub struct ClockOffset {
     /// Microseconds; positive: the service's clock is ahead.
     pub offset_us: i64,

@@ -69,6 +69,7 @@ impl Bidders {
         let key = format!("{:016x}-{number}", self.run_id);
         let traceparent = format!("00-{:016x}{number:016x}-{:016x}-01", self.run_id, number + 1);
         let sent_us = clock::now_us();
+        self.live.sent(sent_us - intended_us);
         let bid = Bid {
             auction_id: &lot.id,
             amount: lot.outbid(planned.steps),

@@ -10,8 +10,12 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
+use crate::series::Event;
 use crate::server::Server;
 
+/// What a report calls it.
+pub const KILLED: &str = "server killed";
 /// How long the server stays dead.
 const DEAD_MS: std::ops::Range<u64> = 200..1_500;
 
@@ -82,10 +86,10 @@ pub async fn kill_again_and_again(
     duration: Duration,
     seed: u64,
     over: CancellationToken,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<Vec<Event>> {
     let mut random = StdRng::seed_from_u64(seed);
     let each = duration / u32::try_from(kills + 1).unwrap_or(u32::MAX);
-    let mut killed = 0;
+    let mut killed = Vec::new();
     for _ in 0..kills {
         let wait = each.mul_f64(random.random_range(0.7..1.0));
         tokio::select! {
@@ -93,7 +97,7 @@ pub async fn kill_again_and_again(
             () = tokio::time::sleep(wait) => {}
         }
         server.kill().await?;
-        killed += 1;
+        killed.push(Event { at_us: clock::now_us(), what: KILLED.to_owned() });
         tokio::time::sleep(Duration::from_millis(random.random_range(DEAD_MS))).await;
         server.start_again().await?;
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::api::TableBid;
 use crate::offer::{Offer, Outcome};
@@ -13,7 +13,7 @@ use crate::stage::{Ending, Seen};
 use crate::watchers::Log;
 
 /// Deliveries, counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deliveries {
     /// Every bid after a watcher's cursor, for every watcher.
     pub expected: u64,
@@ -30,7 +30,7 @@ pub struct Deliveries {
 }
 
 /// What was found in the table that should not be so.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// Answered accepted, not in the table.
     pub accepted_missing: u64,
@@ -49,7 +49,7 @@ pub struct Table {
 }
 
 /// What was wrong with the ends of auctions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     /// Auctions that were to end.
     pub auctions: u64,

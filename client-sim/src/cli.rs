@@ -6,7 +6,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum as _};
 
-use crate::plan::{Layout, Plan, Target};
+use crate::lab::Ask;
+use crate::lab::experiment::Depth;
+use crate::lab::play::Place;
+use crate::last_mile::LastMile;
+use crate::plan::{Layout, Plan, Target, View};
 use crate::scenario::{Name, Scenario};
 use crate::slo::Slo;
 use crate::token::{Mint, ROLES};
@@ -26,6 +30,12 @@ pub enum Command {
     /// Run a scenario and judge it. Exit code 0 pass, 1 usage or set-up, 97 invalid run (this
     /// machine could not keep the schedule), 98 a guarantee broken, 99 an objective missed.
     Run(RunArgs),
+    /// Run the experiments that answer whether DynamoDB Streams can carry a realtime product. Exit
+    /// code 0, 1 usage or set-up, 97 a run proves nothing, 98 a guarantee broken.
+    Lab(LabArgs),
+    /// Hold two reports of `run --json`, or of `lab --out`, against each other: better, worse, or
+    /// within noise. Exit code 0, 1 usage, 99 worse beyond the tolerance.
+    Compare(CompareArgs),
     /// Print each bid of an auction as it comes.
     Watch(WatchArgs),
     /// Place one bid.
@@ -39,6 +49,9 @@ pub enum Command {
         #[arg(long)]
         seed: u64,
     },
+    /// Run an HTTP server without GraphQL, for a parent process.
+    #[command(hide = true)]
+    Plain,
     /// Run the service itself, for a parent process.
     #[command(hide = true, disable_help_flag = true)]
     Serve {
@@ -84,6 +97,9 @@ pub struct RunArgs {
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write the report as a page that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// An objective, for example p99<300ms or deliver.p50<5ms; may be given several times. Default:
     /// p99<300ms; churn, slow, snipe and chaos judge guarantees only.
     #[arg(long, value_name = "EXPR")]
@@ -98,10 +114,54 @@ pub struct RunArgs {
     /// after the other.
     #[arg(long, value_enum)]
     pub layout: Option<Layout>,
+    /// What lies between the clients and the service.
+    #[arg(long, value_enum, default_value_t)]
+    pub last_mile: LastMile,
     /// A flag for the service that is started, for example --server-flag=--group-commit-max=1; may
     /// be given several times.
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     pub server_flag: Vec<String>,
+}
+
+/// `lab`.
+#[derive(Debug, Args)]
+pub struct LabArgs {
+    /// Shorter runs, about three minutes together.
+    #[arg(long)]
+    pub quick: bool,
+    /// An experiment; may be given several times. Default: all.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Say which experiments there are.
+    #[arg(long)]
+    pub list: bool,
+    /// Write report.html, report.md and report.json into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Send the traffic to this service instead of starting some.
+    #[arg(long)]
+    pub url: Option<String>,
+    /// The secret of that service, to mint tokens with.
+    #[arg(long, env = "GAVEL_JWT_SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+    /// What everything random is drawn with.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The report to compare with.
+    pub before: PathBuf,
+    /// The report in question.
+    pub after: PathBuf,
+    /// How much worse a figure may be, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, value_parser = parse_percent)]
+    pub tolerance: f64,
+    /// Write both side by side as a page that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// `watch`.
@@ -187,9 +247,7 @@ impl RunArgs {
                     "--server-flag, --layout and --kills (as chaos has) are for a service that is \
                      started here, not for --url"
                 );
-                let secret = self.jwt_secret.clone().context(
-                    "--url needs --jwt-secret (or GAVEL_JWT_SECRET), the service's own secret",
-                )?;
+                let secret = secret(self.jwt_secret.as_ref())?;
                 Target::Url { url: url.clone(), secret, relay: self.relay.clone() }
             }
             None => Target::Own {
@@ -208,7 +266,16 @@ impl RunArgs {
             self.slo.clone()
         };
         let command = self.command(&scenario, seed);
-        Ok(Plan { scenario, seed, slos, target, command })
+        Ok(Plan {
+            scenario,
+            seed,
+            slos,
+            target,
+            last_mile: self.last_mile,
+            view: View::Live,
+            script: Vec::new(),
+            command,
+        })
     }
 
     /// The command that repeats the run, without its secrets.
@@ -232,12 +299,51 @@ impl RunArgs {
         self.kills.iter().for_each(|kills| flag("kills", &kills.to_string()));
         let layout = self.layout.and_then(|layout| layout.to_possible_value());
         layout.iter().for_each(|layout| flag("layout", layout.get_name()));
+        if let Some(mile) =
+            self.last_mile.to_possible_value().filter(|_| self.last_mile != LastMile::None)
+        {
+            flag("last-mile", mile.get_name());
+        }
         self.url.iter().for_each(|url| flag("url", url));
         self.relay.iter().for_each(|relay| flag("relay", relay));
         self.slo.iter().for_each(|slo| flag("slo", slo.expr()));
         self.server_flag.iter().for_each(|given| flag("server-flag", given));
         command
     }
+}
+
+impl LabArgs {
+    /// What is asked.
+    ///
+    /// # Errors
+    /// One line that names the flag.
+    pub fn ask(&self) -> anyhow::Result<Ask> {
+        let place = match &self.url {
+            Some(url) => Place::Url { url: url.clone(), secret: secret(self.jwt_secret.as_ref())? },
+            None => Place::Own,
+        };
+        let mut command = format!("client-sim lab --seed {}", self.seed);
+        if self.quick {
+            command.push_str(" --quick");
+        }
+        for (flag, value) in self
+            .only
+            .iter()
+            .map(|name| ("only", name))
+            .chain(self.url.iter().map(|url| ("url", url)))
+        {
+            [" --", flag, " '", value, "'"].iter().for_each(|part| command.push_str(part));
+        }
+        let depth = if self.quick { Depth::Quick } else { Depth::Full };
+        let (only, out) = (self.only.clone(), self.out.clone());
+        Ok(Ask { depth, only, seed: self.seed, place, out, command })
+    }
+}
+
+fn secret(given: Option<&String>) -> anyhow::Result<String> {
+    given
+        .cloned()
+        .context("--url needs --jwt-secret (or GAVEL_JWT_SECRET), the service's own secret")
 }
 
 impl TokenArgs {
@@ -253,6 +359,11 @@ impl TokenArgs {
         let roles: Vec<&str> = self.roles.iter().map(String::as_str).collect();
         Mint::new(&self.jwt_secret).token(&self.user, &roles, self.ttl)
     }
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let percent = text.trim_end_matches('%').parse::<f64>().ok();
+    percent.filter(|p| (0.0..=1_000.0).contains(p)).ok_or_else(|| "from 0 to 1000".to_owned())
 }
 
 fn parse_role(text: &str) -> Result<String, String> {

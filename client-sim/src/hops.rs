@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::latency::{Latency, Summary};
 use crate::offer::{Offer, Outcome};
@@ -29,12 +29,31 @@ pub struct Latencies {
     pub deliver: Latency,
     /// Sealed -> acknowledged by the store.
     pub commit: Latency,
+    /// Acknowledged by the store -> read by the relay, by the stream or the table: propagation and
+    /// waiting for a poll.
+    pub stream: Latency,
+    /// Every bid that all its watchers got live, in the order of the schedule.
+    pub bids: Vec<Timed>,
     /// Bids whose hops do not add up to client-to-client: none, unless a stamp is wrong.
     pub torn: u64,
 }
 
+/// One bid on its way to its last watcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timed {
+    /// When it was to be sent.
+    pub intended_us: i64,
+    /// From then to the last watcher.
+    pub total_us: i64,
+    /// The hops on the way there, in the order of the path.
+    pub hops_us: [i64; 6],
+}
+
+/// The names of the hops, in the order of the path.
+pub const HOPS: [&str; 6] = ["schedule", "request", "lane", "store_and_stream", "relay", "deliver"];
+
 /// The latencies as the JSON tells them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencyReport {
     /// See [`Latencies`].
     pub client_to_client: Summary,
@@ -44,10 +63,13 @@ pub struct LatencyReport {
     pub hops: Hops,
     /// See [`Latencies`].
     pub commit: Summary,
+    /// See [`Latencies`].
+    #[serde(default)]
+    pub stream: Summary,
 }
 
 /// The hops, in the order of the path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hops {
     /// See [`Latencies`].
     pub schedule: Summary,
@@ -119,12 +141,18 @@ impl Latencies {
                 self.lane.add(lane);
                 self.store_and_stream.add(store_and_stream);
                 self.relay.add(relay);
+                if let Outcome::Accepted { committed_us: Some(committed_us), .. } = offer.outcome {
+                    self.stream.add(told.timing.read_at.0 - committed_us);
+                }
             }
             self.torn += u64::from(hops.iter().sum::<i64>() != total_us);
         }
-        let last_us = live.iter().map(|told| told.received_us).max();
-        if let Some(last_us) = last_us.filter(|_| live.len() == watchers) {
-            self.client_to_last_client.add(last_us - offer.intended_us);
+        let last = live.iter().max_by_key(|told| told.received_us);
+        if let Some(last) = last.filter(|_| live.len() == watchers) {
+            let total_us = last.received_us - offer.intended_us;
+            self.client_to_last_client.add(total_us);
+            let hops_us = hops_us(offer, last, correction_us);
+            self.bids.push(Timed { intended_us: offer.intended_us, total_us, hops_us });
         }
     }
 
@@ -140,6 +168,7 @@ impl Latencies {
             "relay" => &self.relay,
             "deliver" => &self.deliver,
             "commit" => &self.commit,
+            "stream" => &self.stream,
             _ => return None,
         })
     }
@@ -158,6 +187,7 @@ impl Latencies {
                 deliver: self.deliver.summary(),
             },
             commit: self.commit.summary(),
+            stream: self.stream.summary(),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Latencies: percentiles with their n, and none that so few samples cannot give.
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A percentile with fewer samples beyond it is not told.
 const BEYOND_MIN: u64 = 10;
+/// The points of a percentile plot: so many, each so many decades nearer to 100 %.
+const CURVE_STEPS: i32 = 80;
+const CURVE_STEP: f64 = 0.05;
+const FIRST_BUCKET_US: u64 = 10;
 /// One hour: more than any run's time-outs together.
 const MAX_US: u64 = 3_600_000_000;
 
@@ -16,7 +20,7 @@ pub struct Latency {
 }
 
 /// What is told of a latency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Samples.
     pub n: u64,
@@ -60,6 +64,33 @@ impl Latency {
         let at_or_below = (n as f64 * percentile / 100.0).ceil() as u64;
         (n - at_or_below.min(n) >= BEYOND_MIN)
             .then(|| self.histogram.value_at_percentile(percentile))
+    }
+
+    /// The median, however few samples there are; 0 without any.
+    pub fn median(&self) -> u64 {
+        self.histogram.value_at_percentile(50.0)
+    }
+
+    /// Every percentile that a plot needs and that there are samples enough for, up to the longest.
+    pub fn curve(&self) -> Vec<(f64, u64)> {
+        let beyond = (0..=CURVE_STEPS).map(|step| 10_f64.powf(-f64::from(step) * CURVE_STEP));
+        let percents = beyond.map(|beyond| 100.0 * (1.0 - beyond));
+        let told = percents.filter_map(|p| Some((p, self.percentile(p)?)));
+        told.collect()
+    }
+
+    /// How many samples lie up to each bound, in buckets that grow by a tenth.
+    pub fn buckets(&self) -> Vec<(u64, u64)> {
+        if self.n() == 0 {
+            return Vec::new();
+        }
+        let log = self.histogram.iter_log(FIRST_BUCKET_US, 1.1);
+        let counted =
+            log.map(|bucket| (bucket.value_iterated_to(), bucket.count_since_last_iteration()));
+        let mut counted: Vec<(u64, u64)> = counted.collect();
+        let first = counted.iter().position(|(_, count)| *count > 0).unwrap_or(0);
+        counted.drain(..first);
+        counted
     }
 
     /// The longest.

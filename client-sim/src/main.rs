@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use client_sim::cli::{Cli, Command, RunArgs};
-use client_sim::{bid, run, server, show, watch};
+use client_sim::cli::{Cli, Command, CompareArgs, RunArgs};
+use client_sim::paper::{html, of_comparison, of_run};
+use client_sim::report::Verdict;
+use client_sim::{bid, compare, lab, run, server, show, watch};
 
 const FAILED: u8 = 1;
 
@@ -33,6 +35,16 @@ async fn main() -> ExitCode {
 async fn carry_out(cli: Cli) -> anyhow::Result<u8> {
     match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => run_and_show(&args).await,
+        Command::Lab(args) if args.list => {
+            print!("{}", lab::list());
+            Ok(0)
+        }
+        Command::Lab(args) => lab::run(args.ask()?).await,
+        Command::Compare(args) => compare_and_show(&args),
+        Command::Plain => {
+            server::plain(lab::overheads::plain_routes()).await?;
+            Ok(0)
+        }
         Command::Watch(args) => {
             let token = args.token.as_deref();
             watch::watch(&args.url, token, &args.auction_id, args.after).await?;
@@ -57,6 +69,23 @@ async fn carry_out(cli: Cli) -> anyhow::Result<u8> {
     }
 }
 
+fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {
+    let tolerance = args.tolerance / 100.0;
+    let (before, after) = (compare::read(&args.before)?, compare::read(&args.after)?);
+    let pairs = compare::pairs(before, after, tolerance)?;
+    for pair in &pairs {
+        println!("{}", pair.name);
+        print!("{}", show::table(&of_comparison::table(pair)));
+    }
+    println!("{}", of_comparison::verdict(&pairs, tolerance).1);
+    if let Some(path) = &args.html {
+        let page = html::write(&of_comparison::page(&pairs, tolerance)?);
+        std::fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;
+    }
+    let has_regressed = pairs.iter().any(compare::Pair::has_regressed);
+    Ok(if has_regressed { Verdict::SloBreached.exit_code() } else { 0 })
+}
+
 async fn run_and_show(args: &RunArgs) -> anyhow::Result<u8> {
     let plan = args.plan()?;
     let scenario = &plan.scenario;
@@ -75,6 +104,10 @@ async fn run_and_show(args: &RunArgs) -> anyhow::Result<u8> {
     if let Some(path) = &args.json {
         let json = serde_json::to_string_pretty(&report)?;
         std::fs::write(path, json + "\n").with_context(|| format!("--json {}", path.display()))?;
+    }
+    if let Some(path) = &args.html {
+        let page = html::write(&of_run::page(&report)?);
+        std::fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;
     }
     Ok(report.verdict.exit_code())
 }

@@ -1,8 +1,9 @@
 //! The plan of a run: what is asked, checked.
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::last_mile::LastMile;
 use crate::scenario::Scenario;
 use crate::slo::Slo;
 
@@ -17,8 +18,23 @@ pub struct Plan {
     pub slos: Vec<Slo>,
     /// The service to run against.
     pub target: Target,
+    /// What lies between the clients and the service.
+    pub last_mile: LastMile,
+    /// What is shown meanwhile.
+    pub view: View,
+    /// What the store's script does when, in milliseconds from its start, for the report.
+    pub script: Vec<(u64, String)>,
     /// The command that repeats the run.
     pub command: String,
+}
+
+/// What is shown while a run is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// A dashboard on a terminal, lines elsewhere; the idle store is measured first.
+    Live,
+    /// Nothing: one of many runs.
+    Nothing,
 }
 
 /// The service to run against.
@@ -45,7 +61,7 @@ pub enum Target {
 }
 
 /// Where the store of a started service is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// In the service's process.

@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_dynamodbstreams::Client as Streams;
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 const TABLE: &str = "client-sim-probe";
 const WARM_UP: usize = 20;
@@ -25,7 +25,7 @@ const ROUNDS: usize = 60;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Medians, in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// One bid transaction.
     pub transact_us: u64,

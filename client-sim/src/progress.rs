@@ -1,34 +1,80 @@
-//! The live line of a run.
+//! What is known of a run while it is under way, and how it is shown: a dashboard on a terminal,
+//! plain lines elsewhere.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::latency::Latency;
+use crate::dashboard::Dashboard;
+use crate::hops::HOPS;
+use crate::latency::{Latency, Summary};
 use crate::offer::Outcome;
 use crate::units::time;
 
-const REDRAW_EVERY: Duration = Duration::from_millis(200);
+const REDRAW_EVERY: Duration = Duration::from_millis(250);
 /// Where there is no terminal, lines are kept.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Moments that the plot shows.
+const MOMENTS_MAX: usize = 240;
 
-/// What is shown while a run is under way.
+/// What is known of a run while it is under way.
 #[derive(Debug, Default)]
 pub struct Live {
+    sent: AtomicU64,
     accepted: AtomicU64,
     rejected: AtomicU64,
     other: AtomicU64,
     replayed: AtomicU64,
     completed: AtomicU64,
-    delivered: Mutex<Latency>,
+    repeated: AtomicU64,
+    out_of_order: AtomicU64,
+    delivered: Mutex<Delivered>,
+}
+
+#[derive(Debug, Default)]
+struct Delivered {
+    all: Latency,
+    /// Since the last look.
+    now: Latency,
+    hops: [Latency; HOPS.len()],
+}
+
+/// One look at a run.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// Bids sent a second, since the last look.
+    pub rate: f64,
+    /// Sent, not answered.
+    pub in_flight: u64,
+    /// Answered accepted.
+    pub accepted: u64,
+    /// Answered refused.
+    pub rejected: u64,
+    /// Answered with an error, or not at all.
+    pub other: u64,
+    /// Deliveries that came again.
+    pub repeated: u64,
+    /// Deliveries that came after a later one.
+    pub out_of_order: u64,
+    /// Client to client.
+    pub delivered: Summary,
+    /// The medians of the hops, in the order of the path.
+    pub hops_us: [u64; HOPS.len()],
+    /// When, the median and the longest since the look before, in seconds and milliseconds.
+    pub moments: Vec<(f64, f64, f64)>,
 }
 
 impl Live {
+    /// A bid was sent so long after its time.
+    pub fn sent(&self, late_us: i64) {
+        self.sent.fetch_add(1, Relaxed);
+        self.delivered.lock().hops[0].add(late_us);
+    }
+
     /// A bid was answered.
     pub fn answered(&self, outcome: &Outcome) {
         let count = match outcome {
@@ -39,19 +85,28 @@ impl Live {
         count.fetch_add(1, Relaxed);
     }
 
-    /// A watcher was told of a bid, live so long after it was sent, or from history.
-    pub fn delivered(&self, us: Option<i64>) {
-        match us {
-            Some(us) => self.delivered.lock().add(us),
-            None => {
-                self.replayed.fetch_add(1, Relaxed);
-            }
-        }
+    /// A watcher was told of a bid live: so long after it was sent, with these hops from then on.
+    pub fn delivered(&self, us: i64, hops_us: [i64; HOPS.len() - 1]) {
+        let mut delivered = self.delivered.lock();
+        delivered.all.add(us);
+        delivered.now.add(us);
+        delivered.hops[1..].iter_mut().zip(hops_us).for_each(|(hop, us)| hop.add(us));
+    }
+
+    /// A watcher was told of a bid from history.
+    pub fn replayed(&self) {
+        self.replayed.fetch_add(1, Relaxed);
+    }
+
+    /// A watcher was told of this bid although it had been told of that one.
+    pub fn not_after(&self, sequence: u64, latest: u64) {
+        let count = if sequence == latest { &self.repeated } else { &self.out_of_order };
+        count.fetch_add(1, Relaxed);
     }
 
     /// How many deliveries there were.
     pub fn deliveries(&self) -> u64 {
-        self.delivered.lock().n() + self.replayed.load(Relaxed)
+        self.delivered.lock().all.n() + self.replayed.load(Relaxed)
     }
 
     /// A watcher was told that its auction has ended.
@@ -69,17 +124,45 @@ impl Live {
         self.accepted.load(Relaxed)
     }
 
+    /// Looks again.
+    fn look(&self, before: Look, at: Duration, since: Duration, sent_before: u64) -> Look {
+        let sent = self.sent.load(Relaxed);
+        let answered = [&self.accepted, &self.rejected, &self.other].map(|n| n.load(Relaxed));
+        let mut delivered = self.delivered.lock();
+        let now = std::mem::take(&mut delivered.now);
+        let mut moments = before.moments;
+        if let Some(longest) = now.max() {
+            moments.push((at.as_secs_f64(), now.median() as f64 / 1e3, longest as f64 / 1e3));
+            let over = moments.len().saturating_sub(MOMENTS_MAX);
+            moments.drain(..over);
+        }
+        Look {
+            rate: (sent - sent_before) as f64 / since.as_secs_f64().max(0.001),
+            in_flight: sent.saturating_sub(answered.iter().sum()),
+            accepted: answered[0],
+            rejected: answered[1],
+            other: answered[2],
+            repeated: self.repeated.load(Relaxed),
+            out_of_order: self.out_of_order.load(Relaxed),
+            delivered: delivered.all.summary(),
+            hops_us: std::array::from_fn(|hop| delivered.hops[hop].median()),
+            moments,
+        }
+    }
+}
+
+impl Look {
     fn line(&self) -> String {
-        let summary = self.delivered.lock().summary();
+        let summary = &self.delivered;
         let cell = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), time);
-        let other = match self.other.load(Relaxed) {
+        let other = match self.other {
             0 => String::new(),
             n => format!(", {n} failed"),
         };
         format!(
             "bids {} accepted, {} rejected{other} | {} deliveries, p50 {}, p99 {}, max {}",
-            self.accepted.load(Relaxed),
-            self.rejected.load(Relaxed),
+            self.accepted,
+            self.rejected,
             summary.n,
             cell(summary.p50),
             cell(summary.p99),
@@ -88,29 +171,64 @@ impl Live {
     }
 }
 
-/// Shows the live line until told to stop.
+/// Shows a run until told to stop.
 pub async fn show(live: Arc<Live>, whole: Duration, stop: CancellationToken) {
     let started = Instant::now();
+    // A terminal that cannot be drawn on gets lines.
     let on_terminal = std::io::stderr().is_terminal();
-    let bar = ProgressBar::new(whole.as_millis() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:24} {msg}") {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    let every = if on_terminal { REDRAW_EVERY } else { LINE_EVERY };
+    let mut dashboard = if on_terminal { Dashboard::open().ok() } else { None };
+    let every = if dashboard.is_some() { REDRAW_EVERY } else { LINE_EVERY };
     let mut ticks = tokio::time::interval(every);
+    let (mut look, mut sent, mut last) = (Look::default(), 0, started);
     loop {
         tokio::select! {
-            () = stop.cancelled() => break,
+            () = stop.cancelled() => return,
+            interrupted = tokio::signal::ctrl_c(), if dashboard.is_some() => {
+                drop(dashboard);
+                // What was started ends by itself when this process does.
+                std::process::exit(if interrupted.is_ok() { 130 } else { 1 });
+            }
             _ = ticks.tick() => {}
         }
         let elapsed = started.elapsed();
-        let clock = format!("{:4.1} of {} s", elapsed.as_secs_f64(), whole.as_secs());
-        if on_terminal {
-            bar.set_position((elapsed.as_millis() as u64).min(bar.length().unwrap_or(0)));
-            bar.set_message(format!("{clock} | {}", live.line()));
-        } else {
-            eprintln!("{clock} | {}", live.line());
+        look = live.look(look, elapsed, last.elapsed(), sent);
+        (sent, last) = (live.sent.load(Relaxed), Instant::now());
+        match &mut dashboard {
+            Some(dashboard) => {
+                if dashboard.draw(&look, elapsed, whole).is_err() {
+                    return stop.cancelled().await;
+                }
+            }
+            None => {
+                let clock = format!("{:4.1} of {} s", elapsed.as_secs_f64(), whole.as_secs());
+                eprintln!("{clock} | {}", look.line());
+            }
         }
     }
-    bar.finish_and_clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_tells_what_is_under_way_and_what_came_since_the_last() {
+        let live = Live::default();
+        for _ in 0..3 {
+            live.sent(100);
+        }
+        live.answered(&Outcome::Unknown);
+        live.delivered(5_000, [1_000; 5]);
+        let second = Duration::from_secs(1);
+        let look = live.look(Look::default(), second, second, 0);
+        assert_eq!((look.in_flight, look.other, look.moments.len()), (2, 1, 1));
+        assert!((look.rate - 3.0).abs() < 1e-9);
+        assert_eq!(look.hops_us[1], 1_000);
+        let look = live.look(look, second * 2, second, 3);
+        assert_eq!(look.moments.len(), 1, "nothing came since");
+        live.not_after(4, 4);
+        live.not_after(3, 4);
+        let look = live.look(look, second * 3, second, 3);
+        assert_eq!((look.repeated, look.out_of_order), (1, 1));
+    }
 }

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::api::ClockOffset;
 use crate::check::{self, Checked, Closing, Deliveries, Table};
 use crate::hops::{Latencies, LatencyReport};
+use crate::last_mile::LastMile;
 use crate::offer::{Offer, Outcome};
 use crate::plan::{Layout, Plan};
 use crate::probe::Probe;
 use crate::scenario::Name;
+use crate::series::{Event, Series};
+use crate::server::RelayCounts;
 use crate::slo::Judged;
 use crate::stage::Seen;
 use crate::watchers::Source;
@@ -23,7 +26,7 @@ const LATE: Duration = Duration::from_millis(100);
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// What a run ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Guarantees held, objectives were met.
@@ -59,7 +62,7 @@ impl Verdict {
 }
 
 /// Bids, counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bids {
     /// Bids that were sent.
     pub offered: u64,
@@ -99,7 +102,7 @@ impl Bids {
 }
 
 /// Watchers, and how their subscriptions ended before the run did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatcherCounts {
     /// Those that stopped reading for a while.
     pub stalled: u64,
@@ -122,6 +125,10 @@ pub struct Circumstances {
     pub kills: usize,
     /// The most memory that the server had.
     pub memory_peak_kb: Option<u64>,
+    /// What happened when.
+    pub events: Vec<Event>,
+    /// What the service's relay has counted.
+    pub counts: Option<RelayCounts>,
     /// How the service ended, if not cleanly.
     pub unclean: Option<String>,
 }
@@ -132,13 +139,15 @@ impl Circumstances {
         self.layouts.extend(other.layouts);
         self.probe = other.probe;
         self.kills += other.kills;
+        self.events.extend(other.events);
+        self.counts = other.counts;
         self.memory_peak_kb = self.memory_peak_kb.max(other.memory_peak_kb);
         self.unclean = self.unclean.take().or(other.unclean);
     }
 }
 
 /// The report of a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// See [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -173,6 +182,11 @@ pub struct Report {
     pub sources: BTreeMap<Source, u64>,
     /// Watchers.
     pub watchers: WatcherCounts,
+    /// What the relay of a started service has counted.
+    pub relay_counts: Option<RelayCounts>,
+    /// What lay between the clients and the service.
+    #[serde(default)]
+    pub last_mile: LastMile,
     /// Latencies.
     pub latency_us: LatencyReport,
     /// Objectives.
@@ -181,6 +195,9 @@ pub struct Report {
     pub verdict: Verdict,
     /// Why, if it is not `pass`.
     pub reasons: Vec<String>,
+    /// What charts are drawn from.
+    #[serde(default)]
+    pub series: Series,
 }
 
 impl Report {
@@ -220,6 +237,9 @@ impl Report {
             closing: checked.closing,
             sources: sources(seen),
             watchers: WatcherCounts::count(seen),
+            series: Series::of(&latencies, &circumstances.events),
+            relay_counts: circumstances.counts,
+            last_mile: plan.last_mile,
             latency_us: latencies.report(),
             slo,
             verdict,

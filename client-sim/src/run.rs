@@ -4,10 +4,13 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::chaos;
-use crate::plan::{Layout, Plan, Target};
+use crate::clock;
+use crate::last_mile::{LastMile, Road};
+use crate::plan::{Layout, Plan, Target, View};
 use crate::probe::{self, Probe};
 use crate::report::{Circumstances, Report};
 use crate::scenario::{Name, Scenario};
+use crate::series::Event;
 use crate::server::{Server, Store};
 use crate::stage::{Seen, Stage};
 
@@ -18,7 +21,9 @@ use crate::stage::{Seen, Stage};
 pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let (seen, circumstances) = match &plan.target {
         Target::Url { url, secret, relay } => {
-            let stage = stage(plan, url, secret, true);
+            let road = road(plan, url).await?;
+            let edge = road.as_ref().map_or(url.as_str(), Road::url);
+            let stage = stage(plan, url, edge, secret, true);
             let seen = stage.play(CancellationToken::new()).await?;
             let relay = relay.clone().unwrap_or_else(|| "unknown".to_owned());
             (seen, Circumstances { relay, ..Circumstances::default() })
@@ -37,8 +42,16 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     Ok(Report::new(plan, &seen, circumstances))
 }
 
-fn stage<'a>(plan: &Plan, url: &'a str, secret: &'a str, tidy: bool) -> Stage<'a> {
-    Stage { scenario: plan.scenario, seed: plan.seed, url, secret, tidy }
+fn stage<'a>(plan: &Plan, url: &'a str, edge: &'a str, secret: &'a str, tidy: bool) -> Stage<'a> {
+    let view = plan.view;
+    Stage { scenario: plan.scenario, seed: plan.seed, url, edge, secret, tidy, view }
+}
+
+async fn road(plan: &Plan, url: &str) -> anyhow::Result<Option<Road>> {
+    match plan.last_mile {
+        LastMile::None => Ok(None),
+        mile => Ok(Some(Road::open(url, mile, plan.seed).await?)),
+    }
 }
 
 /// A run against a service of its own.
@@ -76,46 +89,66 @@ impl Own<'_> {
             Layout::Inside => None,
         };
         flags.extend_from_slice(self.flags);
+        let started_us = clock::now_us();
         let mut server = Server::start(&flags, scenario.name == Name::Chaos).await?;
         let probe = self.probe(&server, store.as_ref()).await?;
         let played = self.play(&mut server).await;
         let memory_peak_kb = server.memory_peak_kb();
         let stopped = server.stop().await;
-        let (seen, kills) = played?;
+        let (seen, mut events) = played?;
+        events.extend(self.scripted(started_us));
         if let Some(store) = store {
             store.stop().await?;
         }
-        let unclean = stopped.err().map(|error| format!("{error:#}"));
+        let (counts, unclean) = match stopped {
+            Ok(counts) => (Some(counts), None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
         let circumstances = Circumstances {
             relay: self.relay.to_owned(),
             layouts: vec![self.layout],
             probe,
-            kills,
+            kills: events.iter().filter(|event| event.what == chaos::KILLED).count(),
+            events,
+            counts,
             memory_peak_kb,
             unclean,
         };
         Ok((seen, circumstances))
     }
 
+    /// What the store's script did, about: it counts from the store's own start.
+    fn scripted(&self, started_us: i64) -> Vec<Event> {
+        let event = |at_ms: u64, what: &str| Event {
+            at_us: started_us + i64::try_from(at_ms * 1_000).unwrap_or(i64::MAX),
+            what: what.to_owned(),
+        };
+        self.plan.script.iter().map(|(at_ms, what)| event(*at_ms, what)).collect()
+    }
+
     /// The idle store's own times; not where faults are the point.
     async fn probe(&self, server: &Server, store: Option<&Store>) -> anyhow::Result<Option<Probe>> {
         let endpoint = server.embedded_endpoint().or(store.map(Store::endpoint));
         match endpoint {
-            Some(endpoint) if self.plan.scenario.name != Name::Chaos => {
+            Some(endpoint)
+                if self.plan.scenario.name != Name::Chaos && self.plan.view == View::Live =>
+            {
                 Ok(Some(probe::measure(endpoint).await?))
             }
             _ => Ok(None),
         }
     }
 
-    async fn play(&self, server: &mut Server) -> anyhow::Result<(Seen, usize)> {
+    async fn play(&self, server: &mut Server) -> anyhow::Result<(Seen, Vec<Event>)> {
         let Scenario { kills, duration, .. } = self.plan.scenario;
         let (url, secret) = (server.url().to_owned(), server.secret.clone());
         let over = CancellationToken::new();
-        let stage = stage(self.plan, &url, &secret, false);
+        let road = road(self.plan, &url).await?;
+        let edge = road.as_ref().map_or(url.as_str(), Road::url);
+        let stage = stage(self.plan, &url, edge, &secret, false);
         let killing = async {
             if kills == 0 {
-                return Ok(0);
+                return Ok(Vec::new());
             }
             let seed = self.plan.seed;
             chaos::kill_again_and_again(server, kills, duration, seed, over.clone()).await

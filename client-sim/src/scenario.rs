@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A scenario by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Name {
     /// One bid every 3 s on one auction with 5 watchers: the test of the review.
@@ -49,7 +49,7 @@ impl Name {
 /// When bids are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrivals {
-    /// Evenly.
+    /// Evenly: each in the first half of a slot of its own.
     Even,
     /// At random times (a Poisson process with its count given), auctions taking turns in that
     /// two bids on one auction keep a distance.

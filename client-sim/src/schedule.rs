@@ -54,7 +54,13 @@ pub fn plan(scenario: &Scenario, seed: u64) -> Vec<Planned> {
 fn times(scenario: &Scenario, random: &mut StdRng) -> Vec<Duration> {
     let bids = scenario.bids();
     if scenario.arrivals == Arrivals::Even {
-        return (0..bids).map(|n| Duration::from_secs_f64(n as f64 / scenario.rate)).collect();
+        // Not quite: what is sampled four times a second must not be met at the same phase again
+        // and again.
+        let mut time = |n: usize| {
+            let late: f64 = random.random_range(0.0..0.5);
+            Duration::from_secs_f64((n as f64 + late) / scenario.rate)
+        };
+        return (0..bids).map(&mut time).collect();
     }
     let end_us = scenario.duration.as_micros() as u64;
     let last_second_us = end_us.saturating_sub(1_000_000);
@@ -94,8 +100,10 @@ mod tests {
     #[test]
     fn trickle_is_a_bid_every_three_seconds() {
         let planned = plan(&Scenario::of(Name::Trickle), 1);
-        let seconds: Vec<f64> = planned.iter().map(|bid| bid.at.as_secs_f64().round()).collect();
-        assert_eq!(seconds, (0..10).map(|n| f64::from(n) * 3.0).collect::<Vec<_>>());
+        let slots: Vec<u64> = planned.iter().map(|bid| bid.at.as_secs() / 3).collect();
+        assert_eq!(slots, (0..10).collect::<Vec<_>>());
+        let apart = Duration::from_millis(1_500);
+        assert!(planned.windows(2).all(|pair| pair[1].at >= pair[0].at + apart));
     }
 
     #[test]

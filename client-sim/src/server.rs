@@ -6,15 +6,17 @@
 
 use std::ffi::OsString;
 use std::process::Stdio;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use axum::serve::ListenerExt as _;
 use clap::Parser;
 use dynamodb_emulator::{Emulator, Options};
 use gavel_server::config::Args;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -32,11 +34,38 @@ pub struct ReadyLine {
     pub embedded_endpoint: Option<String>,
 }
 
+/// What a service says at its end: what its relay has counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RelayCounts {
+    /// GetRecords calls that answered.
+    pub polls: u64,
+    /// Those without a record.
+    pub empty_polls: u64,
+    /// Records read.
+    pub records: u64,
+    /// With `--relay lambda`: invocations of the handler.
+    pub invocations: u64,
+    /// Of these, cold starts.
+    pub cold_starts: u64,
+    /// Those that failed, wholly or in part.
+    pub failed: u64,
+    /// Records that the handler went through, again and again counted.
+    pub handled: u64,
+    /// Of these, those that it had gone through before.
+    pub replayed: u64,
+    /// Records that the mapping gave up.
+    pub given_up: u64,
+    /// The longest time that a shard stood still, in milliseconds.
+    pub stood_still_ms_max: u64,
+}
+
 /// A process that this one has started.
 #[derive(Debug)]
 struct Process {
     child: Child,
     stdin: ChildStdin,
+    stdout: Lines<BufReader<ChildStdout>>,
     ready: ReadyLine,
 }
 
@@ -62,18 +91,23 @@ impl Process {
         let line = line.context("it did not start in time")??;
         let Some(line) = line else { bail!("it did not start") };
         let ready = serde_json::from_str(&line).context("its ready line")?;
-        Ok(Self { child, stdin, ready })
+        Ok(Self { child, stdin, stdout: lines, ready })
     }
 
-    async fn stop(self) -> anyhow::Result<()> {
-        let Self { mut child, stdin, .. } = self;
+    /// Stops it; returns its last line, if it has one.
+    async fn stop(self) -> anyhow::Result<Option<String>> {
+        let Self { mut child, stdin, mut stdout, .. } = self;
         drop(stdin);
-        let status = timeout(STOP_TIMEOUT, child.wait()).await;
-        let status = status.context("it did not stop in time")??;
+        let ended = async {
+            let last = stdout.next_line().await;
+            anyhow::Ok((last?, child.wait().await?))
+        };
+        let ended = timeout(STOP_TIMEOUT, ended).await;
+        let (last, status) = ended.context("it did not stop in time")??;
         if !status.success() {
             bail!("it ended with {status}");
         }
-        Ok(())
+        Ok(last)
     }
 
     /// The most memory it has had, in KiB, where the system tells.
@@ -150,12 +184,14 @@ impl Server {
         Ok(())
     }
 
-    /// Stops it.
+    /// Stops it; returns what its relay has counted since it was last started.
     ///
     /// # Errors
     /// When it did not end cleanly.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        self.process.stop().await.context("the service")
+    pub async fn stop(self) -> anyhow::Result<RelayCounts> {
+        let last = self.process.stop().await.context("the service")?;
+        let last = last.context("the service: it ended without its counts")?;
+        serde_json::from_str(&last).context("the service: its counts")
     }
 }
 
@@ -186,7 +222,57 @@ impl Store {
     /// # Errors
     /// When it did not end cleanly.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.process.stop().await.context("the store")
+        self.process.stop().await.context("the store")?;
+        Ok(())
+    }
+}
+
+/// An HTTP server without GraphQL, in a process of its own, to compare with.
+#[derive(Debug)]
+pub struct Plain {
+    process: Process,
+}
+
+impl Plain {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start() -> anyhow::Result<Self> {
+        let process = Process::start(&["plain".to_owned()], ("SIM_PLAIN", "1"), true).await;
+        Ok(Self { process: process.context("the plain server")? })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.process.ready.url
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// When it did not end cleanly.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.process.stop().await.context("the plain server")?;
+        Ok(())
+    }
+}
+
+/// Serves these routes in this process: the child's side.
+///
+/// # Errors
+/// When no port can be bound.
+pub async fn plain(routes: axum::Router) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let listener = listener.tap_io(|stream| {
+        // One that cannot be set up so is slower, and that is all.
+        stream.set_nodelay(true).ok();
+    });
+    say(&ReadyLine { url, embedded_endpoint: None });
+    tokio::select! {
+        served = axum::serve(listener, routes) => Ok(served?),
+        () = parent_gone() => Ok(()),
     }
 }
 
@@ -209,18 +295,47 @@ pub async fn serve(flags: &[OsString]) -> anyhow::Result<()> {
     gavel_server::telemetry::start(args.log);
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
+    let mut relay = None;
     let running = gavel_server::app::run(args, shutdown, |ready| {
-        say(ReadyLine {
+        say(&ReadyLine {
             url: format!("http://{}", ready.address),
             embedded_endpoint: ready.embedded_endpoint.clone(),
         });
+        relay = Some(ready.relay.clone());
     });
-    tokio::pin!(running);
-    tokio::select! {
-        ended = &mut running => return ended,
-        () = parent_gone() => stop.cancel(),
+    let ended = {
+        tokio::pin!(running);
+        tokio::select! {
+            ended = &mut running => ended,
+            () = parent_gone() => {
+                stop.cancel();
+                running.await
+            }
+        }
+    };
+    if let Some(relay) = relay {
+        say(&RelayCounts::of(&relay));
     }
-    running.await
+    ended
+}
+
+impl RelayCounts {
+    fn of(relay: &gavel_server::relay::Health) -> Self {
+        let stats = relay.stats();
+        let handlers = *stats.handlers.lock();
+        Self {
+            polls: stats.polls.load(Relaxed),
+            empty_polls: stats.empty_polls.load(Relaxed),
+            records: stats.records.load(Relaxed),
+            invocations: handlers.invocations,
+            cold_starts: handlers.cold_starts,
+            failed: handlers.failed,
+            handled: handlers.handled,
+            replayed: handlers.replayed,
+            given_up: handlers.given_up,
+            stood_still_ms_max: handlers.stood_still_ms_max,
+        }
+    }
 }
 
 /// Runs the store in this process: the child's side.
@@ -232,14 +347,14 @@ pub async fn store(seed: u64) -> anyhow::Result<()> {
     let behaviour = serde_json::from_str(&behaviour).context(BEHAVIOUR_VARIABLE)?;
     let options = Options { behaviour, seed: Some(seed), ..Options::default() };
     let emulator = Emulator::start(options).await?;
-    say(ReadyLine { url: emulator.endpoint(), embedded_endpoint: None });
+    say(&ReadyLine { url: emulator.endpoint(), embedded_endpoint: None });
     parent_gone().await;
     emulator.shutdown().await;
     Ok(())
 }
 
-fn say(line: ReadyLine) {
-    println!("{}", serde_json::to_string(&line).unwrap_or_default());
+fn say(line: &impl Serialize) {
+    println!("{}", serde_json::to_string(line).unwrap_or_default());
 }
 
 /// Ends when standard input does: nothing is ever sent over it.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::latency::Summary;
+use crate::paper::model::Table;
 use crate::report::{Report, Verdict};
 use crate::units::time;
 use crate::watchers::Source;
@@ -125,6 +126,29 @@ fn latencies(report: &Report, out: &mut String) -> std::fmt::Result {
     row(out, "client_to_client", &latency.client_to_client)?;
     row(out, "client_to_last_client", &latency.client_to_last_client)?;
     row(out, "commit (beside)   written -> committed", &latency.commit)
+}
+
+/// A table with aligned columns: the first is text, the others are figures.
+pub fn table(table: &Table) -> String {
+    let rows = || std::iter::once(&table.head).chain(&table.rows);
+    let width = |column: usize| {
+        let cells = rows().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..table.head.len()).map(width).collect();
+    let mut out = String::new();
+    for row in rows() {
+        for (column, cell) in row.iter().enumerate() {
+            let width = widths[column];
+            let cell = match column {
+                0 => format!("{cell:<width$}"),
+                _ => format!("  {cell:>width$}"),
+            };
+            out.push_str(&cell);
+        }
+        out.push('\n');
+    }
+    out
 }
 
 fn row(out: &mut String, name: &str, summary: &Summary) -> std::fmt::Result {

@@ -1,6 +1,6 @@
 //! Service level objectives: `[METRIC.]PERCENTILE<DURATION`, for example `p99<300ms`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::hops::Latencies;
 
@@ -18,7 +18,7 @@ pub struct Slo {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
     /// As it was written.
     pub expr: String,

@@ -13,6 +13,7 @@ use crate::bidders::Bidders;
 use crate::clock;
 use crate::market::Lot;
 use crate::offer::Offer;
+use crate::plan::View;
 use crate::progress::{self, Live};
 use crate::scenario::{Name, Scenario};
 use crate::schedule;
@@ -40,10 +41,14 @@ pub struct Stage<'a> {
     pub seed: u64,
     /// The service.
     pub url: &'a str,
+    /// Where bidders and watchers reach it: there, or through a last mile.
+    pub edge: &'a str,
     /// The secret its tokens are signed with.
     pub secret: &'a str,
     /// Whether the service goes on: then no open auction is left behind.
     pub tidy: bool,
+    /// What is shown meanwhile.
+    pub view: View,
 }
 
 /// What was seen.
@@ -113,7 +118,7 @@ impl Stage<'_> {
         let live = Arc::new(Live::default());
         let watchers = Watchers {
             api: api.clone(),
-            base: self.url.to_owned(),
+            base: self.edge.to_owned(),
             token: crew.observer.clone(),
             lots: Arc::clone(&lots),
             live: Arc::clone(&live),
@@ -123,7 +128,7 @@ impl Stage<'_> {
         let watching = watchers.start().await?;
         let start_us = self.start_us(&lots)?;
         let bidders = Bidders {
-            api: api.clone(),
+            api: Api::new(self.edge)?,
             tokens: crew.bidders.clone(),
             lots: Arc::clone(&lots),
             run_id: rand::random(),
@@ -144,7 +149,11 @@ impl Stage<'_> {
             shown.cancel();
             offers
         };
-        let showing = progress::show(Arc::clone(&live), scenario.duration, shown.clone());
+        let showing = async {
+            if self.view == View::Live {
+                progress::show(Arc::clone(&live), scenario.duration, shown.clone()).await;
+            }
+        };
         let (offers, ()) = tokio::join!(bidding, showing);
         let endings = match scenario.closing {
             Some(_) => self.close(&crew, &lots, &live).await?,

@@ -66,6 +66,16 @@ pub struct Timing {
     pub source: Source,
 }
 
+impl Timing {
+    /// The hops from a send on, with clocks as they are.
+    fn hops_us(&self, sent_us: i64, received_us: i64) -> [i64; 5] {
+        let service = [self.received_at, self.written_at, self.read_at, self.published_at];
+        let [received, written, read, published] = service.map(|stamp| stamp.0);
+        let stamps = [sent_us, received, written, read, published, received_us];
+        std::array::from_fn(|leg| stamps[leg + 1] - stamps[leg])
+    }
+}
+
 /// From where the service read a bid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -85,6 +95,8 @@ pub struct Log {
     pub auction: usize,
     /// The cursor it started with: everything after it is expected.
     pub after: u64,
+    /// The latest that it was told of.
+    pub latest: u64,
     /// In the order of arrival.
     pub deliveries: Vec<Delivery>,
     /// Whether it stopped reading for a while: its latencies are its own.
@@ -100,7 +112,7 @@ pub struct Log {
 impl Log {
     /// Where it resumes.
     fn cursor(&self) -> u64 {
-        self.deliveries.iter().map(|told| told.sequence).max().unwrap_or(self.after)
+        self.latest.max(self.after)
     }
 
     fn ended(&mut self, how: impl Into<String>) {
@@ -317,8 +329,19 @@ impl Watcher {
         let amount = bid.amount.parse().context("an amount is not an integer")?;
         self.watchers.lots[self.log.auction].told(bid.sequence, amount);
         let replay = payload.extensions.replay;
-        let sent_us = bid.timing.sent_at.map_or(received_us, |at| at.0);
-        self.watchers.live.delivered((!replay).then_some(received_us - sent_us));
+        let latest = self.log.cursor();
+        let live = &self.watchers.live;
+        if bid.sequence <= latest {
+            live.not_after(bid.sequence, latest);
+        }
+        if replay {
+            live.replayed();
+        } else {
+            let timing = bid.timing;
+            let sent_us = timing.sent_at.map_or(timing.received_at.0, |at| at.0);
+            live.delivered(received_us - sent_us, timing.hops_us(sent_us, received_us));
+        }
+        self.log.latest = latest.max(bid.sequence);
         self.log.deliveries.push(Delivery {
             bid_id: bid.id,
             sequence: bid.sequence,

@@ -27,7 +27,7 @@ use crate::graphql::Api;
 use crate::http::health::Readiness;
 use crate::http::playground::{Examples, Playground};
 use crate::relay::stream::DynamoStream;
-use crate::relay::{Paces, Relay, lambda};
+use crate::relay::{Health, Paces, Relay, lambda};
 use crate::store::Dynamo;
 use crate::store::connect::{Clients, Endpoint, connect};
 use crate::store::setup::ensure_table;
@@ -47,6 +47,8 @@ pub struct Ready {
     pub embedded_endpoint: Option<String>,
     /// Auctions and tokens to play with, if asked for.
     pub demo: Option<Demo>,
+    /// What the relay has counted, now and later.
+    pub relay: Health,
 }
 
 /// Runs the service until `shutdown` is cancelled or a part fails.
@@ -97,6 +99,7 @@ pub async fn run(
         admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
         embedded_endpoint: emulator.as_ref().map(Emulator::endpoint),
         demo,
+        relay: parts.relay.health(),
     };
     let examples = Examples {
         auction_id: (ready.demo.as_ref())

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use client_sim::plan::{Plan, Target};
+use client_sim::last_mile::LastMile;
+use client_sim::plan::{Plan, Target, View};
 use client_sim::report::Report;
 use client_sim::run::run;
 use client_sim::scenario::{Name, Scenario};
@@ -25,6 +26,9 @@ async fn measure_with(scenario: Scenario, relay: &str, flags: &[&str]) -> Report
             secret: gavel.secret().to_owned(),
             relay: Some(relay.to_owned()),
         },
+        last_mile: LastMile::None,
+        view: View::Live,
+        script: Vec::new(),
         command: "cargo test -p e2e latency".to_owned(),
     };
     let report = run(&plan).await.unwrap();

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::handler::Tally;
 use super::shards::ShardId;
 use crate::limits;
 
@@ -27,6 +28,8 @@ pub struct Stats {
     pub trimmed: AtomicU64,
     /// Calls that failed.
     pub errors: AtomicU64,
+    /// The handlers of `--relay lambda`.
+    pub handlers: Mutex<Tally>,
 }
 
 /// The health of a relay. Clones share it.
@@ -65,6 +68,11 @@ impl Health {
 
     pub(super) fn started(&self) {
         self.state.lock().started = true;
+    }
+
+    /// A handler has gone from this tally to that.
+    pub(super) fn handled(&self, before: &Tally, after: &Tally) {
+        self.stats.handlers.lock().add(before, after);
     }
 
     pub(super) fn read(&self, shard: &ShardId, ok: bool) {

@@ -10,6 +10,11 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::handler::Failure;
+
+/// Failures in a script.
+const FAILURES_MAX: usize = 1_000;
+
 /// The settings of a mapping and of the handler it invokes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -30,14 +35,23 @@ pub struct Settings {
     pub bisect_batch_on_function_error: bool,
     /// Whether the handler says which records failed. Lambda: no.
     pub report_batch_item_failures: bool,
-    /// Milliseconds that an invocation takes before its first record.
+    /// Whether bids alone invoke the handler (FilterCriteria). Other records are then dropped, and
+    /// how an auction stands is read from the table. Lambda: no filter.
+    pub bids_only: bool,
+    /// Milliseconds that a warm invocation takes before its first record. 0: the figures that the
+    /// emulator's `aws` latencies reproduce end in the handler, so they hold one already.
     pub invoke_ms: f64,
-    /// Milliseconds that the first invocation of a shard takes more. Node 150-400, Rust about 20.
+    /// Milliseconds that a cold start takes more: the first invocation of a shard, and
+    /// `cold_start_rate` of all others. Node 150-400, Rust about 20.
     pub cold_start_ms: f64,
+    /// The share of later invocations that start cold. Lambda: under 0.01.
+    pub cold_start_rate: f64,
     /// Milliseconds that the handler takes for each record.
     pub record_ms: f64,
     /// The share of records at which the handler fails, after those before them were handled.
     pub failure_rate: f64,
+    /// At which records it fails besides.
+    pub failures: Vec<Failure>,
 }
 
 impl Default for Settings {
@@ -51,10 +65,13 @@ impl Default for Settings {
             maximum_record_age_ms: None,
             bisect_batch_on_function_error: false,
             report_batch_item_failures: false,
-            invoke_ms: 15.0,
+            bids_only: false,
+            invoke_ms: 0.0,
             cold_start_ms: 250.0,
-            record_ms: 0.5,
+            cold_start_rate: 0.0,
+            record_ms: 0.0,
             failure_rate: 0.0,
+            failures: Vec::new(),
         }
     }
 }
@@ -76,6 +93,11 @@ impl Settings {
             Err("a handler's times must be from 0 to 900000 milliseconds")
         } else if !(0.0..1.0).contains(&self.failure_rate) {
             Err("failure_rate must be from 0 to less than 1")
+        } else if !(0.0..=1.0).contains(&self.cold_start_rate) {
+            Err("cold_start_rate must be from 0 to 1")
+        } else if self.failures.len() > FAILURES_MAX || self.failures.iter().any(|f| f.record == 0)
+        {
+            Err("failures must be at most 1000, each at a record from 1")
         } else {
             Ok(())
         }

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,12 +10,13 @@ use rand::Rng as _;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, warn};
 
+use super::handler::Handler;
 use super::health::Health;
 use super::lambda::{Answer, Item, Line, Next, Settings};
 use super::record;
 use super::shards::ShardId;
 use super::stream::{Page, Position, Stream, StreamError};
-use crate::broker::{Broker, Stamped};
+use crate::broker::{Broker, Event, Stamped};
 use crate::clock;
 
 /// One shard under a mapping.
@@ -27,10 +29,11 @@ pub(super) struct Mapping<S> {
     pub(super) position: Position,
 }
 
-/// A part of the shard: its line, and whether its handler has run before.
+/// A part of the shard: its line, its handler, and since when it stands still.
 struct Part {
     line: Line<Stamped>,
-    warm: bool,
+    handler: Handler,
+    stands_since: Option<Instant>,
 }
 
 impl<S: Stream> Mapping<S> {
@@ -40,7 +43,11 @@ impl<S: Stream> Mapping<S> {
         let phase = every.mul_f64(rand::rng().random::<f64>());
         let mut polls = interval_at(Instant::now() + phase, every);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let part = || Part { line: Line::new(self.settings.clone()), warm: false };
+        let part = || Part {
+            line: Line::new(self.settings.clone()),
+            handler: Handler::new(self.settings.clone()),
+            stands_since: None,
+        };
         let mut parts: Vec<Part> =
             (0..self.settings.parallelization_factor).map(|_| part()).collect();
         loop {
@@ -81,12 +88,19 @@ impl<S: Stream> Mapping<S> {
     /// Gives each record to its part: those of one item to one, so that their order is kept.
     fn take(&mut self, page: &Page, parts: &mut [Part]) {
         let read_at = std::time::Instant::now();
+        let stats = self.health.stats();
+        stats.polls.fetch_add(1, Relaxed);
+        stats.empty_polls.fetch_add(u64::from(page.records.is_empty()), Relaxed);
+        stats.records.fetch_add(page.records.len() as u64, Relaxed);
         for record in &page.records {
             let Some(number) = record.dynamodb().and_then(|change| change.sequence_number()) else {
                 continue;
             };
             self.position = Position::After(number.to_owned());
             let Ok(Some(stamped)) = record::event(record, clock::now()) else { continue };
+            if self.settings.bids_only && !matches!(stamped.event, Event::Bid(_)) {
+                continue;
+            }
             let mut hash = DefaultHasher::new();
             stamped.event.auction_id().as_str().hash(&mut hash);
             let at = hash.finish() as usize % parts.len();
@@ -97,33 +111,38 @@ impl<S: Stream> Mapping<S> {
     /// Invokes the handler until the part has nothing to do now.
     async fn work(&self, part: &mut Part) {
         while let Next::Invoke(items) = part.line.next(std::time::Instant::now()) {
-            let cold = if part.warm { 0.0 } else { self.settings.cold_start_ms };
-            part.warm = true;
-            let answer = self.invoke(&items, cold).await;
+            let before = part.handler.tally;
+            let (answer, handled) = self.invoke(&items, &mut part.handler).await;
             part.line.answered(&answer);
-            let given_up = part.line.take_given_up().len();
-            if given_up > 0 {
-                warn!(shard.id = %self.shard, records = given_up, "given up by the mapping");
+            let given_up = part.line.take_given_up();
+            if !given_up.is_empty() {
+                warn!(shard.id = %self.shard, records = given_up.len(), "given up by the mapping");
+                part.handler.tally.given_up += given_up.len() as u64;
+                part.handler.forget(&given_up);
             }
+            if answer != Answer::Failed {
+                part.handler.forget(&items[..handled]);
+            }
+            let since = *part.stands_since.get_or_insert_with(Instant::now);
+            if answer == Answer::Success || !given_up.is_empty() {
+                part.stands_since = None;
+            }
+            part.handler.stood_still(since.elapsed());
+            self.health.handled(&before, &part.handler.tally);
         }
     }
 
     /// The handler: it publishes record by record, and may fail on the way.
-    async fn invoke(&self, items: &[Item<Stamped>], cold_ms: f64) -> Answer {
+    async fn invoke(&self, items: &[Item<Stamped>], handler: &mut Handler) -> (Answer, usize) {
+        let invocation = handler.invoke(items, || rand::rng().random());
+        let cold_ms = if invocation.cold { self.settings.cold_start_ms } else { 0.0 };
         sleep_ms(self.settings.invoke_ms + cold_ms).await;
-        for item in items {
-            sleep_ms(self.settings.record_ms).await;
-            if rand::rng().random::<f64>() < self.settings.failure_rate {
-                return if self.settings.report_batch_item_failures {
-                    Answer::ItemFailures(vec![item.id.clone()])
-                } else {
-                    Answer::Failed
-                };
-            }
+        for item in &items[..invocation.handled] {
             // The stamp of this hop: the handler has the record now.
             self.broker.publish(Stamped { read_at: clock::now(), ..item.record.clone() });
+            sleep_ms(self.settings.record_ms).await;
         }
-        Answer::Success
+        (invocation.answer, invocation.handled)
     }
 }
 

@@ -11,11 +11,14 @@ pub mod stream;
 pub mod health;
 pub mod reader;
 pub mod lambda;
+pub mod handler;
 mod mapping;
 #[cfg(test)]
 mod reader_tests;
 #[cfg(test)]
 mod lambda_tests;
+#[cfg(test)]
+mod handler_tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

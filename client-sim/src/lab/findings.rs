@@ -1,0 +1,179 @@
+//! What a lab has found: what its JSON holds, and what it comes to.
+
+use serde::{Deserialize, Serialize};
+
+use super::answers::{self, Answer, Found};
+use super::experiment::{Depth, Shown};
+use super::overheads::Overheads;
+use crate::latency::Summary;
+use crate::report::{Report, Verdict};
+use crate::units::time;
+
+/// Streams to Lambda as published (FACTS 3), in microseconds: p50 and p90.
+const PUBLISHED_US: (u64, u64) = (213_000, 341_000);
+const GOAL_US: u64 = 300_000;
+
+/// What a lab has found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Findings {
+    /// Raised when a field changes its meaning or goes.
+    pub schema_version: u32,
+    /// The command that repeats it.
+    pub command: String,
+    /// What everything random was drawn with.
+    pub seed: u64,
+    /// How long its cases were.
+    pub depth: Depth,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// The questions, answered.
+    pub answers: Vec<Answer>,
+    /// What it was held against.
+    pub bars: Vec<Bar>,
+    /// The experiments.
+    pub experiments: Vec<Shown>,
+    /// What GraphQL and a token cost, if that was measured.
+    pub overheads: Option<Overheads>,
+}
+
+/// A figure against what was published, or against the goal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bar {
+    /// Whether it holds.
+    pub ok: bool,
+    /// The sentence with both figures.
+    pub text: String,
+}
+
+impl Findings {
+    /// Finds.
+    pub fn new(
+        (command, seed, depth, took_ms): (String, u64, Depth, u64),
+        experiments: Vec<Shown>,
+        overheads: Option<Overheads>,
+    ) -> Self {
+        let found = Found { shown: &experiments, overheads: overheads.as_ref() };
+        let answers = answers::all(&found);
+        let bars = bars(&found);
+        Self {
+            schema_version: 1,
+            command,
+            seed,
+            depth,
+            took_ms,
+            answers,
+            bars,
+            experiments,
+            overheads,
+        }
+    }
+
+    fn reports(&self) -> impl Iterator<Item = (String, &Report)> {
+        self.experiments.iter().flat_map(|shown| {
+            shown.cases.iter().map(|case| (format!("{}: {}", shown.name, case.name), &case.report))
+        })
+    }
+
+    /// Whether every guarantee held in every case, in a sentence.
+    ///
+    /// # Errors
+    /// The sentence, if not.
+    pub fn verdict(&self) -> Result<String, String> {
+        let broken: Vec<String> = self
+            .reports()
+            .filter(|(_, report)| !matches!(report.verdict, Verdict::Pass | Verdict::SloBreached))
+            .map(|(name, report)| format!("{name}: {}", report.reasons.join("; ")))
+            .collect();
+        if !broken.is_empty() {
+            return Err(broken.join(". "));
+        }
+        let deliveries: u64 = self.reports().map(|(_, report)| report.deliveries.expected).sum();
+        let cases = self.reports().count();
+        Ok(format!("{cases} runs, {deliveries} deliveries: none missing, repeated or out of order"))
+    }
+
+    /// The exit code: 0, 97 if a run proves nothing, 98 if a guarantee was broken.
+    pub fn exit_code(&self) -> u8 {
+        let codes = || self.reports().map(|(_, report)| report.verdict);
+        if codes().any(|verdict| verdict == Verdict::GuaranteeBroken) {
+            Verdict::GuaranteeBroken.exit_code()
+        } else if codes().any(|verdict| verdict == Verdict::Invalid) {
+            Verdict::Invalid.exit_code()
+        } else {
+            0
+        }
+    }
+}
+
+fn bars(found: &Found<'_>) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    for traffic in ["trickle", "steady"] {
+        let of = |mode: &str| {
+            let name = format!("{mode}, {traffic}");
+            let cases = found.cases("modes").iter();
+            cases.clone().find(|case| case.name == name).map(|case| &case.report)
+        };
+        bars.extend(of("lambda").and_then(|report| published(traffic, &report.latency_us.stream)));
+        if let Some(stream) = of("stream") {
+            let last = &stream.latency_us.client_to_last_client;
+            bars.push(goal(traffic, "stream", "p95", last.p95, last));
+        }
+        if let Some(hybrid) = of("hybrid") {
+            let last = &hybrid.latency_us.client_to_last_client;
+            bars.push(goal(traffic, "hybrid", "p99", last.p99, last));
+        }
+        if let (Some(stream), Some(hybrid)) = (of("stream"), of("hybrid")) {
+            bars.extend(one_propagation(traffic, stream, hybrid));
+        }
+    }
+    bars
+}
+
+/// Acknowledged -> handler, against the published figures.
+fn published(traffic: &str, leg: &Summary) -> Option<Bar> {
+    let (p50, p90) = (leg.p50?, leg.p90?);
+    let off = |us: u64, published: u64| 100.0 * (us as f64 / published as f64 - 1.0);
+    let (off50, off90) = (off(p50, PUBLISHED_US.0), off(p90, PUBLISHED_US.1));
+    Some(Bar {
+        ok: off50.abs() <= 15.0 && off90.abs() <= 25.0,
+        text: format!(
+            "{traffic}, Lambda's defaults, written to handler: p50 {} against 213 ms published \
+             ({off50:+.0} %, bar 15 %), p90 {} against 341 ms ({off90:+.0} %, bar 25 %)",
+            time(p50),
+            time(p90)
+        ),
+    })
+}
+
+/// A percentile, or the longest where there are too few bids for it, against 300 ms.
+fn goal(traffic: &str, mode: &str, name: &str, value: Option<u64>, of: &Summary) -> Bar {
+    let judged = value.or(of.max);
+    let how = if value.is_some() { "" } else { " (judged by the longest: too few bids)" };
+    Bar {
+        ok: judged.is_some_and(|us| us < GOAL_US),
+        text: format!(
+            "{traffic}, {mode}: {name} of client to last client {}{how}, goal 300 ms",
+            judged.map_or_else(|| "not measured".to_owned(), time)
+        ),
+    }
+}
+
+/// What publishing at the acknowledgement saves, beside what the stream takes.
+fn one_propagation(traffic: &str, stream: &Report, hybrid: &Report) -> Option<Bar> {
+    let p50 = |report: &Report| report.latency_us.client_to_last_client.p50;
+    let (stream_us, hybrid_us) = (p50(stream)?, p50(hybrid)?);
+    let propagation_us = stream.latency_us.stream.p50?;
+    let saved_us = stream_us.saturating_sub(hybrid_us);
+    let leg = &stream.latency_us.stream;
+    let far = leg.p99.map(|us| format!("{} (p99)", time(us)));
+    let far = far.or_else(|| Some(format!("{} (longest)", time(leg.max?))))?;
+    Some(Bar {
+        ok: saved_us * 2 > propagation_us && saved_us < propagation_us * 2,
+        text: format!(
+            "{traffic}: hybrid's p50 is {} below stream's; acknowledged to read took {} (p50) and {far} \
+             of stream's path, nearly all of it the modelled propagation",
+            time(saved_us),
+            time(propagation_us)
+        ),
+    })
+}

@@ -1,0 +1,118 @@
+//! The lab: experiments that answer the review with measurements.
+
+pub mod experiment;
+pub mod catalogue;
+pub mod play;
+pub mod overheads;
+pub mod answers;
+pub mod findings;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+
+use crate::paper::{html, markdown, of_lab};
+use experiment::{Depth, Experiment};
+use findings::Findings;
+use play::{Lab, Place};
+
+/// What the part is called that measures single requests.
+pub const OVERHEADS: &str = "overheads";
+
+/// What is asked of the lab.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// How long cases are.
+    pub depth: Depth,
+    /// The experiments; empty: all.
+    pub only: Vec<String>,
+    /// What everything random is drawn with.
+    pub seed: u64,
+    /// Where the traffic goes.
+    pub place: Place,
+    /// Where the reports go.
+    pub out: Option<PathBuf>,
+    /// The command that repeats it.
+    pub command: String,
+}
+
+/// What there is to choose from, a line each.
+pub fn list() -> String {
+    let line = |name: &str, asks: &str| format!("{name:<13} {asks}\n");
+    let mut list: String = catalogue::ALL.iter().map(|e| line(e.name, e.asks)).collect();
+    list.push_str(&line(OVERHEADS, "What do authorisation and GraphQL cost on the path?"));
+    list
+}
+
+/// Runs the experiments, writes the reports, prints an answer a question; returns the exit code.
+///
+/// # Errors
+/// When an experiment is not known, cannot be set up, or a report cannot be written.
+pub async fn run(ask: Ask) -> anyhow::Result<u8> {
+    if let Some(out) = &ask.out {
+        std::fs::create_dir_all(out).with_context(|| format!("--out {}", out.display()))?;
+    }
+    let (experiments, with_overheads) = chosen(&ask)?;
+    let started = Instant::now();
+    let lab = Lab { depth: ask.depth, seed: ask.seed, place: ask.place };
+    let shown = lab.play(&experiments).await?;
+    // Alone: a busy machine would be part of it.
+    let overheads = if with_overheads {
+        Some(overheads::measure(ask.depth.pick(1_500, 10_000)).await?)
+    } else {
+        None
+    };
+    let took_ms = u64::try_from(started.elapsed().as_millis())?;
+    let made = (ask.command, ask.seed, ask.depth, took_ms);
+    let findings = Findings::new(made, shown, overheads);
+    if let Some(out) = &ask.out {
+        write(&findings, out)?;
+    }
+    tell(&findings, ask.out.as_deref());
+    Ok(findings.exit_code())
+}
+
+fn chosen(ask: &Ask) -> anyhow::Result<(Vec<Experiment>, bool)> {
+    if matches!(ask.place, Place::Url { .. }) {
+        anyhow::ensure!(ask.only.is_empty(), "--url runs the traffic alone, without --only");
+        return Ok((vec![catalogue::DEPLOYED], false));
+    }
+    for name in &ask.only {
+        if name != OVERHEADS && !catalogue::ALL.iter().any(|e| e.name == name) {
+            bail!("--only {name}: there is no such experiment; --list tells them");
+        }
+    }
+    let is_chosen = |name: &str| ask.only.is_empty() || ask.only.iter().any(|only| only == name);
+    let experiments = catalogue::ALL.into_iter().filter(|e| is_chosen(e.name)).collect();
+    Ok((experiments, is_chosen(OVERHEADS)))
+}
+
+fn write(findings: &Findings, out: &Path) -> anyhow::Result<()> {
+    let page = of_lab::page(findings)?;
+    let json = serde_json::to_string_pretty(findings)? + "\n";
+    for (name, text) in [
+        ("report.html", html::write(&page)),
+        ("report.md", markdown::write(&page)),
+        ("report.json", json),
+    ] {
+        let path = out.join(name);
+        std::fs::write(&path, text).with_context(|| format!("--out {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn tell(findings: &Findings, out: Option<&Path>) {
+    println!();
+    for answer in &findings.answers {
+        println!("{} {}\n", answer.question, answer.answer);
+    }
+    for bar in &findings.bars {
+        println!("{}  {}", if bar.ok { "held  " } else { "missed" }, bar.text);
+    }
+    let verdict = findings.verdict();
+    println!("\n{}", verdict.unwrap_or_else(|problem| format!("BROKEN: {problem}")));
+    if let Some(out) = out {
+        println!("reports: {}", out.join("report.html").display());
+    }
+}

@@ -1,0 +1,119 @@
+//! A page as one HTML file that needs no network.
+
+use std::fmt::Write as _;
+
+use super::model::{Block, Page, Table, Tone};
+
+const STYLE: &str = include_str!("page.css");
+
+/// The page.
+pub fn write(page: &Page) -> String {
+    let mut out = String::new();
+    let title = escape(&page.title);
+    put(&mut out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    put(&mut out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    put(&mut out, "<meta name=\"color-scheme\" content=\"light dark\">\n");
+    put(&mut out, &format!("<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"));
+    put(&mut out, &format!("<header><h1>{title}</h1>\n"));
+    if let Some((tone, verdict)) = &page.verdict {
+        put(&mut out, &format!("<p class=\"verdict {}\">{}</p>\n", class(*tone), inline(verdict)));
+    }
+    put(&mut out, "</header>\n<main>\n");
+    for (number, section) in page.sections.iter().enumerate() {
+        let title = escape(&section.title);
+        put(&mut out, &format!("<section id=\"s{number}\">\n<h2>{title}</h2>\n"));
+        section.blocks.iter().for_each(|block| write_block(&mut out, block));
+        put(&mut out, "</section>\n");
+    }
+    put(&mut out, "</main>\n</body>\n</html>\n");
+    out
+}
+
+fn write_block(out: &mut String, block: &Block) {
+    match block {
+        Block::Text(text) => put(out, &format!("<p>{}</p>\n", inline(text))),
+        Block::Command(command) => put(out, &format!("<pre>{}</pre>\n", escape(command))),
+        Block::Finding(tone, text) => {
+            put(out, &format!("<p class=\"finding {}\">{}</p>\n", class(*tone), inline(text)));
+        }
+        Block::Answer(question, answer) => {
+            let (question, answer) = (escape(question), inline(answer));
+            put(out, &format!("<p class=\"finding\"><b>{question}</b><br>{answer}</p>\n"));
+        }
+        Block::Table(table) => write_table(out, table),
+        Block::Chart(chart) => {
+            put(out, "<figure>\n");
+            for (class, svg) in [("wide", &chart.wide), ("narrow", &chart.narrow)] {
+                put(out, &format!("<div class=\"{class}\">{svg}</div>\n"));
+            }
+            put(out, &format!("<figcaption>{}", inline(&chart.caption)));
+            for (name, colour) in &chart.legend {
+                let name = escape(name);
+                put(out, &format!(" <span><i style=\"background:{colour}\"></i>{name}</span>"));
+            }
+            put(out, "</figcaption>\n</figure>\n");
+        }
+    }
+}
+
+fn write_table(out: &mut String, table: &Table) {
+    put(out, "<div class=\"table\"><table>\n<thead><tr>");
+    table.head.iter().for_each(|head| put(out, &format!("<th>{}</th>", inline(head))));
+    put(out, "</tr></thead>\n<tbody>\n");
+    for row in &table.rows {
+        put(out, "<tr>");
+        row.iter().for_each(|cell| put(out, &format!("<td>{}</td>", inline(cell))));
+        put(out, "</tr>\n");
+    }
+    put(out, "</tbody>\n</table></div>\n");
+}
+
+fn class(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Good => "good",
+        Tone::Plain => "plain",
+        Tone::Bad => "bad",
+    }
+}
+
+/// Text with `code` in it.
+fn inline(text: &str) -> String {
+    let mut out = String::new();
+    for (at, part) in text.split('`').enumerate() {
+        let part = escape(part);
+        put(&mut out, &if at % 2 == 1 { format!("<code>{part}</code>") } else { part });
+    }
+    out
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn put(out: &mut String, text: &str) {
+    // Writing to a String does not fail.
+    write!(out, "{text}").unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paper::model::Section;
+
+    #[test]
+    fn a_page_needs_no_network_and_shows_text_as_text() {
+        let mut table = Table::new(&["a", "b"]);
+        table.row(["<script>x</script>".to_owned(), "1 < 2".to_owned()]);
+        let page = Page {
+            title: "A & B".into(),
+            verdict: Some((Tone::Good, "pass".into())),
+            sections: vec![Section::new("S").with(Block::Table(table)).text("run `x<y>`")],
+        };
+        let html = write(&page);
+        assert!(html.contains("&lt;script&gt;x&lt;/script&gt;") && html.contains("A &amp; B"));
+        assert!(html.contains("<code>x&lt;y&gt;</code>"));
+        for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "<script"] {
+            assert!(!html.contains(outside), "{outside}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The handler that a modelled event source mapping invokes: how long it takes, at which record it
+//! fails, and what it has counted. Pure: randomness is an argument.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::lambda::{Answer, Item, Settings};
+
+/// One failure of a script; those of a script happen one after the other, on each shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// At which place in a batch (1 is its first record), as soon as there is one so long that the
+    /// record there is new. The failure stays with that record.
+    pub record: usize,
+    /// How often the record fails; absent: always (a poison record).
+    #[serde(default)]
+    pub times: Option<u32>,
+}
+
+/// What a handler and its mapping have done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Invocations.
+    pub invocations: u64,
+    /// Those that began with a cold start.
+    pub cold_starts: u64,
+    /// Those that failed, or said that some of their records did.
+    pub failed: u64,
+    /// Records that the handler went through, again and again counted.
+    pub handled: u64,
+    /// Of these, those that it had gone through before.
+    pub replayed: u64,
+    /// Records that the mapping gave up.
+    pub given_up: u64,
+    /// The longest time from a first failure until the shard moved on, in milliseconds.
+    pub stood_still_ms_max: u64,
+}
+
+/// The handler of one line.
+#[derive(Debug)]
+pub(super) struct Handler {
+    settings: Settings,
+    warm: bool,
+    /// Records of the batches under way that it was given before.
+    given: HashSet<String>,
+    /// The failures of the script that are still to come.
+    script: VecDeque<Failure>,
+    /// The records that fail, and how often yet; `None`: always.
+    bad: HashMap<String, Option<u32>>,
+    /// Gone through, in a batch that is not done with.
+    before: HashSet<String>,
+    /// What it has done.
+    pub(super) tally: Tally,
+}
+
+/// What one invocation does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Invocation {
+    /// How many records it goes through before it answers.
+    pub(super) handled: usize,
+    /// What it answers.
+    pub(super) answer: Answer,
+    /// Whether its instance is new.
+    pub(super) cold: bool,
+}
+
+impl Handler {
+    pub(super) fn new(settings: Settings) -> Self {
+        let script = settings.failures.iter().copied().collect();
+        Self {
+            settings,
+            warm: false,
+            given: HashSet::new(),
+            script,
+            bad: HashMap::new(),
+            before: HashSet::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Invokes it with these records. `random` is called for each decision, uniformly from 0 to 1.
+    pub(super) fn invoke<R>(
+        &mut self,
+        items: &[Item<R>],
+        mut random: impl FnMut() -> f64,
+    ) -> Invocation {
+        let cold = !self.warm || random() < self.settings.cold_start_rate;
+        self.warm = true;
+        self.tally.invocations += 1;
+        self.tally.cold_starts += u64::from(cold);
+        self.choose_bad(items);
+        self.given.extend(items.iter().map(|item| item.id.clone()));
+        let fails_at = items
+            .iter()
+            .position(|item| self.script_fails(&item.id) || random() < self.settings.failure_rate);
+        let handled = fails_at.unwrap_or(items.len());
+        for item in &items[..handled] {
+            self.tally.handled += 1;
+            self.tally.replayed += u64::from(!self.before.insert(item.id.clone()));
+        }
+        let answer = match fails_at {
+            None => Answer::Success,
+            Some(at) if self.settings.report_batch_item_failures => {
+                Answer::ItemFailures(vec![items[at].id.clone()])
+            }
+            Some(_) => Answer::Failed,
+        };
+        self.tally.failed += u64::from(fails_at.is_some());
+        Invocation { handled, answer, cold }
+    }
+
+    /// These do not come again.
+    pub(super) fn forget<R>(&mut self, done: &[Item<R>]) {
+        for item in done {
+            self.given.remove(&item.id);
+            self.bad.remove(&item.id);
+            self.before.remove(&item.id);
+        }
+    }
+
+    /// Its shard has stood still for so long.
+    pub(super) fn stood_still(&mut self, time: Duration) {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.tally.stood_still_ms_max = self.tally.stood_still_ms_max.max(ms);
+    }
+
+    /// The next failure of the script finds its record, once the one before is over.
+    fn choose_bad<R>(&mut self, items: &[Item<R>]) {
+        let Some(failure) = self.script.front().filter(|_| self.bad.is_empty()) else { return };
+        let item = items.get(failure.record - 1);
+        if let Some(item) = item.filter(|item| !self.given.contains(&item.id)) {
+            self.bad.insert(item.id.clone(), failure.times);
+            self.script.pop_front();
+        }
+    }
+
+    fn script_fails(&mut self, id: &str) -> bool {
+        match self.bad.get_mut(id) {
+            None | Some(Some(0)) => false,
+            Some(None) => true,
+            Some(Some(times)) => {
+                *times -= 1;
+                true
+            }
+        }
+    }
+}
+
+impl Tally {
+    /// Puts what a line has done since `before` to this.
+    pub(super) fn add(&mut self, before: &Self, after: &Self) {
+        self.invocations += after.invocations - before.invocations;
+        self.cold_starts += after.cold_starts - before.cold_starts;
+        self.failed += after.failed - before.failed;
+        self.handled += after.handled - before.handled;
+        self.replayed += after.replayed - before.replayed;
+        self.given_up += after.given_up - before.given_up;
+        self.stood_still_ms_max = self.stood_still_ms_max.max(after.stood_still_ms_max);
+    }
+}
