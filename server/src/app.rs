@@ -7,25 +7,26 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use dynamodb_emulator::{Behaviour, Emulator, Options};
 use serde::de::DeserializeOwned;
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::auth::{Gate, Role, Rules, Verifier};
+use crate::auth::{Gate, Jwks, Role, Rules, Verifier};
 use crate::bidding::{Herald, LaneSettings, Lanes, schedule};
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
 use crate::config::{self, Args, Dynamodb, RelayMode, Switch};
 use crate::demo::{self, Demo};
 use crate::graphql::Api;
+use crate::guard::{Allowances, Guard};
 use crate::http::health::Readiness;
 use crate::http::playground::{Examples, Playground};
+use crate::http::serve::serve;
 use crate::relay::stream::DynamoStream;
 use crate::relay::{Health, Paces, Relay, lambda};
 use crate::store::Dynamo;
@@ -61,11 +62,16 @@ pub async fn run(
     on_ready: impl FnOnce(&Ready),
 ) -> anyhow::Result<()> {
     config::check(&args)?;
+    let jwks = match &args.jwks {
+        Some(source) => Some(Jwks::open(source.clone()).await.context("--jwks")?),
+        None => None,
+    };
     #[cfg(feature = "sabotage")]
     if let Some(what) = args.sabotage {
         crate::sabotage::set(what);
     }
-    let (verifier, secret_is_random) = verifier(&args)?;
+    let allowances = args.door.allowances()?;
+    let (verifier, secret_is_random) = verifier(&args, jwks.clone())?;
     let listener = bind("listen", args.listen).await?;
     let admin = match args.admin_listen {
         Some(address) => Some(bind("admin-listen", address).await?),
@@ -81,7 +87,8 @@ pub async fn run(
     };
     let clients = connect(&endpoint).await;
     let stream_arn = ensure_table(&clients.dynamodb, &args.table).await?;
-    let mut parts = Parts::build(&args, &clients, &stream_arn, verifier);
+    let mut parts = Parts::build(&args, &clients, &stream_arn, verifier, Guard::new(allowances));
+    parts.jwks = jwks;
     if let Some(settings) = lambda {
         parts.relay = parts.relay.as_lambda(settings);
     }
@@ -109,8 +116,10 @@ pub async fn run(
         token: (ready.demo.as_ref().filter(|_| secret_is_random))
             .map(|demo| demo.token(Role::Bidder).to_owned()),
     };
-    let playground = Arc::new(Playground::new(&args.playground_dir, &examples));
-    let running = parts.start(listener, admin, playground);
+    let playground = (args.door.playground == Switch::On)
+        .then(|| Arc::new(Playground::new(&args.playground_dir, &examples)));
+    let body_bytes_max = args.door.http_body_bytes;
+    let running = parts.start(listener, admin, playground, body_bytes_max);
     on_ready(&ready);
 
     tokio::select! {
@@ -149,8 +158,15 @@ pub fn on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
 }
 
 /// The verifier of tokens, and whether its secret was made up here.
-fn verifier(args: &Args) -> anyhow::Result<(Verifier, bool)> {
-    let rules = Rules { issuer: args.jwt_issuer.clone(), audience: args.jwt_audience.clone() };
+fn verifier(args: &Args, jwks: Option<Jwks>) -> anyhow::Result<(Verifier, bool)> {
+    let rules = Rules {
+        issuer: args.jwt_issuer.clone(),
+        audience: args.jwt_audience.clone(),
+        leeway: Duration::from_secs(args.jwt_leeway_seconds),
+    };
+    if let Some(jwks) = jwks {
+        return Ok((Verifier::with_jwks(jwks, rules), false));
+    }
     let (secret, is_random) = match args.secret() {
         Some(secret) => (secret.to_owned(), false),
         None => (format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>()), true),
@@ -202,6 +218,7 @@ fn read_json<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
 
 /// The parts of a service that has not started.
 struct Parts {
+    jwks: Option<Jwks>,
     store: Arc<Dynamo>,
     verifier: Verifier,
     lanes: Lanes<Dynamo>,
@@ -212,7 +229,13 @@ struct Parts {
 }
 
 impl Parts {
-    fn build(args: &Args, clients: &Clients, stream_arn: &str, verifier: Verifier) -> Self {
+    fn build(
+        args: &Args,
+        clients: &Clients,
+        stream_arn: &str,
+        verifier: Verifier,
+        guard: Guard,
+    ) -> Self {
         let tasks = Tasks::default();
         let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.table.clone()));
         let demand = Demand::new(limits::DEMAND_EXPIRY);
@@ -228,23 +251,28 @@ impl Parts {
         let [busy, watched, idle] = args.paces();
         let stream = DynamoStream::new(clients.streams.clone(), stream_arn.to_owned());
         let relay = Relay::new(stream, broker.clone(), demand, Paces { busy, watched, idle });
-        let api = Api::new(Arc::clone(&store), lanes.clone(), tasks.clone());
+        let rules = args.door.query_rules();
+        let api = Api::new(Arc::clone(&store), lanes.clone(), guard.clone(), rules, tasks.clone());
         let sockets = Sockets {
             fanout: Fanout::new(api.schema().clone(), tasks.clone()),
             api,
             gate: Gate::new(verifier.clone(), args.anonymous == Switch::On),
             broker: broker.clone(),
+            guard,
+            limits: args.door.socket_limits(),
+            room: Arc::new(Semaphore::new(limits::SOCKETS_MAX)),
             tasks: tasks.clone(),
             shutdown: CancellationToken::new(),
         };
-        Self { store, verifier, lanes, relay, broker, sockets, tasks }
+        Self { jwks: None, store, verifier, lanes, relay, broker, sockets, tasks }
     }
 
     fn start(
         self,
         listener: TcpListener,
         admin: Option<TcpListener>,
-        playground: Arc<Playground>,
+        playground: Option<Arc<Playground>>,
+        body_bytes_max: usize,
     ) -> Running {
         let running = Running {
             tasks: self.tasks.clone(),
@@ -263,13 +291,19 @@ impl Parts {
 
         let api = self.sockets.api.clone();
         let gate = self.sockets.gate.clone();
-        let public = http::routes(http::State { api, gate, sockets: self.sockets, playground });
+        if let Some(jwks) = self.jwks {
+            self.tasks.spawn("jwks", jwks.keep(stop()));
+        }
+        let sockets = self.sockets;
+        let guard = sockets.guard.clone();
+        let public = http::routes(http::State { api, gate, sockets, playground, body_bytes_max });
         match admin {
-            None => running.serve("http", listener, public.merge(health), &running.serving),
+            None => running.serve("http", listener, public.merge(health), guard, &running.serving),
             Some(admin) => {
-                running.serve("http", listener, public, &running.serving);
-                // Health is told until the end.
-                running.serve("admin", admin, health, &running.background);
+                running.serve("http", listener, public, guard, &running.serving);
+                // Health is told until the end, and to whoever asks.
+                let open = Guard::new(Allowances::default());
+                running.serve("admin", admin, health, open, &running.background);
             }
         }
         running
@@ -292,25 +326,11 @@ impl Running {
         name: &'static str,
         listener: TcpListener,
         router: Router,
+        guard: Guard,
         until: &CancellationToken,
     ) {
-        let listener = listener.tap_io(|stream: &mut TcpStream| {
-            // Small frames and delayed acknowledgements cost up to 40 ms (FACTS 8).
-            let set = stream.set_nodelay(true).and_then(|()| {
-                SockRef::from(&*stream).set_send_buffer_size(limits::SOCKET_SEND_BUFFER_BYTES)
-            });
-            if let Err(error) = set {
-                warn!(%error, "a connection's options cannot be set");
-            }
-        });
-        let server =
-            axum::serve(listener, router).with_graceful_shutdown(until.clone().cancelled_owned());
-        self.tasks.spawn(name, async move {
-            // It retries accept by itself; it ends when it is told to.
-            if let Err(error) = server.await {
-                panic!("cannot serve: {error}");
-            }
-        });
+        let tasks = self.tasks.clone();
+        self.tasks.spawn(name, serve(listener, router, guard, tasks, until.clone()));
     }
 
     /// The shutdown sequence: stop accepting and close sockets with 1012, finish what runs, finish

@@ -2,12 +2,15 @@
 //!
 //! A wrong value is told in one line that names it, before any port is bound.
 
+pub mod door;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use self::door::DoorArgs;
 use crate::limits;
 
 /// How bids reach the broker.
@@ -109,6 +112,17 @@ pub struct Args {
     #[arg(long, env = "GAVEL_JWT_SECRET", hide_env_values = true)]
     pub jwt_secret: Option<String>,
 
+    /// Where the keys of tokens are, as a JWK set: a URL, or a file. Tokens are then RS256, ES256 or
+    /// EdDSA, and --jwt-secret has no place.
+    #[arg(long, env = "GAVEL_JWKS", value_parser = parse_jwks)]
+    pub jwks: Option<JwksSource>,
+
+    /// Seconds that a token is taken after its expiry, for clocks that differ; an open socket has as
+    /// long to renew it.
+    #[arg(long, env = "GAVEL_JWT_LEEWAY_SECONDS",
+        default_value_t = limits::TOKEN_LEEWAY.as_secs())]
+    pub jwt_leeway_seconds: u64,
+
     /// The `iss` that tokens must have.
     #[arg(long, env = "GAVEL_JWT_ISSUER")]
     pub jwt_issuer: Option<String>,
@@ -120,6 +134,10 @@ pub struct Args {
     /// Whether callers without a token may read and watch.
     #[arg(long, env = "GAVEL_ANONYMOUS", value_enum, default_value_t = Switch::On)]
     pub anonymous: Switch,
+
+    /// Who comes in, and how much each may do.
+    #[command(flatten)]
+    pub door: DoorArgs,
 
     /// Seed auctions to play with, and print examples to try.
     #[arg(long, env = "GAVEL_DEMO")]
@@ -149,6 +167,15 @@ pub enum Dynamodb {
     Aws,
     /// An endpoint that takes any credentials, for example DynamoDB Local.
     Url(String),
+}
+
+/// Where a JWK set is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JwksSource {
+    /// Asked again from time to time.
+    Url(String),
+    /// Read again from time to time.
+    File(PathBuf),
 }
 
 /// A setting that cannot stand: one line that names it.
@@ -183,9 +210,20 @@ pub fn check(args: &Args) -> Result<(), ConfigError> {
             "the paces must not fall: busy <= watched <= idle".to_owned(),
         );
     }
-    if args.dynamodb == Dynamodb::Aws && args.secret().is_none() {
-        return error("jwt-secret", "is required with --dynamodb aws".to_owned());
+    if args.dynamodb == Dynamodb::Aws && args.secret().is_none() && args.jwks.is_none() {
+        return error("jwt-secret", "(or --jwks) is required with --dynamodb aws".to_owned());
     }
+    if args.jwks.is_some() && args.secret().is_some() {
+        return error("jwks", "has no place beside --jwt-secret: one kind of token".to_owned());
+    }
+    if args.jwks.is_some() && args.demo {
+        return error("demo", "cannot sign tokens for a JWK set; use --jwt-secret".to_owned());
+    }
+    if args.jwt_leeway_seconds > limits::TOKEN_LEEWAY_MAX.as_secs() {
+        let max = limits::TOKEN_LEEWAY_MAX.as_secs();
+        return error("jwt-leeway-seconds", format!("must be at most {max}"));
+    }
+    args.door.check()?;
     if args.dynamodb != Dynamodb::Embedded {
         if args.data_dir.is_some() {
             return error("data-dir", "only the embedded DynamoDB keeps data here".to_owned());
@@ -217,6 +255,16 @@ fn parse_dynamodb(text: &str) -> Result<Dynamodb, String> {
             Ok(Dynamodb::Url(url.to_owned()))
         }
         _ => Err("use embedded, aws, or a URL such as http://127.0.0.1:8000".to_owned()),
+    }
+}
+
+fn parse_jwks(text: &str) -> Result<JwksSource, String> {
+    match text {
+        "" => Err("give a URL or a file".to_owned()),
+        url if url.starts_with("https://") || url.starts_with("http://") => {
+            Ok(JwksSource::Url(url.to_owned()))
+        }
+        file => Ok(JwksSource::File(PathBuf::from(file))),
     }
 }
 

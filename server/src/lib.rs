@@ -14,6 +14,7 @@ pub mod broker;
 pub mod bidding;
 pub mod relay;
 pub mod auth;
+pub mod guard;
 pub mod graphql;
 pub mod websocket;
 pub mod http;

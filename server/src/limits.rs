@@ -99,6 +99,12 @@ pub const QUERY_DEPTH_MAX: usize = 16;
 pub const QUERY_COMPLEXITY_MAX: usize = 10_000;
 /// Nesting that the parser follows.
 pub const QUERY_RECURSION_MAX: usize = 32;
+/// Selections of a document, its fragments written out.
+pub const QUERY_SELECTIONS_MAX: usize = 2_000;
+/// Aliases of a document, its fragments written out.
+pub const QUERY_ALIASES_MAX: usize = 50;
+/// An error's message, in bytes: the parser's quote the request.
+pub const ERROR_MESSAGE_BYTES_MAX: usize = 500;
 /// Directives on one field.
 pub const QUERY_DIRECTIVES_MAX: usize = 8;
 
@@ -121,7 +127,41 @@ const _: () = assert!(GROUP_RING_MAX < SUBSCRIPTION_QUEUE_MAX);
 const _: () = assert!(GROUP_RING_MAX <= TOPIC_BACKLOG_MAX);
 const _: () = assert!(SUBSCRIPTION_QUEUE_MAX <= SOCKET_QUEUE_MAX);
 
+// Clients. Each is a default, and a flag.
+/// HTTP connections of an address at a time, sockets not counted.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
+/// Sockets of an address at a time: an office behind one address, not a house.
+pub const SOCKETS_PER_ADDRESS_MAX: usize = 1_000;
+/// Sockets of a user at a time.
+pub const SOCKETS_PER_USER_MAX: usize = 20;
+/// New sockets of an address in a second.
+pub const HANDSHAKES_PER_SECOND_MAX: u32 = 100;
+/// Bids of a user in a second.
+pub const BIDS_PER_USER_PER_SECOND_MAX: u32 = 20;
+/// Bids on an auction in a second: some times what AWS takes (FACTS 5), for most are refused.
+pub const BIDS_PER_AUCTION_PER_SECOND_MAX: u32 = 2_000;
+/// Addresses, users or auctions whose rate is remembered; one more waits.
+pub const RATE_KEYS_MAX: usize = 100_000;
+/// How often those that are within their rate again are forgotten.
+pub const RATE_TIDY_EVERY: Duration = Duration::from_secs(1);
+
 // HTTP.
+/// Connections at a time; further ones wait in the kernel's queue. Sockets have a bound of their own.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// How long the head of a request may take, and a connection without a request may last.
+pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The head of a request.
+pub const HTTP_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long the body of a request may take.
+pub const HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the answer to a connection too many may take.
+pub const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// The pause after a connection could not be accepted.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Answers from this size on are compressed, for clients that take that.
+pub const COMPRESSED_BYTES_MIN: u16 = 1024;
+/// How long a browser may remember what CORS allows.
+pub const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
 /// A request's body.
 pub const HTTP_BODY_BYTES_MAX: usize = 256 * 1024;
 /// The file by which the playground's assets are known to be installed.
@@ -138,6 +178,22 @@ pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 pub const JWT_SECRET_BYTES_MIN: usize = 32;
 /// A token, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 4096;
+/// How long before its token expires an open socket is told.
+pub const TOKEN_WARNING: Duration = Duration::from_secs(30);
+/// The most that the leeway may be set to.
+pub const TOKEN_LEEWAY_MAX: Duration = Duration::from_secs(300);
+/// How often a JWK set is fetched again.
+pub const JWKS_REFRESH_EVERY: Duration = Duration::from_secs(300);
+/// The least time between two fetches, however many unknown keys are named.
+pub const JWKS_REFRESH_PAUSE: Duration = Duration::from_secs(5);
+/// How long a fetch may take, and a token of an unknown key waits for it.
+pub const JWKS_TIMEOUT: Duration = Duration::from_secs(3);
+/// A JWK set, in bytes.
+pub const JWKS_BYTES_MAX: usize = 256 * 1024;
+/// Keys of a JWK set that are kept.
+pub const JWKS_KEYS_MAX: usize = 64;
+/// The least RSA key, in bits.
+pub const RSA_BITS_MIN: usize = 2048;
 /// How long after its expiry a token is still taken, for clocks that differ.
 pub const TOKEN_LEEWAY: Duration = Duration::from_secs(5);
 
@@ -161,6 +217,10 @@ pub const RELAY_UNREADY_AFTER: Duration = Duration::from_secs(5);
 // Sockets.
 /// How long a client may take to send connection_init (the reference's default).
 pub const INIT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A socket without an operation is closed after this.
+pub const SOCKET_IDLE: Duration = Duration::from_secs(600);
+/// Sockets at a time; further ones are refused.
+pub const SOCKETS_MAX: usize = 100_000;
 /// How often a client is pinged (the reference's default).
 pub const PING_EVERY: Duration = Duration::from_secs(12);
 /// How long it may take to say anything after that.

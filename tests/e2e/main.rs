@@ -11,4 +11,7 @@ mod servers;
 mod streams;
 mod outage;
 mod rude;
+mod http;
+mod auth;
+mod limits;
 mod latency;

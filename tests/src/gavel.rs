@@ -44,11 +44,17 @@ pub fn store_url() -> Option<String> {
 
 /// The settings of a server with the suite's store and these flags.
 pub fn args(flags: &[&str]) -> Args {
-    let mut all: Vec<String> =
-        ["test", "--listen", "127.0.0.1:0", "--jwt-secret", SECRET].map(str::to_owned).to_vec();
+    let mut all: Vec<String> = ["test", "--listen", "127.0.0.1:0"].map(str::to_owned).to_vec();
+    if !flags.contains(&"--jwks") {
+        all.extend(["--jwt-secret", SECRET].map(str::to_owned));
+    }
     if let Some(url) = store_url().filter(|_| !flags.contains(&"--dynamodb")) {
         let table = format!("e2e-{:016x}", rand::random::<u64>());
         all.extend(["--dynamodb".to_owned(), url, "--table".to_owned(), table]);
+    }
+    // Tests play many clients from one address; those about limits say so.
+    if !flags.contains(&"--client-limits") {
+        all.extend(["--client-limits", "off"].map(str::to_owned));
     }
     all.extend(flags.iter().map(|flag| (*flag).to_owned()));
     Flags::parse_from(all).args

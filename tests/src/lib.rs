@@ -4,6 +4,7 @@
 //! its own for each server, so that the same suite runs against DynamoDB Local.
 
 pub mod gavel;
+pub mod issuer;
 pub mod socket;
 
 pub use gavel::{Gavel, code, soon};

@@ -4,9 +4,9 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::gavel::DEADLINE;
@@ -43,6 +43,22 @@ impl Socket {
         }
         let (stream, _) = connect_async(request).await.expect("a connection");
         Self { stream }
+    }
+
+    /// Connects with further headers; an error is the status of the answer.
+    pub async fn try_open(base: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let url = format!("{}/graphql/ws", base.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().expect("a request");
+        let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+        for (name, value) in headers.iter().chain([&protocol]) {
+            let value = HeaderValue::from_str(value).expect("a header");
+            request.headers_mut().insert(*name, value);
+        }
+        match connect_async(request).await {
+            Ok((stream, _)) => Ok(Self { stream }),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(other) => panic!("no answer: {other}"),
+        }
     }
 
     /// Sends a message.

@@ -4,9 +4,14 @@
 //! refused. A bidder's identity comes from its token alone.
 
 pub mod principal;
+pub mod keys;
+pub mod jwks;
 pub mod token;
 pub mod session;
+#[cfg(test)]
+mod token_tests;
 
+pub use jwks::Jwks;
 pub use principal::{AuthError, Principal, Role, RoleSet};
 pub use session::{Gate, Session};
 pub use token::{Rules, SecretError, Verifier};

@@ -82,6 +82,9 @@ pub enum AuthError {
     /// The token has expired.
     #[error("the token has expired; get another")]
     Expired,
+    /// The token's `nbf` has not come.
+    #[error("the token is not valid yet")]
+    NotYet,
     /// The token is good, but lacks a role.
     #[error("this needs the role {}", .0.name())]
     NotAllowed(Role),

@@ -1,6 +1,7 @@
 //! The gate that callers pass, and the session of a socket.
 
-use parking_lot::Mutex;
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 use super::principal::{AuthError, Principal};
@@ -21,13 +22,13 @@ impl Gate {
     }
 
     /// Who a caller is.
-    pub fn admit(
+    pub async fn admit(
         &self,
         authorization: Option<&str>,
         now: Timestamp,
     ) -> Result<Principal, AuthError> {
         match authorization {
-            Some(authorization) => self.verifier.verify(bearer(authorization)?, now),
+            Some(authorization) => self.verifier.verify(bearer(authorization)?, now).await,
             None if self.anonymous => Ok(Principal::anonymous()),
             None => Err(AuthError::Missing),
         }
@@ -38,36 +39,40 @@ impl Gate {
 #[derive(Debug)]
 pub struct Session {
     gate: Gate,
-    principal: Mutex<Principal>,
-    expires_at: watch::Sender<Option<Timestamp>>,
+    principal: watch::Sender<Principal>,
 }
 
 impl Session {
     /// The session of an admitted caller.
     pub fn new(gate: Gate, principal: Principal) -> Self {
-        let expires_at = watch::Sender::new(principal.expires_at);
-        Self { gate, principal: Mutex::new(principal), expires_at }
+        Self { gate, principal: watch::Sender::new(principal) }
     }
 
     /// Who it is now.
     pub fn principal(&self) -> Principal {
-        self.principal.lock().clone()
+        self.principal.borrow().clone()
     }
 
-    /// When the session ends unless it is renewed; the receiver wakes when that changes.
-    pub fn expiry(&self) -> watch::Receiver<Option<Timestamp>> {
-        self.expires_at.subscribe()
+    /// Who it is; the receiver wakes when the token is renewed.
+    pub fn renewals(&self) -> watch::Receiver<Principal> {
+        self.principal.subscribe()
+    }
+
+    /// How long after its token has expired it lives on.
+    pub fn grace(&self) -> Duration {
+        self.gate.verifier.leeway()
     }
 
     /// Puts a new token of the same user in place of the old one.
-    pub fn renew(&self, token: &str, now: Timestamp) -> Result<Principal, AuthError> {
-        let renewed = self.gate.verifier.verify(token, now)?;
-        let mut principal = self.principal.lock();
-        if principal.user_id != renewed.user_id {
-            return Err(AuthError::AnotherUser);
-        }
-        *principal = renewed.clone();
-        self.expires_at.send_replace(renewed.expires_at);
-        Ok(renewed)
+    pub async fn renew(&self, token: &str, now: Timestamp) -> Result<Principal, AuthError> {
+        let renewed = self.gate.verifier.verify(token, now).await?;
+        let is_same = self.principal.send_if_modified(|principal| {
+            let is_same = principal.user_id == renewed.user_id;
+            if is_same {
+                *principal = renewed.clone();
+            }
+            is_same
+        });
+        if is_same { Ok(renewed) } else { Err(AuthError::AnotherUser) }
     }
 }

@@ -10,6 +10,8 @@ use crate::auction::DraftError;
 use crate::auth::AuthError;
 use crate::bidding::LaneError;
 use crate::broker::TopicError;
+use crate::guard::{Limit, TooMany};
+use crate::limits;
 use crate::store::StoreError;
 
 /// `extensions.code`.
@@ -110,6 +112,25 @@ pub fn api_error(code: Code, message: impl Into<String>) -> Error {
     Error::new(message).extend_with(|_, extensions| code.extend(extensions))
 }
 
+/// More than a client may; it is told when to come again.
+pub fn rate_limited(refused: TooMany) -> Error {
+    let message = match refused.limit {
+        Limit::BidsPerUser => "you bid too often; slow down",
+        Limit::BidsPerAuction => "too many bid on this auction at once; try again",
+        Limit::HandshakesPerAddress => "your address opens sockets too often; slow down",
+        Limit::SocketsPerAddress => "your address has as many sockets open as it may; close some",
+        Limit::SocketsPerUser => "you have as many sockets open as you may; close some",
+        Limit::ConnectionsPerAddress => {
+            "your address has as many connections open as it may; close some, or reuse them"
+        }
+    };
+    let after_ms = u32::try_from(refused.retry_after.as_millis()).unwrap_or(u32::MAX);
+    Error::new(message).extend_with(|_, extensions| {
+        Code::RateLimited.extend(extensions);
+        extensions.set("retryAfterMs", after_ms.max(1));
+    })
+}
+
 /// A lane's error.
 pub fn from_lane(error: LaneError) -> Error {
     let code = match &error {
@@ -187,6 +208,7 @@ pub fn complete(response: &mut Response) {
 
 /// The same for one error.
 pub fn complete_error(error: &mut ServerError) {
+    shorten(&mut error.message);
     let extensions = error.extensions.get_or_insert_default();
     if extensions.get("code").is_some() {
         return;
@@ -200,5 +222,15 @@ pub fn complete_error(error: &mut ServerError) {
         Code::QueryTooComplex.extend(extensions);
     } else {
         Code::BadRequest.extend(extensions);
+    }
+}
+
+/// The parser's messages quote the line they are about, and a request may be one long line.
+fn shorten(message: &mut String) {
+    let max = limits::ERROR_MESSAGE_BYTES_MAX;
+    if message.len() > max {
+        let end = (0..=max).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+        message.truncate(end);
+        message.push_str(" ...");
     }
 }

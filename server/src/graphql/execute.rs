@@ -10,8 +10,10 @@ use super::caller::Caller;
 use super::error::{self, Code};
 use super::mutation::Mutation;
 use super::query::Query;
+use super::shape;
 use super::subscription::SubscriptionRoot;
 use crate::bidding::Lanes;
+use crate::guard::Guard;
 use crate::limits;
 use crate::store::Dynamo;
 use crate::tasks::Tasks;
@@ -30,25 +32,47 @@ pub struct Operation {
     pub variables: Variables,
 }
 
+/// What may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryRules {
+    /// Nesting.
+    pub depth_max: usize,
+    /// Fields, each counted as often as its page asks for.
+    pub complexity_max: usize,
+    /// Whether the schema may be asked for.
+    pub introspection: bool,
+}
+
+impl Default for QueryRules {
+    fn default() -> Self {
+        Self {
+            depth_max: limits::QUERY_DEPTH_MAX,
+            complexity_max: limits::QUERY_COMPLEXITY_MAX,
+            introspection: true,
+        }
+    }
+}
+
 /// The API. Clones share it.
 #[derive(Clone)]
 pub struct Api {
     schema: Schema,
+    introspection: bool,
     tasks: Tasks,
 }
 
 /// The schema without anything behind it: for its SDL.
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, SubscriptionRoot> {
+fn builder(rules: QueryRules) -> async_graphql::SchemaBuilder<Query, Mutation, SubscriptionRoot> {
     Schema::build(Query, Mutation, SubscriptionRoot)
-        .limit_depth(limits::QUERY_DEPTH_MAX)
-        .limit_complexity(limits::QUERY_COMPLEXITY_MAX)
+        .limit_depth(rules.depth_max)
+        .limit_complexity(rules.complexity_max)
         .limit_recursive_depth(limits::QUERY_RECURSION_MAX)
         .limit_directives(limits::QUERY_DIRECTIVES_MAX)
 }
 
 /// The schema as SDL: the contract, in schema.graphql.
 pub fn sdl() -> String {
-    let mut sdl = builder().finish().sdl();
+    let mut sdl = builder(QueryRules::default()).finish().sdl();
     if !sdl.ends_with('\n') {
         sdl.push('\n');
     }
@@ -57,13 +81,33 @@ pub fn sdl() -> String {
 
 impl Api {
     /// The API over a store and its lanes. Mutations run on `tasks`.
-    pub fn new(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, tasks: Tasks) -> Self {
-        Self { schema: builder().data(store).data(lanes).finish(), tasks }
+    pub fn new(
+        store: Arc<Dynamo>,
+        lanes: Lanes<Dynamo>,
+        guard: Guard,
+        rules: QueryRules,
+        tasks: Tasks,
+    ) -> Self {
+        let mut builder = builder(rules).data(store).data(lanes).data(guard);
+        if !rules.introspection {
+            builder = builder.disable_introspection();
+        }
+        Self { schema: builder.finish(), introspection: rules.introspection, tasks }
     }
 
     /// The schema, for the executions of the fan-out.
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// The library answers with nothing; a client is told why.
+    fn check_introspection(&self, request: &mut Request) -> Result<(), ServerError> {
+        if self.introspection || !shape::introspects(request.parsed_query()?) {
+            return Ok(());
+        }
+        let mut error = ServerError::new("the schema may not be asked for here", None);
+        Code::Forbidden.extend(error.extensions.get_or_insert_default());
+        Err(error)
     }
 
     /// Runs a query or mutation. Every error of the response has a code.
@@ -76,7 +120,10 @@ impl Api {
                 let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
                 return failed(ServerError::new(message, None));
             }
-            Ok(prepared) => prepared,
+            Ok((kind, mut request)) => match self.check_introspection(&mut request) {
+                Err(error) => return failed(error),
+                Ok(()) => (kind, request),
+            },
         };
         let schema = self.schema.clone();
         let execution = async move {
@@ -105,8 +152,22 @@ pub fn prepare(operation: Operation) -> Result<(OperationType, Request), ServerE
     let name = operation.operation_name.filter(|name| !name.is_empty());
     let mut request = Request::new(operation.query).variables(operation.variables);
     request.operation_name.clone_from(&name);
-    let kind = kind_of(request.parsed_query()?, name.as_deref())?;
+    let document = request.parsed_query()?;
+    check_shape(document)?;
+    let kind = kind_of(document, name.as_deref())?;
     Ok((kind, request))
+}
+
+fn check_shape(document: &ExecutableDocument) -> Result<(), ServerError> {
+    let problem = match shape::measure(document) {
+        Some(shape) => shape.problem(),
+        None => Some("the document nests too deep, or its fragments spread each other".to_owned()),
+    };
+    problem.map_or(Ok(()), |problem| {
+        let mut error = ServerError::new(format!("{problem}; ask for less in one request"), None);
+        Code::QueryTooComplex.extend(error.extensions.get_or_insert_default());
+        Err(error)
+    })
 }
 
 fn kind_of(

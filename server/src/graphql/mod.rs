@@ -12,6 +12,7 @@ pub mod types;
 pub mod query;
 pub mod mutation;
 pub mod subscription;
+pub mod shape;
 pub mod execute;
 
 pub use caller::Caller;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
 use super::caller::Caller;
-use super::error::{Code, api_error, from_auth, from_create, from_draft, from_lane};
+use super::error::{Code, api_error, from_auth, from_create, from_draft, from_lane, rate_limited};
 use super::query::{auction_id, load, view};
 use super::scalar::{DateTime, MinorUnits};
 use super::types::{
@@ -14,6 +14,7 @@ use super::types::{
 use crate::auction::{AuctionId, BidId, BidRequest, Draft, Transition};
 use crate::auth::Role;
 use crate::bidding::{BidAnswer, Lanes, PlaceBid};
+use crate::guard::Guard;
 use crate::store::{Dynamo, IdempotencyKey};
 use crate::{clock, limits};
 
@@ -115,6 +116,8 @@ impl Mutation {
         let bidder_id = caller.principal.require(Role::Bidder).map_err(|e| from_auth(&e))?.clone();
         let auction_id = auction_id(&input.auction_id)?;
         let key = input.idempotency_key.as_deref().map(checked_key).transpose()?;
+        let guard = ctx.data::<Guard>()?;
+        guard.bid(&bidder_id, &auction_id, caller.received_at).map_err(rate_limited)?;
         let key = key.map(|key| IdempotencyKey::new(&auction_id, &bidder_id, key));
         let request = BidRequest {
             id: BidId::random(),
@@ -149,7 +152,7 @@ impl Mutation {
             let message = "renewToken works on a socket; over HTTP send the new token as it is";
             return Err(api_error(Code::BadRequest, message));
         };
-        let principal = session.renew(&token, clock::now()).map_err(|e| from_auth(&e))?;
+        let principal = session.renew(&token, clock::now()).await.map_err(|e| from_auth(&e))?;
         let (Some(user_id), Some(expires_at)) = (principal.user_id, principal.expires_at) else {
             return Err(api_error(Code::Internal, "internal error"));
         };

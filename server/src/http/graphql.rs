@@ -2,19 +2,22 @@
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as GraphqlResponse, ServerError, Variables};
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Query, State};
+use axum::body::{Bytes, to_bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
 use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
+use http_body_util::LengthLimitError;
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use crate::auth::Principal;
-use crate::clock;
 use crate::graphql::Caller;
 use crate::graphql::error::{Code, complete_error, from_auth};
 use crate::graphql::execute::{Operation, failed, is_traceparent, prepare};
+use crate::{clock, limits};
 
 const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
@@ -40,12 +43,9 @@ pub struct Params {
 }
 
 /// POST /graphql.
-pub async fn post(
-    State(state): State<super::State>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+pub async fn post(State(state): State<super::State>, request: Request) -> Response {
     let received_at = clock::now();
+    let (Parts { headers, .. }, body) = request.into_parts();
     let media = match media_type(&headers) {
         Ok(media) => media,
         Err(response) => return *response,
@@ -55,14 +55,9 @@ pub async fn post(
         let message = "send the request as content-type: application/json";
         return problem(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
     }
-    let body = match body {
+    let body = match read(body, state.body_bytes_max).await {
         Ok(body) => body,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let max = crate::limits::HTTP_BODY_BYTES_MAX;
-            let message = format!("the body is larger than {max} bytes");
-            return problem(media, StatusCode::PAYLOAD_TOO_LARGE, message);
-        }
-        Err(rejection) => return problem(media, rejection.status(), rejection.body_text()),
+        Err((status, message)) => return problem(media, status, message),
     };
     let body: Body = match serde_json::from_slice(&body) {
         Ok(body) => body,
@@ -82,6 +77,26 @@ pub async fn post(
     run(&state, media, &headers, operation, received_at).await
 }
 
+/// The whole body, within its size and time.
+async fn read(body: axum::body::Body, max: usize) -> Result<Bytes, (StatusCode, String)> {
+    match timeout(limits::HTTP_BODY_TIMEOUT, to_bytes(body, max)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) if is_too_large(&error) => {
+            Err((StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {max} bytes")))
+        }
+        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "the body ended early".to_owned())),
+        Err(_) => {
+            let seconds = limits::HTTP_BODY_TIMEOUT.as_secs();
+            let message = format!("the body took longer than {seconds} s");
+            Err((StatusCode::REQUEST_TIMEOUT, message))
+        }
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
+}
+
 /// GET /graphql.
 pub async fn get(
     State(state): State<super::State>,
@@ -93,8 +108,11 @@ pub async fn get(
         Ok(Query(params)) => params,
         Err(rejection) => return problem(JSON, StatusCode::BAD_REQUEST, rejection.body_text()),
     };
-    if params.query.is_none() && accepts(&headers, "text/html") {
-        return Html(state.playground.page().to_owned()).into_response();
+    if params.query.is_none()
+        && accepts(&headers, "text/html")
+        && let Some(playground) = &state.playground
+    {
+        return Html(playground.page().to_owned()).into_response();
     }
     let media = match media_type(&headers) {
         Ok(media) => media,
@@ -127,7 +145,7 @@ async fn run(
     operation: Operation,
     received_at: crate::auction::Timestamp,
 ) -> Response {
-    let principal = match caller(state, headers) {
+    let principal = match caller(state, headers).await {
         Ok(principal) => principal,
         Err(response) => return reply(media, StatusCode::UNAUTHORIZED, &response),
     };
@@ -141,11 +159,12 @@ async fn run(
     reply(media, status, &response)
 }
 
-fn caller(state: &super::State, headers: &HeaderMap) -> Result<Principal, GraphqlResponse> {
+async fn caller(state: &super::State, headers: &HeaderMap) -> Result<Principal, GraphqlResponse> {
     let header = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     state
         .gate
         .admit(header, clock::now())
+        .await
         .map_err(|error| failed(from_auth(&error).into_server_error(async_graphql::Pos::default())))
 }
 

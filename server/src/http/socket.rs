@@ -1,21 +1,44 @@
-//! The upgrade to graphql-transport-ws.
+//! The upgrade to graphql-transport-ws: who may have a socket, and how large its buffers are.
 
-use axum::extract::State;
+use std::net::SocketAddr;
+
 use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::limits;
+use super::refusal::{refuse, too_many};
+use crate::graphql::error::Code;
 use crate::websocket::protocol::SUBPROTOCOL;
+use crate::{clock, limits};
 
 /// GET /graphql/ws.
-pub async fn upgrade(State(state): State<super::State>, upgrade: WebSocketUpgrade) -> Response {
+pub async fn upgrade(
+    State(state): State<super::State>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     let sockets = state.sockets;
+    let guard = &sockets.guard;
+    if !guard.origins().admit(&headers) {
+        let message = "pages of this origin may not open a socket; see --allow-origin";
+        return refuse(StatusCode::FORBIDDEN, Code::Forbidden, message);
+    }
+    let place = match guard.open_socket(guard.address(peer, &headers), clock::now()) {
+        Ok(place) => place,
+        Err(refused) => return too_many(refused),
+    };
+    let Some(room) = sockets.room() else {
+        let message = "the service has as many sockets as it can; try again";
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message);
+    };
     upgrade
         .protocols([SUBPROTOCOL])
         // The default read buffer is 128 KiB a connection, allocated at once (FACTS 8).
         .read_buffer_size(limits::SOCKET_READ_BUFFER_BYTES)
         .write_buffer_size(limits::SOCKET_WRITE_BUFFER_BYTES)
-        .max_message_size(limits::SOCKET_MESSAGE_BYTES_MAX)
-        .max_frame_size(limits::SOCKET_MESSAGE_BYTES_MAX)
-        .on_upgrade(async move |socket| sockets.serve(socket))
+        .max_message_size(sockets.limits.message_bytes_max)
+        .max_frame_size(sockets.limits.message_bytes_max)
+        .on_upgrade(async move |socket| sockets.serve(socket, (place, room)))
 }

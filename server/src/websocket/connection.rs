@@ -6,19 +6,21 @@ use std::time::Instant;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::expiry::{Due, Expiry};
 use super::outbox::{End, Frame, Outbox, Subscriber};
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
 use super::{Sockets, message, operation};
-use crate::auction::Timestamp;
+use crate::auction::UserId;
 use crate::auth::Session;
 use crate::graphql::Caller;
 use crate::graphql::error::{Code, api_error};
 use crate::graphql::execute::{Operation, is_traceparent};
 use crate::graphql::scalar::format_time;
+use crate::guard::Place;
 use crate::{clock, limits};
 
 /// The state of a socket's task.
@@ -27,7 +29,9 @@ pub(super) struct Connection {
     socket: WebSocket,
     protocol: Protocol,
     session: Option<Arc<Session>>,
-    expiry: Option<watch::Receiver<Option<Timestamp>>>,
+    expiry: Expiry,
+    /// Its place among its user's sockets.
+    place: Option<Place<UserId>>,
     outbox: Arc<Outbox>,
     frames: mpsc::Receiver<Frame>,
     operations: HashMap<Arc<str>, Running>,
@@ -52,11 +56,12 @@ impl Connection {
     pub(super) fn new(sockets: Sockets, socket: WebSocket) -> Self {
         let (outbox, frames) = Outbox::new();
         Self {
-            sockets,
             socket,
-            protocol: Protocol::new(Instant::now()),
+            protocol: Protocol::new(sockets.limits, Instant::now()),
+            sockets,
             session: None,
-            expiry: None,
+            expiry: Expiry::default(),
+            place: None,
             outbox,
             frames,
             operations: HashMap::new(),
@@ -103,7 +108,10 @@ impl Connection {
                     let action = self.protocol.tick(Instant::now());
                     self.act(action).await
                 }
-                () = expired(&mut self.expiry) => Err(Some(Close::TOKEN_EXPIRED)),
+                due = self.expiry.due() => match due {
+                    Due::Warn => self.send(vec![self.ping()]).await,
+                    Due::Expired => Err(Some(Close::TOKEN_EXPIRED)),
+                },
                 () = shutdown.cancelled() => Err(Some(Close::RESTART)),
             };
             if let Err(ended) = step {
@@ -127,9 +135,10 @@ impl Connection {
         match action {
             None => Ok(()),
             Some(Action::Send(text)) => self.send(vec![text]).await,
+            Some(Action::Ping) => self.send(vec![self.ping()]).await,
             Some(Action::Close(close)) => Err(Some(close)),
             Some(Action::Admit { payload }) => {
-                let action = self.admit(payload.as_deref());
+                let action = self.admit(payload.as_deref()).await;
                 // A second time at most: an admission is answered by a send or a close.
                 match action {
                     Some(Action::Send(text)) => self.send(vec![text]).await,
@@ -146,7 +155,7 @@ impl Connection {
                 Ok(())
             }
             Some(Action::Refuse(id)) => {
-                let max = limits::OPERATIONS_PER_SOCKET_MAX;
+                let max = self.sockets.limits.operations_max;
                 let message = format!("a socket runs at most {max} operations at a time");
                 let errors = errors_json(Code::Overloaded, &message, None);
                 self.send(vec![message::error(&id, &errors)]).await
@@ -154,21 +163,35 @@ impl Connection {
         }
     }
 
-    fn admit(&mut self, payload: Option<&str>) -> Option<Action> {
-        let now = clock::now();
+    async fn admit(&mut self, payload: Option<&str>) -> Option<Action> {
         let authorization = payload.and_then(authorization_of);
-        match self.sockets.gate.admit(authorization.as_deref(), now) {
-            Ok(principal) => {
-                let ack = principal
-                    .expires_at
-                    .map(|at| serde_json::json!({ "tokenExpiresAt": format_time(at) }).to_string());
-                let session = Arc::new(Session::new(self.sockets.gate.clone(), principal));
-                self.expiry = Some(session.expiry());
-                self.session = Some(session);
-                self.protocol.admitted(ack.as_deref(), Instant::now())
+        let admitted = self.sockets.gate.admit(authorization.as_deref(), clock::now()).await;
+        let principal = match admitted {
+            Ok(principal) => principal,
+            Err(error) => return self.protocol.refused(&error.to_string()),
+        };
+        if let Some(user_id) = &principal.user_id {
+            match self.sockets.guard.admit(user_id) {
+                Ok(place) => self.place = Some(place),
+                Err(_) => return Some(Action::Close(Close::TOO_MANY)),
             }
-            Err(error) => self.protocol.refused(&error.to_string()),
         }
+        let ack = principal
+            .expires_at
+            .map(|at| serde_json::json!({ "tokenExpiresAt": format_time(at) }).to_string());
+        let session = Arc::new(Session::new(self.sockets.gate.clone(), principal));
+        self.expiry = Expiry::of(&session);
+        self.session = Some(session);
+        self.protocol.admitted(ack.as_deref(), Instant::now())
+    }
+
+    /// A ping that says how long the token is good for, if there is one.
+    fn ping(&self) -> String {
+        let payload = self.expiry.left(clock::now()).map(|left| {
+            let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            serde_json::json!({ "tokenExpiresInMs": ms }).to_string()
+        });
+        message::ping(payload.as_deref())
     }
 
     fn start(&mut self, id: Arc<str>, operation: Operation, traceparent: Option<String>) {
@@ -240,7 +263,7 @@ impl Connection {
     /// The server has ended an operation.
     fn forget(&mut self, subscriber: &Subscriber) {
         self.operations.remove(&subscriber.id);
-        self.protocol.ended(&subscriber.id);
+        self.protocol.ended(&subscriber.id, Instant::now());
     }
 
     async fn send(&mut self, texts: Vec<String>) -> Result<(), Ended> {
@@ -257,31 +280,6 @@ impl Connection {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(None),
             Err(_) => Err(Some(Close::TOO_SLOW)),
-        }
-    }
-}
-
-/// Ends when the session's token has expired and was not renewed.
-async fn expired(expiry: &mut Option<watch::Receiver<Option<Timestamp>>>) {
-    let Some(expiry) = expiry else { return std::future::pending().await };
-    loop {
-        let at = *expiry.borrow_and_update();
-        let end = async {
-            match at {
-                Some(at) => {
-                    let left = at.plus(limits::TOKEN_LEEWAY).since(clock::now());
-                    tokio::time::sleep(left).await;
-                }
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = end => return,
-            changed = expiry.changed() => {
-                if changed.is_err() {
-                    return std::future::pending().await;
-                }
-            }
         }
     }
 }

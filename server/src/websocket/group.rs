@@ -57,8 +57,16 @@ pub enum Joined {
 /// A member: it gets what is numbered over `after`, as a replay up to `live_after`.
 struct Member {
     subscriber: Arc<Subscriber>,
+    /// Its membership when it joined.
+    membership: u64,
     after: u64,
     live_after: u64,
+}
+
+impl Member {
+    fn stays(&self) -> bool {
+        !self.subscriber.is_over() && self.subscriber.membership() == self.membership
+    }
 }
 
 /// The state of a group's task.
@@ -106,12 +114,12 @@ impl Group {
         loop {
             if !self.catch_up(&mut marks).await {
                 error!(auction.id = %self.topic.id(), "a group's execution ended; members resume");
-                self.members.iter().for_each(|member| member.subscriber.overflow());
+                self.members.iter().filter(|m| m.stays()).for_each(|m| m.subscriber.overflow());
                 return;
             }
             let mark = *marks.borrow();
             if mark.ended && self.has_delivered(mark) && !self.members.is_empty() {
-                for member in self.members.drain(..) {
+                for member in self.members.drain(..).filter(Member::stays) {
                     member.subscriber.finish(End::Complete);
                 }
                 left.notify_one();
@@ -121,7 +129,7 @@ impl Group {
                 // The topic lives as long as the reader that this group holds.
                 _ = marks.changed() => {}
                 () = left.notified() => {
-                    self.members.retain(|member| !member.subscriber.is_over());
+                    self.members.retain(Member::stays);
                     if self.members.is_empty() && end_if_idle(&mut joins) {
                         return;
                     }
@@ -165,7 +173,7 @@ impl Group {
             // Slower than the topic by its whole backlog: members come back from the table.
             self.cursor = self.topic.mark().position;
             self.ring.clear();
-            self.members.drain(..).for_each(|member| member.subscriber.overflow());
+            self.members.drain(..).filter(Member::stays).for_each(|m| m.subscriber.overflow());
             return true;
         };
         for bid in bids {
@@ -194,8 +202,9 @@ impl Group {
 
     fn deliver(&mut self, number: u64, payload: &Arc<Payload>) {
         self.members.retain(|member| {
-            number <= member.after
-                || member.subscriber.push(payload, number, number <= member.live_after)
+            member.stays()
+                && (number <= member.after
+                    || member.subscriber.push(payload, number, number <= member.live_after))
         });
         self.cursor = number;
     }
@@ -248,8 +257,9 @@ impl Group {
     }
 
     fn add(&mut self, subscriber: &Arc<Subscriber>, after: u64, live_after: u64) {
+        let membership = subscriber.membership();
         let subscriber = Arc::clone(subscriber);
-        self.members.push(Member { subscriber, after, live_after });
+        self.members.push(Member { subscriber, membership, after, live_after });
         // It may have ended while it joined, before it knew whom to tell.
         self.left.notify_one();
     }

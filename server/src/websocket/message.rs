@@ -105,9 +105,9 @@ pub fn pong(payload: Option<&str>) -> String {
     with_payload("pong", payload)
 }
 
-/// `ping`.
-pub fn ping() -> String {
-    with_payload("ping", None)
+/// `ping`, with a payload as JSON.
+pub fn ping(payload: Option<&str>) -> String {
+    with_payload("ping", payload)
 }
 
 /// The beginning of each `next` frame of an operation, up to its payload.

@@ -11,12 +11,17 @@ pub mod execution;
 pub mod normalise;
 pub mod group;
 pub mod fanout;
+mod expiry;
 mod operation;
 mod connection;
 #[cfg(test)]
 mod protocol_tests;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::ws::WebSocket;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
@@ -24,7 +29,33 @@ use self::fanout::Fanout;
 use crate::auth::Gate;
 use crate::broker::Broker;
 use crate::graphql::Api;
+use crate::guard::{Address, Guard, Place};
+use crate::limits;
 use crate::tasks::Tasks;
+
+/// The bounds of one socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketLimits {
+    /// A message of a client.
+    pub message_bytes_max: usize,
+    /// Operations at a time.
+    pub operations_max: usize,
+    /// How long a client may take to send connection_init.
+    pub init_timeout: Duration,
+    /// How long it may go on without an operation.
+    pub idle: Duration,
+}
+
+impl Default for SocketLimits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: limits::SOCKET_MESSAGE_BYTES_MAX,
+            operations_max: limits::OPERATIONS_PER_SOCKET_MAX,
+            init_timeout: limits::INIT_TIMEOUT,
+            idle: limits::SOCKET_IDLE,
+        }
+    }
+}
 
 /// What sockets share. Clones share it.
 #[derive(Clone)]
@@ -37,6 +68,12 @@ pub struct Sockets {
     pub broker: Broker,
     /// Has the groups.
     pub fanout: Fanout,
+    /// Keeps users within their allowance.
+    pub guard: Guard,
+    /// The bounds of each.
+    pub limits: SocketLimits,
+    /// A permit for each socket that there is room for.
+    pub room: Arc<Semaphore>,
     /// Owns each socket's task.
     pub tasks: Tasks,
     /// Cancelled at shutdown: sockets are closed with 1012.
@@ -44,9 +81,20 @@ pub struct Sockets {
 }
 
 impl Sockets {
+    /// Room for one more socket. `None`: there is none.
+    pub fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).try_acquire_owned().ok()
+    }
+
     /// Serves a socket on a task of its own: the HTTP server does not wait for upgraded sockets,
     /// shutdown does.
-    pub fn serve(&self, socket: WebSocket) {
-        self.tasks.spawn("socket", Connection::new(self.clone(), socket).run());
+    ///
+    /// `place` is held until it has ended.
+    pub fn serve(&self, socket: WebSocket, place: (Place<Address>, OwnedSemaphorePermit)) {
+        let connection = Connection::new(self.clone(), socket);
+        self.tasks.spawn("socket", async move {
+            connection.run().await;
+            drop(place);
+        });
     }
 }

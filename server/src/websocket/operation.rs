@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Pos, Request, Response, ServerError};
 use futures_util::StreamExt as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::Sockets;
 use super::execution::Execution;
 use super::group::{GroupKey, Joined};
 use super::normalise::normalise;
 use super::outbox::Subscriber;
+use crate::auth::Principal;
 use crate::broker::topic::Reader;
 use crate::graphql::Caller;
 use crate::graphql::error::{Code, api_error, complete, from_topic};
@@ -50,7 +51,8 @@ pub(super) async fn run(
     subscriber.refuse(serde_json::to_string(&refusal.errors).unwrap_or_default()).await;
 }
 
-/// Checks a subscription, brings the subscriber to the group's position, and joins it.
+/// Checks a subscription and joins its group; then sees to it that its view stays what the caller
+/// may see.
 async fn subscribe(
     sockets: &Sockets,
     subscriber: &Arc<Subscriber>,
@@ -58,6 +60,7 @@ async fn subscribe(
     request: Request,
     caller: Caller,
 ) -> Result<(), Response> {
+    let renewals = caller.session.as_ref().map(|session| session.renewals());
     let principal = caller.principal.clone();
     let asked = probe(sockets, request, caller).await?;
     let topic = sockets
@@ -69,11 +72,57 @@ async fn subscribe(
         refuse_if_ahead(sockets, &topic, after).await?;
         subscriber.starts_after(after);
     }
-    let view = match (asked.topic, topic.auction()) {
-        (Topic::Auction, Some(auction)) => View::of(&principal, &auction),
+    let view = view_of(&asked, &topic, &principal);
+    join(sockets, subscriber, operation, &asked, &topic, view).await?;
+    match renewals {
+        // Bids look the same to all; and an anonymous caller stays one.
+        Some(renewals) if asked.topic == Topic::Auction && principal.user_id.is_some() => {
+            follow(sockets, subscriber, operation, &asked, &topic, view, renewals).await
+        }
+        _ => Ok(()),
+    }
+}
+
+fn view_of(asked: &Asked, topic: &Reader, principal: &Principal) -> View {
+    match (asked.topic, topic.auction()) {
+        (Topic::Auction, Some(auction)) => View::of(principal, &auction),
         _ => View::Public,
-    };
-    let key = group_key(operation, &asked, view)?;
+    }
+}
+
+/// Changes the group whenever a renewed token changes the view. Ends with the operation.
+async fn follow(
+    sockets: &Sockets,
+    subscriber: &Arc<Subscriber>,
+    operation: &Operation,
+    asked: &Asked,
+    topic: &Reader,
+    mut view: View,
+    mut renewals: watch::Receiver<Principal>,
+) -> Result<(), Response> {
+    loop {
+        let now = view_of(asked, topic, &renewals.borrow_and_update());
+        if now != view {
+            view = now;
+            subscriber.leave();
+            join(sockets, subscriber, operation, asked, topic, view).await?;
+        }
+        if subscriber.is_over() || renewals.changed().await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Brings a subscriber to the position of its group, and joins it.
+async fn join(
+    sockets: &Sockets,
+    subscriber: &Arc<Subscriber>,
+    operation: &Operation,
+    asked: &Asked,
+    topic: &Reader,
+    view: View,
+) -> Result<(), Response> {
+    let key = group_key(operation, asked, view)?;
     let request = || {
         let mut request = Request::new(&operation.query).variables(operation.variables.clone());
         request.operation_name.clone_from(&operation.operation_name);
@@ -81,11 +130,11 @@ async fn subscribe(
     };
     let mut after = asked.after;
     loop {
-        match sockets.fanout.join(&key, request, &topic, subscriber, after).await {
+        match sockets.fanout.join(&key, request, topic, subscriber, after).await {
             Joined::Yes => return Ok(()),
             Joined::Behind => {
                 let from = after.unwrap_or(0);
-                let reached = replay(sockets, subscriber, &topic, request(), from).await?;
+                let reached = replay(sockets, subscriber, topic, request(), from).await?;
                 if subscriber.is_over() {
                     return Ok(());
                 }

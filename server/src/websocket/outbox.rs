@@ -102,6 +102,8 @@ pub struct Subscriber {
     over: AtomicBool,
     /// The last number written to the socket: where the client resumes.
     last: AtomicU64,
+    /// Raised when it changes its group: the one before drops it.
+    membership: AtomicU64,
     /// Wakes the group when the subscription is over.
     pub(super) left: Mutex<Option<Arc<Notify>>>,
 }
@@ -116,6 +118,7 @@ impl Subscriber {
             queued: AtomicUsize::new(0),
             over: AtomicBool::new(false),
             last: AtomicU64::new(0),
+            membership: AtomicU64::new(0),
             left: Mutex::default(),
         })
     }
@@ -129,6 +132,19 @@ impl Subscriber {
     pub fn end(&self) {
         self.over.store(true, Ordering::Release);
         if let Some(group) = &*self.left.lock() {
+            group.notify_one();
+        }
+    }
+
+    /// Which of its groups it is in: a group keeps a member while this stays the same.
+    pub fn membership(&self) -> u64 {
+        self.membership.load(Ordering::Acquire)
+    }
+
+    /// Leaves its group, to join another. What is queued is still written.
+    pub fn leave(&self) {
+        self.membership.fetch_add(1, Ordering::AcqRel);
+        if let Some(group) = self.left.lock().take() {
             group.notify_one();
         }
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
+use super::SocketLimits;
 use super::message::{self, ClientMessage};
 use crate::graphql::execute::Operation;
 use crate::limits;
@@ -42,6 +43,10 @@ impl Close {
     pub const TOO_BIG: Self = Self::new(1009, "Message too big");
     /// A subscribe before the ack.
     pub const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
+    /// Nothing was asked of it for long.
+    pub const IDLE: Self = Self::new(1000, "Idle");
+    /// Its user has as many sockets as it may.
+    pub const TOO_MANY: Self = Self::new(1013, "Too many sockets of this user");
     /// The token has expired.
     pub const TOKEN_EXPIRED: Self = Self::new(4403, "Token expired");
     /// The client does not speak graphql-transport-ws.
@@ -75,6 +80,8 @@ pub enum Action {
     Refuse(Arc<str>),
     /// Send a message.
     Send(String),
+    /// Send a ping.
+    Ping,
     /// Close the socket; nothing follows.
     Close(Close),
 }
@@ -95,26 +102,37 @@ enum Phase {
 #[derive(Debug)]
 pub struct Protocol {
     phase: Phase,
+    limits: SocketLimits,
     operations: HashSet<Arc<str>>,
     /// When something is due: the init time-out, a ping, or the end of waiting for a pong.
-    deadline: Instant,
+    due: Instant,
     awaiting_pong: bool,
+    /// Since when no operation runs.
+    idle_since: Instant,
 }
 
 impl Protocol {
     /// A connection that has just been made.
-    pub fn new(now: Instant) -> Self {
+    pub fn new(limits: SocketLimits, now: Instant) -> Self {
         Self {
             phase: Phase::Connected,
+            limits,
             operations: HashSet::new(),
-            deadline: now + limits::INIT_TIMEOUT,
+            due: now + limits.init_timeout,
             awaiting_pong: false,
+            idle_since: now,
         }
     }
 
     /// When [`Protocol::tick`] is due.
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        self.idle_until().map_or(self.due, |idle| idle.min(self.due))
+    }
+
+    /// When it has been idle for too long.
+    fn idle_until(&self) -> Option<Instant> {
+        let is_idle = self.phase == Phase::Acknowledged && self.operations.is_empty();
+        is_idle.then(|| self.idle_since + self.limits.idle)
     }
 
     /// Takes a text message.
@@ -131,7 +149,7 @@ impl Protocol {
         // Whatever it says, the peer is there.
         if self.awaiting_pong {
             self.awaiting_pong = false;
-            self.deadline = now + limits::PING_EVERY;
+            self.due = now + limits::PING_EVERY;
         }
         match message {
             ClientMessage::ConnectionInit(payload) => Some(self.init(payload.map(RawValue::get))),
@@ -142,7 +160,11 @@ impl Protocol {
             ClientMessage::Subscribe { id, operation, traceparent } => {
                 Some(self.subscribe(&id, operation, traceparent))
             }
-            ClientMessage::Complete(id) => self.operations.take(id.as_ref()).map(Action::Stop),
+            ClientMessage::Complete(id) => {
+                let stopped = self.operations.take(id.as_ref())?;
+                self.idle_since = now;
+                Some(Action::Stop(stopped))
+            }
         }
     }
 
@@ -158,7 +180,8 @@ impl Protocol {
             return None;
         }
         self.phase = Phase::Acknowledged;
-        self.deadline = now + limits::PING_EVERY;
+        self.due = now + limits::PING_EVERY;
+        self.idle_since = now;
         Some(Action::Send(message::connection_ack(payload)))
     }
 
@@ -172,7 +195,13 @@ impl Protocol {
 
     /// The deadline has come.
     pub fn tick(&mut self, now: Instant) -> Option<Action> {
-        if now < self.deadline || self.phase == Phase::Closed {
+        if self.phase == Phase::Closed {
+            return None;
+        }
+        if self.idle_until().is_some_and(|idle| now >= idle) {
+            return Some(self.close(Close::IDLE));
+        }
+        if now < self.due {
             return None;
         }
         match self.phase {
@@ -180,15 +209,16 @@ impl Protocol {
             _ if self.awaiting_pong => Some(self.close(Close::NO_PONG)),
             _ => {
                 self.awaiting_pong = true;
-                self.deadline = now + limits::PONG_TIMEOUT;
-                Some(Action::Send(message::ping()))
+                self.due = now + limits::PONG_TIMEOUT;
+                Some(Action::Ping)
             }
         }
     }
 
     /// The server has ended an operation: its id is free again.
-    pub fn ended(&mut self, id: &str) {
+    pub fn ended(&mut self, id: &str, now: Instant) {
         self.operations.remove(id);
+        self.idle_since = now;
     }
 
     /// How many operations run.
@@ -219,7 +249,7 @@ impl Protocol {
             return self.close(Close { code: 4409, reason: Cow::Owned(reason) });
         }
         let id: Arc<str> = id.into();
-        if self.operations.len() >= limits::OPERATIONS_PER_SOCKET_MAX {
+        if self.operations.len() >= self.limits.operations_max {
             return Action::Refuse(id);
         }
         self.operations.insert(Arc::clone(&id));
@@ -229,7 +259,7 @@ impl Protocol {
     fn close(&mut self, close: Close) -> Action {
         self.phase = Phase::Closed;
         self.operations.clear();
-        self.deadline += Duration::from_secs(3600);
+        self.due += Duration::from_secs(3600);
         Action::Close(close)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::SocketLimits;
 use super::protocol::{Action, Close, Protocol};
 use crate::limits;
 
@@ -20,7 +21,7 @@ fn complete(id: &str) -> String {
 
 fn connected() -> (Protocol, Instant) {
     let now = Instant::now();
-    (Protocol::new(now), now)
+    (Protocol::new(SocketLimits::default(), now), now)
 }
 
 fn acknowledged() -> (Protocol, Instant) {
@@ -166,7 +167,7 @@ fn a_client_is_pinged_and_closed_when_it_says_nothing_for_long() {
     let (mut protocol, now) = acknowledged();
     let ping_at = now + limits::PING_EVERY;
     assert_eq!(protocol.deadline(), ping_at);
-    assert_eq!(protocol.tick(ping_at), Some(sent(PING)));
+    assert_eq!(protocol.tick(ping_at), Some(Action::Ping));
     let pong_due = ping_at + limits::PONG_TIMEOUT;
     assert_eq!(protocol.deadline(), pong_due);
     assert_eq!(protocol.tick(just_before(pong_due)), None);
@@ -183,7 +184,7 @@ fn whatever_a_client_says_after_a_ping_shows_that_it_is_there() {
         assert_eq!(code(protocol.text(message, late)), None);
         let next = late + limits::PING_EVERY;
         assert_eq!(protocol.deadline(), next, "{message}");
-        assert_eq!(protocol.tick(next), Some(sent(PING)), "{message}");
+        assert_eq!(protocol.tick(next), Some(Action::Ping), "{message}");
     }
 }
 
@@ -194,7 +195,7 @@ fn an_id_is_free_again_after_its_operation_ended_or_was_completed() {
     assert_eq!(protocol.text(&complete("1"), now), Some(Action::Stop(Arc::from("1"))));
     assert_eq!(protocol.text(&complete("1"), now), None, "completes may cross");
     assert_eq!(started(protocol.text(&subscribe("1"), now)).as_deref(), Some("1"));
-    protocol.ended("1");
+    protocol.ended("1", now);
     assert_eq!(protocol.text(&complete("1"), now), None, "the server ended it first");
     assert_eq!(started(protocol.text(&subscribe("1"), now)).as_deref(), Some("1"));
     assert_eq!(protocol.operations(), 1);
@@ -211,7 +212,7 @@ fn an_operation_too_many_is_refused_and_the_others_go_on() {
         assert_eq!(protocol.text(&subscribe("over"), now), refused, "its id stays free");
     }
     assert_eq!(protocol.operations(), limits::OPERATIONS_PER_SOCKET_MAX);
-    protocol.ended("0");
+    protocol.ended("0", now);
     assert_eq!(started(protocol.text(&subscribe("over"), now)).as_deref(), Some("over"));
 }
 

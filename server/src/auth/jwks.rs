@@ -1,0 +1,118 @@
+//! A JWK set that is kept: fetched at start, then every five minutes, and when a token names a key
+//! that is not in it. A fetch that fails leaves the keys as they are.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use parking_lot::RwLock;
+use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::keys::{Key, KeySet};
+use crate::config::JwksSource;
+use crate::limits;
+
+/// The keys of a JWK set. Clones share them.
+#[derive(Clone)]
+pub struct Jwks(Arc<Inner>);
+
+struct Inner {
+    source: JwksSource,
+    client: reqwest::Client,
+    keys: RwLock<Arc<KeySet>>,
+    /// One fetch at a time; when the last one began.
+    fetching: Mutex<Instant>,
+}
+
+impl fmt::Debug for Jwks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Jwks").field(&self.0.source).finish()
+    }
+}
+
+impl Jwks {
+    /// Fetches a set for the first time.
+    ///
+    /// # Errors
+    /// When it cannot be had, or has no usable key.
+    pub async fn open(source: JwksSource) -> anyhow::Result<Self> {
+        // A redirect could lead anywhere: the keys are where the operator says.
+        let client = reqwest::Client::builder()
+            .timeout(limits::JWKS_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        let keys = fetch(&source, &client).await?;
+        info!(keys = keys.len(), "the JWK set was read");
+        let keys = RwLock::new(Arc::new(keys));
+        let fetching = Mutex::new(Instant::now());
+        Ok(Self(Arc::new(Inner { source, client, keys, fetching })))
+    }
+
+    /// The key of this name, fetched if it is new.
+    pub async fn key(&self, kid: &str) -> Option<Key> {
+        if let Some(key) = self.known(kid) {
+            return Some(key);
+        }
+        self.refresh_unless_just_done(kid).await;
+        self.known(kid)
+    }
+
+    /// Fetches the set again and again.
+    pub async fn keep(self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = sleep(limits::JWKS_REFRESH_EVERY) => {}
+                () = stop.cancelled() => return,
+            }
+            *self.0.fetching.lock().await = Instant::now();
+            self.refresh().await;
+        }
+    }
+
+    fn known(&self, kid: &str) -> Option<Key> {
+        self.0.keys.read().get(kid).cloned()
+    }
+
+    /// A flood of tokens with made-up names costs one fetch a pause.
+    async fn refresh_unless_just_done(&self, kid: &str) {
+        let Ok(mut began) = timeout(limits::JWKS_TIMEOUT, self.0.fetching.lock()).await else {
+            return;
+        };
+        if self.known(kid).is_some() || began.elapsed() < limits::JWKS_REFRESH_PAUSE {
+            return;
+        }
+        *began = Instant::now();
+        self.refresh().await;
+    }
+
+    async fn refresh(&self) {
+        match fetch(&self.0.source, &self.0.client).await {
+            Ok(keys) => *self.0.keys.write() = Arc::new(keys),
+            Err(error) => {
+                warn!(error = format!("{error:#}"), "the JWK set cannot be read; its keys stay");
+            }
+        }
+    }
+}
+
+async fn fetch(source: &JwksSource, client: &reqwest::Client) -> anyhow::Result<KeySet> {
+    let json = match source {
+        JwksSource::File(file) => {
+            tokio::fs::read(file).await.with_context(|| file.display().to_string())?
+        }
+        JwksSource::Url(url) => {
+            let mut response = client.get(url).send().await?.error_for_status()?;
+            let mut json = Vec::new();
+            while let Some(chunk) = response.chunk().await? {
+                json.extend_from_slice(&chunk);
+                anyhow::ensure!(json.len() <= limits::JWKS_BYTES_MAX, "the JWK set is too large");
+            }
+            json
+        }
+    };
+    KeySet::parse(&json).map_err(anyhow::Error::msg)
+}

@@ -1,0 +1,99 @@
+//! Tokens, good and bad.
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+
+use super::principal::{AuthError, Role};
+use super::token::{Rules, Verifier, bearer};
+use crate::auction::Timestamp;
+use crate::limits;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn verifier() -> Verifier {
+    Verifier::new(SECRET, Rules::default()).unwrap()
+}
+
+fn signed(header: &Header, claims: &serde_json::Value, secret: &str) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(header, claims, &key).unwrap()
+}
+
+#[tokio::test]
+async fn a_minted_token_makes_its_bearer_who_it_says() {
+    let token = verifier().mint("ann", &[Role::Bidder, Role::Seller], NOW, MINUTE).unwrap();
+    let ann = verifier().verify(&token, NOW).await.unwrap();
+    assert_eq!(ann.user_id, Some("ann".into()));
+    assert_eq!(ann.roles.iter().collect::<Vec<_>>(), vec![Role::Bidder, Role::Seller]);
+    assert_eq!(ann.expires_at, Some(NOW.plus(MINUTE)));
+    assert_eq!(ann.require(Role::Auctioneer), Err(AuthError::NotAllowed(Role::Auctioneer)));
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_expiry_and_the_leeway() {
+    let token = verifier().mint("ann", &[], NOW, MINUTE).unwrap();
+    let end = NOW.plus(MINUTE).plus(limits::TOKEN_LEEWAY);
+    assert!(verifier().verify(&token, Timestamp::from_micros(end.as_micros() - 1)).await.is_ok());
+    assert_eq!(verifier().verify(&token, end).await, Err(AuthError::Expired));
+}
+
+#[tokio::test]
+async fn a_token_of_another_secret_or_algorithm_is_untrusted() {
+    let claims = serde_json::json!({"sub": "ann", "exp": 2_000_000_000, "roles": []});
+    let other = "another secret of more than 32 bytes";
+    let forged = signed(&Header::new(Algorithm::HS256), &claims, other);
+    assert_eq!(verifier().verify(&forged, NOW).await, Err(AuthError::Untrusted));
+    let hs512 = signed(&Header::new(Algorithm::HS512), &claims, SECRET);
+    assert_eq!(verifier().verify(&hs512, NOW).await, Err(AuthError::Untrusted));
+    // {"alg":"none"} with the same claims and no signature.
+    let parts: Vec<&str> = forged.split('.').collect();
+    let none = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
+    assert!(verifier().verify(&none, NOW).await.is_err());
+}
+
+#[tokio::test]
+async fn a_token_without_expiry_or_with_a_bad_subject_is_malformed() {
+    let header = Header::new(Algorithm::HS256);
+    for claims in [
+        serde_json::json!({"sub": "ann", "roles": ["bidder"]}),
+        serde_json::json!({"exp": 2_000_000_000, "roles": ["bidder"]}),
+        serde_json::json!({"sub": "", "exp": 2_000_000_000}),
+        serde_json::json!({"sub": "a\nb", "exp": 2_000_000_000}),
+        serde_json::json!({"sub": "x".repeat(129), "exp": 2_000_000_000}),
+        serde_json::json!({"sub": "ann", "exp": 2_000_000_000, "roles": "bidder"}),
+    ] {
+        let token = signed(&header, &claims, SECRET);
+        let result = verifier().verify(&token, NOW).await;
+        assert!(matches!(result, Err(AuthError::Malformed(_))), "{claims}: {result:?}");
+    }
+    assert!(verifier().verify(&"x".repeat(100_000), NOW).await.is_err());
+}
+
+#[tokio::test]
+async fn issuer_and_audience_are_demanded_when_configured() {
+    let rules =
+        Rules { issuer: Some("us".into()), audience: Some("gavel".into()), ..Rules::default() };
+    let strict = Verifier::new(SECRET, rules).unwrap();
+    let plain = verifier().mint("ann", &[], NOW, MINUTE).unwrap();
+    assert!(strict.verify(&plain, NOW).await.is_err());
+    let good = strict.mint("ann", &[], NOW, MINUTE).unwrap();
+    assert!(strict.verify(&good, NOW).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_short_secret_is_refused_and_none_is_ever_shown() {
+    assert!(Verifier::new("short", Rules::default()).is_err());
+    assert!(!format!("{:?}", verifier()).contains(SECRET));
+}
+
+#[tokio::test]
+async fn only_bearer_is_an_authorization() {
+    assert_eq!(bearer("Bearer abc"), Ok("abc"));
+    assert_eq!(bearer("bearer  abc "), Ok("abc"));
+    for bad in ["", "abc", "Basic abc", "Bearer ", "Bearer"] {
+        assert_eq!(bearer(bad), Err(AuthError::NotBearer), "{bad:?}");
+    }
+}

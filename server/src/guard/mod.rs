@@ -1,0 +1,230 @@
+//! What each client may do at a time, and in a second.
+//!
+//! Decisions are pure (`rate`, `address`, `origin`); the guard holds their state. Each refusal is
+//! counted by the name of its limit; docs/LIMITS.md lists them.
+
+pub mod rate;
+pub mod count;
+pub mod address;
+pub mod origin;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName};
+use tracing::debug;
+
+pub use address::Address;
+pub use origin::Origins;
+
+use self::count::{Counts, Held};
+use self::rate::{Rate, RateLimiter};
+use crate::auction::{AuctionId, Timestamp, UserId};
+
+/// The limits that depend on who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// HTTP connections of an address.
+    ConnectionsPerAddress,
+    /// Sockets of an address.
+    SocketsPerAddress,
+    /// Sockets of a user.
+    SocketsPerUser,
+    /// New sockets of an address in a second.
+    HandshakesPerAddress,
+    /// Bids of a user in a second.
+    BidsPerUser,
+    /// Bids on an auction in a second.
+    BidsPerAuction,
+}
+
+impl Limit {
+    /// Every limit.
+    pub const ALL: [Self; 6] = [
+        Self::ConnectionsPerAddress,
+        Self::SocketsPerAddress,
+        Self::SocketsPerUser,
+        Self::HandshakesPerAddress,
+        Self::BidsPerUser,
+        Self::BidsPerAuction,
+    ];
+
+    /// Its name, in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConnectionsPerAddress => "connections_per_address",
+            Self::SocketsPerAddress => "sockets_per_address",
+            Self::SocketsPerUser => "sockets_per_user",
+            Self::HandshakesPerAddress => "handshakes_per_address",
+            Self::BidsPerUser => "bids_per_user",
+            Self::BidsPerAuction => "bids_per_auction",
+        }
+    }
+}
+
+/// How much each client may; 0 for no limit.
+#[derive(Debug, Clone, Default)]
+pub struct Allowances {
+    /// HTTP connections of an address, sockets not counted.
+    pub connections_per_address: usize,
+    /// Sockets of an address.
+    pub sockets_per_address: usize,
+    /// Sockets of a user.
+    pub sockets_per_user: usize,
+    /// New sockets of an address in a second.
+    pub handshakes_per_second: u32,
+    /// Bids of a user in a second.
+    pub bids_per_user_per_second: u32,
+    /// Bids on an auction in a second.
+    pub bids_per_auction_per_second: u32,
+    /// The header in which one trusted proxy tells its client's address.
+    pub trusted_header: Option<HeaderName>,
+    /// The pages that browsers may come from.
+    pub origins: Origins,
+}
+
+/// What a client has asked for too often, and when it may again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany {
+    /// Which limit.
+    pub limit: Limit,
+    /// How long to wait.
+    pub retry_after: Duration,
+}
+
+/// A place among the connections of a client.
+pub type Place<K> = Held<K>;
+
+/// Keeps each client within its allowance. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Guard(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    connections: Counts<Address>,
+    sockets: Counts<Address>,
+    users: Counts<UserId>,
+    handshakes: RateLimiter<Address>,
+    user_bids: RateLimiter<UserId>,
+    auction_bids: RateLimiter<AuctionId>,
+    trusted_header: Option<HeaderName>,
+    origins: Origins,
+    refused: [AtomicU64; Limit::ALL.len()],
+}
+
+/// How long one waits for a place that somebody has to give up first.
+const PLACE_RETRY: Duration = Duration::from_secs(1);
+
+impl Guard {
+    /// A guard with these allowances.
+    pub fn new(allowed: Allowances) -> Self {
+        Self(Arc::new(Inner {
+            connections: Counts::new(allowed.connections_per_address),
+            sockets: Counts::new(allowed.sockets_per_address),
+            users: Counts::new(allowed.sockets_per_user),
+            handshakes: RateLimiter::new(Rate::per_second(allowed.handshakes_per_second)),
+            user_bids: RateLimiter::new(Rate::per_second(allowed.bids_per_user_per_second)),
+            auction_bids: RateLimiter::new(Rate::per_second(allowed.bids_per_auction_per_second)),
+            trusted_header: allowed.trusted_header,
+            origins: allowed.origins,
+            refused: Default::default(),
+        }))
+    }
+
+    /// The pages that browsers may come from.
+    pub fn origins(&self) -> &Origins {
+        &self.0.origins
+    }
+
+    /// Whose request it is.
+    pub fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> Address {
+        address::client_address(peer, headers, self.0.trusted_header.as_ref())
+    }
+
+    /// A place for an HTTP connection. Behind a proxy all come from one peer, which is not limited.
+    pub fn connect(&self, peer: SocketAddr) -> Result<Option<Place<Address>>, TooMany> {
+        if self.0.trusted_header.is_some() {
+            return Ok(None);
+        }
+        let place = self.0.connections.take(&Address::from(peer.ip()));
+        self.place(place, Limit::ConnectionsPerAddress).map(Some)
+    }
+
+    /// A place for a socket of an address.
+    pub fn open_socket(&self, from: Address, now: Timestamp) -> Result<Place<Address>, TooMany> {
+        self.rate(self.0.handshakes.take(from, now), Limit::HandshakesPerAddress)?;
+        self.place(self.0.sockets.take(&from), Limit::SocketsPerAddress)
+    }
+
+    /// A place for a socket of a user.
+    pub fn admit(&self, user: &UserId) -> Result<Place<UserId>, TooMany> {
+        self.place(self.0.users.take(user), Limit::SocketsPerUser)
+    }
+
+    /// Whether a user may bid on an auction now.
+    pub fn bid(&self, user: &UserId, auction: &AuctionId, now: Timestamp) -> Result<(), TooMany> {
+        self.rate(self.0.user_bids.take(user.clone(), now), Limit::BidsPerUser)?;
+        self.rate(self.0.auction_bids.take(auction.clone(), now), Limit::BidsPerAuction)
+    }
+
+    /// How often each limit has refused.
+    pub fn refusals(&self) -> impl Iterator<Item = (Limit, u64)> {
+        let count = |limit: Limit| self.0.refused[limit as usize].load(Ordering::Relaxed);
+        Limit::ALL.into_iter().map(move |limit| (limit, count(limit)))
+    }
+
+    fn place<T>(&self, place: Option<T>, limit: Limit) -> Result<T, TooMany> {
+        place.ok_or_else(|| self.refuse(limit, PLACE_RETRY))
+    }
+
+    fn rate(&self, taken: Result<(), Duration>, limit: Limit) -> Result<(), TooMany> {
+        taken.map_err(|retry_after| self.refuse(limit, retry_after))
+    }
+
+    fn refuse(&self, limit: Limit, retry_after: Duration) -> TooMany {
+        self.0.refused[limit as usize].fetch_add(1, Ordering::Relaxed);
+        debug!(limit = limit.name(), "a client is over its limit");
+        TooMany { limit, retry_after }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+    #[test]
+    fn a_user_over_its_limit_costs_the_auction_s_other_bidders_nothing() {
+        let guard = Guard::new(Allowances {
+            bids_per_user_per_second: 2,
+            bids_per_auction_per_second: 3,
+            ..Allowances::default()
+        });
+        let (ann, bob) = (UserId::from("ann"), UserId::from("bob"));
+        let auction = AuctionId::random();
+        let limit_of = |user| guard.bid(user, &auction, NOW).map_err(|refused| refused.limit);
+        assert_eq!([limit_of(&ann), limit_of(&ann)], [Ok(()), Ok(())]);
+        assert_eq!(limit_of(&ann), Err(Limit::BidsPerUser));
+        assert_eq!(limit_of(&bob), Ok(()));
+        assert_eq!(limit_of(&bob), Err(Limit::BidsPerAuction));
+        assert_eq!(guard.bid(&bob, &AuctionId::random(), NOW.plus(PLACE_RETRY)), Ok(()));
+        let refused: u64 = guard.refusals().map(|(_, count)| count).sum();
+        assert_eq!(refused, 2);
+    }
+
+    #[test]
+    fn connections_behind_a_trusted_proxy_are_not_counted_by_its_own_address() {
+        let peer: SocketAddr = "192.0.2.1:5".parse().unwrap();
+        let trusted_header = Some(HeaderName::from_static("x-forwarded-for"));
+        for (trusted_header, expected) in [(None, 2), (trusted_header, 5)] {
+            let allowed =
+                Allowances { connections_per_address: 2, trusted_header, ..Default::default() };
+            let guard = Guard::new(allowed);
+            let held: Vec<_> = (0..5).map(|_| guard.connect(peer)).collect();
+            assert_eq!(held.iter().filter(|place| place.is_ok()).count(), expected);
+        }
+    }
+}

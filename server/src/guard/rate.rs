@@ -1,0 +1,159 @@
+//! How often something may happen a key: pure decisions, and a bounded table of keys.
+//!
+//! A key's state is one time: when its allowance is whole again (the generic cell rate algorithm).
+//! A key whose allowance is whole needs no entry.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::auction::Timestamp;
+use crate::limits;
+
+/// So many a second, evenly or at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    interval: Duration,
+}
+
+impl Rate {
+    /// A rate. `None` for 0: no limit.
+    pub fn per_second(count: u32) -> Option<Self> {
+        (count > 0).then(|| Self { interval: Duration::from_secs(1) / count })
+    }
+
+    /// Whether one more may happen now: when the allowance is whole again after it, or how long to
+    /// wait.
+    pub fn decide(
+        self,
+        whole_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Timestamp, Duration> {
+        let next = whole_at.unwrap_or(now).max(now).plus(self.interval);
+        let owed = next.since(now);
+        // What may happen at once is a second's worth, and one if that is less.
+        let most = Duration::from_secs(1).max(self.interval);
+        if owed > most { Err(owed.saturating_sub(most)) } else { Ok(next) }
+    }
+}
+
+/// A rate for each key. Bounded: a new key that finds no place waits a second.
+#[derive(Debug)]
+pub struct RateLimiter<K> {
+    rate: Option<Rate>,
+    keys: Mutex<Keys<K>>,
+}
+
+#[derive(Debug)]
+struct Keys<K> {
+    whole_at: HashMap<K, Timestamp>,
+    tidied_at: Timestamp,
+}
+
+impl<K: Hash + Eq> RateLimiter<K> {
+    /// A limiter; `None` limits nothing.
+    pub fn new(rate: Option<Rate>) -> Self {
+        let keys = Keys { whole_at: HashMap::new(), tidied_at: Timestamp::from_micros(0) };
+        Self { rate, keys: Mutex::new(keys) }
+    }
+
+    /// Takes one for a key, or says how long to wait.
+    pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
+        let Some(rate) = self.rate else { return Ok(()) };
+        let mut keys = self.keys.lock();
+        keys.tidy(now);
+        let is_full = keys.whole_at.len() >= limits::RATE_KEYS_MAX;
+        let known = keys.whole_at.get(&key).copied();
+        if is_full && known.is_none() {
+            return Err(limits::RATE_TIDY_EVERY);
+        }
+        keys.whole_at.insert(key, rate.decide(known, now)?);
+        Ok(())
+    }
+
+    /// How many keys are remembered.
+    pub fn len(&self) -> usize {
+        self.keys.lock().whole_at.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<K: Hash + Eq> Keys<K> {
+    fn tidy(&mut self, now: Timestamp) {
+        if now.since(self.tidied_at) >= limits::RATE_TIDY_EVERY {
+            self.tidied_at = now;
+            self.whole_at.retain(|_, whole_at| *whole_at > now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+    fn at(ms: u64) -> Timestamp {
+        NOW.plus(Duration::from_millis(ms))
+    }
+
+    #[test]
+    fn a_second_s_worth_may_happen_at_once_and_then_as_it_comes_back() {
+        let limiter = RateLimiter::new(Rate::per_second(4));
+        for _ in 0..4 {
+            assert_eq!(limiter.take("ann", NOW), Ok(()));
+        }
+        assert_eq!(limiter.take("ann", NOW), Err(Duration::from_millis(250)));
+        assert_eq!(limiter.take("bob", NOW), Ok(()), "each key has its own");
+        assert_eq!(limiter.take("ann", at(249)), Err(Duration::from_millis(1)));
+        assert_eq!(limiter.take("ann", at(250)), Ok(()));
+        assert!(limiter.take("ann", at(250)).is_err(), "a refusal costs nothing, a success one");
+    }
+
+    #[test]
+    fn no_rate_limits_nothing() {
+        let limiter = RateLimiter::new(Rate::per_second(0));
+        assert!((0..10_000).all(|_| limiter.take("ann", NOW).is_ok()));
+        assert!(limiter.is_empty());
+    }
+
+    #[test]
+    fn keys_are_forgotten_once_their_allowance_is_whole_and_never_exceed_their_bound() {
+        let limiter = RateLimiter::new(Rate::per_second(10));
+        let taken = (0..limits::RATE_KEYS_MAX + 10).filter(|n| limiter.take(*n, NOW).is_ok());
+        assert_eq!(taken.count(), limits::RATE_KEYS_MAX);
+        assert_eq!(limiter.take(0, NOW), Ok(()), "a known key goes on");
+        assert_eq!(limiter.take(usize::MAX, at(2000)), Ok(()));
+        assert_eq!(limiter.len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn in_any_second_at_most_twice_the_rate_happens(
+            rate in 1_u32..50,
+            gaps_ms in prop::collection::vec(0_u64..200, 1..300),
+        ) {
+            let limiter = RateLimiter::new(Rate::per_second(rate));
+            let mut now = 0;
+            let mut taken: Vec<u64> = Vec::new();
+            for gap in gaps_ms {
+                now += gap;
+                if limiter.take((), at(now)).is_ok() {
+                    taken.push(now);
+                }
+            }
+            for start in &taken {
+                let within = taken.iter().filter(|at| **at >= *start && **at < start + 1000).count();
+                prop_assert!(within <= 2 * rate as usize, "{within} in a second at {rate}/s");
+            }
+        }
+    }
+}

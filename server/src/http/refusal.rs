@@ -1,0 +1,34 @@
+//! Answers to requests that were not run.
+
+use std::time::Duration;
+
+use async_graphql::{Response as GraphqlResponse, ServerError};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::graphql::error::{Code, rate_limited};
+use crate::guard::TooMany;
+
+/// A refusal as JSON, for clients that have not said what they take.
+pub fn refuse(status: StatusCode, code: Code, message: impl Into<String>) -> Response {
+    let mut error = ServerError::new(message, None);
+    code.extend(error.extensions.get_or_insert_default());
+    respond(status, error)
+}
+
+/// 429, and when to come again.
+pub fn too_many(refused: TooMany) -> Response {
+    let error = rate_limited(refused).into_server_error(async_graphql::Pos::default());
+    let mut response = respond(StatusCode::TOO_MANY_REQUESTS, error);
+    let seconds = refused.retry_after.saturating_add(Duration::from_millis(999)).as_secs();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    response
+}
+
+fn respond(status: StatusCode, mut error: ServerError) -> Response {
+    error.locations.clear();
+    let errors = GraphqlResponse::from_errors(vec![error]).errors;
+    let body = serde_json::json!({ "errors": errors }).to_string();
+    (status, [(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
+}
