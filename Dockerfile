@@ -7,6 +7,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked -p gavel-server -p client-sim \
     && cp target/release/gavel-server target/release/client-sim /usr/local/bin/
 
+# The playground's assets, so that its page asks no other host.
+FROM node:20-bookworm-slim AS playground
+WORKDIR /playground
+COPY playground/install .
+RUN ./install
+
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates curl \
@@ -14,8 +20,9 @@ RUN apt-get update \
     && useradd --system --uid 10001 gavel \
     && install --directory --owner gavel /data
 COPY --from=build /usr/local/bin/gavel-server /usr/local/bin/client-sim /usr/local/bin/
+COPY --from=playground /playground/assets /usr/local/share/gavel/playground
 USER gavel
-ENV GAVEL_LISTEN=0.0.0.0:8080 GAVEL_LOG=json
+ENV GAVEL_LISTEN=0.0.0.0:8080 GAVEL_LOG=json GAVEL_PLAYGROUND_DIR=/usr/local/share/gavel/playground
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD curl --fail --silent --show-error http://127.0.0.1:8080/readyz || exit 1
