@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -48,6 +49,8 @@ pub struct Ready {
     pub embedded_endpoint: Option<String>,
     /// Auctions and tokens to play with, if asked for.
     pub demo: Option<Demo>,
+    /// How many events the fan-out has executed, now and later.
+    pub executions: Arc<AtomicU64>,
     /// What the relay has counted, now and later.
     pub relay: Health,
 }
@@ -106,6 +109,7 @@ pub async fn run(
         admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
         embedded_endpoint: emulator.as_ref().map(Emulator::endpoint),
         demo,
+        executions: parts.sockets.fanout.executions(),
         relay: parts.relay.health(),
     };
     let examples = Examples {

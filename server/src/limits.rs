@@ -119,6 +119,8 @@ pub const REPLAY_QUEUE_MAX: usize = 64;
 pub const GROUP_RING_MAX: usize = 256;
 /// Bids that a group takes in one turn.
 pub const GROUP_TURN_MAX: usize = 64;
+/// Sockets that a group writes to before it lets other tasks of its thread run: about 1 ms.
+pub const GROUP_WRITES_MAX: usize = 128;
 /// Joins that wait for one group; further ones wait for a place.
 pub const GROUP_JOINS_MAX: usize = 64;
 /// A group without members ends after this.

@@ -57,6 +57,40 @@ async fn a_watcher_that_comes_back_is_told_what_it_missed_and_then_goes_on_live(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_watchers_that_come_back_costs_one_execution_an_event() {
+    const BEFORE: u64 = 20;
+    const WATCHERS: u64 = 200;
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({})).await;
+    let mut first = gavel.socket(None).await;
+    first.subscribe("w", WATCH, json!({ "id": id, "after": 0 })).await;
+    let executions = || gavel.ready.executions.load(std::sync::atomic::Ordering::Relaxed);
+    let mut at_first = 0;
+    for n in 1..=BEFORE {
+        gavel.bid("ann", &id, 900 + 100 * n).await;
+        assert_eq!(sequence(&first.next("w").await), n);
+        if n == 1 {
+            // The first may have come live or from history: from the second on they are live.
+            at_first = executions();
+        }
+    }
+    let mut sockets = join_all((0..WATCHERS).map(|_| gavel.socket(None))).await;
+    let subscribing = sockets.iter_mut().enumerate().map(|(number, socket)| {
+        let after = 1 + number as u64 % (BEFORE - 1);
+        socket.subscribe("w", WATCH, json!({ "id": id, "after": after }))
+    });
+    join_all(subscribing).await;
+    gavel.bid("ann", &id, 900 + 100 * (BEFORE + 1)).await;
+    for (number, socket) in sockets.iter_mut().enumerate() {
+        for expected in 2 + number as u64 % (BEFORE - 1)..=BEFORE + 1 {
+            assert_eq!(sequence(&socket.next("w").await), expected, "watcher {number}");
+        }
+    }
+    assert_eq!(executions() - at_first, BEFORE);
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_history_is_replayed_in_order_while_bids_go_on() {
     let gavel = Gavel::start().await;
     let id = gavel.auction(json!({})).await;

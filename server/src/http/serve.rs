@@ -27,6 +27,7 @@ use super::refusal;
 use crate::guard::{Guard, TooMany};
 use crate::limits;
 use crate::tasks::Tasks;
+use crate::websocket::wire::Wire;
 
 /// Serves connections until it is told to stop; each then ends after what it has begun.
 pub async fn serve(
@@ -79,9 +80,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, until: 
     if let Err(error) = set {
         warn!(%error, "a connection's options cannot be set");
     }
+    let (wire, io) = Wire::new(stream);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Arc::clone(&wire));
         router.clone().oneshot(request)
     });
     let mut builder = http1::Builder::new();
@@ -89,7 +92,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, until: 
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HTTP_HEAD_TIMEOUT)
         .max_buf_size(limits::HTTP_HEAD_BYTES_MAX);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -1,21 +1,24 @@
 //! The upgrade to graphql-transport-ws: who may have a socket, and how large its buffers are.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::refusal::{refuse, too_many};
 use crate::graphql::error::Code;
 use crate::websocket::protocol::SUBPROTOCOL;
+use crate::websocket::wire::Wire;
 use crate::{clock, limits};
 
 /// GET /graphql/ws.
 pub async fn upgrade(
     State(state): State<super::State>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(wire): Extension<Arc<Wire>>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -40,5 +43,5 @@ pub async fn upgrade(
         .write_buffer_size(limits::SOCKET_WRITE_BUFFER_BYTES)
         .max_message_size(sockets.limits.message_bytes_max)
         .max_frame_size(sockets.limits.message_bytes_max)
-        .on_upgrade(async move |socket| sockets.serve(socket, (place, room)))
+        .on_upgrade(async move |socket| sockets.serve(socket, wire, (place, room)))
 }

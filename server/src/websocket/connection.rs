@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::expiry::{Due, Expiry};
 use super::outbox::{End, Frame, Outbox, Subscriber};
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
+use super::wire::Wire;
 use super::{Sockets, message, operation};
 use crate::auction::UserId;
 use crate::auth::Session;
@@ -27,6 +28,8 @@ use crate::{clock, limits};
 pub(super) struct Connection {
     sockets: Sockets,
     socket: WebSocket,
+    /// The same socket, to keep groups from writing to it.
+    wire: Arc<Wire>,
     protocol: Protocol,
     session: Option<Arc<Session>>,
     expiry: Expiry,
@@ -53,10 +56,11 @@ impl Drop for Running {
 type Ended = Option<Close>;
 
 impl Connection {
-    pub(super) fn new(sockets: Sockets, socket: WebSocket) -> Self {
-        let (outbox, frames) = Outbox::new();
+    pub(super) fn new(sockets: Sockets, socket: WebSocket, wire: Arc<Wire>) -> Self {
+        let (outbox, frames) = Outbox::new(&wire);
         Self {
             socket,
+            wire,
             protocol: Protocol::new(sockets.limits, Instant::now()),
             sockets,
             session: None,
@@ -73,6 +77,7 @@ impl Connection {
         let speaks = self.socket.protocol().is_some_and(|p| p.as_bytes() == SUBPROTOCOL.as_bytes());
         let ended = if speaks { self.serve().await } else { Some(Close::SUBPROTOCOL) };
         self.operations.clear();
+        self.outbox.close();
         if let Some(close) = ended {
             let frame = CloseFrame { code: close.code, reason: close.reason.as_ref().into() };
             let said = self.socket.send(Message::Close(Some(frame)));
@@ -220,6 +225,10 @@ impl Connection {
     /// Writes all that is ready in one go.
     async fn write(&mut self, batch: &mut Vec<Frame>) -> Result<(), Ended> {
         let mut texts = Vec::with_capacity(batch.len());
+        let wire = Arc::clone(&self.wire);
+        // Until this batch is written: what is taken from the queue comes before what follows it.
+        let _held = wire.hold();
+        let mut flush = false;
         for frame in batch.drain(..) {
             match frame {
                 Frame::Next { subscriber, payload, number, replay, .. } => {
@@ -240,7 +249,11 @@ impl Connection {
                     self.forget(&subscriber);
                 }
                 Frame::Answer { .. } | Frame::End { .. } => {}
+                Frame::Flush => flush = true,
             }
+        }
+        if flush && texts.is_empty() {
+            return self.flush().await;
         }
         self.send(texts).await
     }
@@ -276,11 +289,20 @@ impl Connection {
             }
             self.socket.flush().await
         };
-        match timeout(limits::SOCKET_WRITE_TIMEOUT, write).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(None),
-            Err(_) => Err(Some(Close::TOO_SLOW)),
-        }
+        in_time(write).await
+    }
+
+    /// Writes the rest of what a group has written in part.
+    async fn flush(&mut self) -> Result<(), Ended> {
+        in_time(self.socket.flush()).await
+    }
+}
+
+async fn in_time(write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), Ended> {
+    match timeout(limits::SOCKET_WRITE_TIMEOUT, write).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(None),
+        Err(_) => Err(Some(Close::TOO_SLOW)),
     }
 }
 

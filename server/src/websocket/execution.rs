@@ -1,5 +1,9 @@
 //! One running subscription execution, fed event by event.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use async_graphql::Response;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -15,19 +19,22 @@ use crate::graphql::subscription::{Feed, FeedItem};
 pub struct Execution {
     events: mpsc::Sender<FeedItem>,
     responses: BoxStream<'static, Response>,
+    count: Arc<AtomicU64>,
 }
 
 impl Execution {
     /// Starts an execution. The operation has been checked by a probe.
-    pub fn new(schema: &Schema, request: async_graphql::Request) -> Self {
+    /// `count` is raised with each event.
+    pub fn new(schema: &Schema, request: async_graphql::Request, count: Arc<AtomicU64>) -> Self {
         let (events, feed) = mpsc::channel(1);
         let responses = schema.execute_stream(request.data(Feed::new(feed)));
-        Self { events, responses }
+        Self { events, responses, count }
     }
 
     /// Executes the operation on an event. `None`: the execution has ended, which it never does
     /// while events come.
     pub async fn run(&mut self, item: FeedItem) -> Option<Payload> {
+        self.count.fetch_add(1, Relaxed);
         self.events.send(item).await.ok()?;
         let mut response = self.responses.next().await?;
         complete(&mut response);

@@ -6,11 +6,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use async_graphql::Request;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::execution::Execution;
 use super::group::{Group, GroupKey, Join, Joined};
 use super::outbox::Subscriber;
 use crate::broker::topic::Reader;
@@ -24,17 +26,23 @@ pub struct Fanout {
     schema: Schema,
     tasks: Tasks,
     groups: Arc<Mutex<HashMap<GroupKey, mpsc::Sender<Join>>>>,
+    executions: Arc<AtomicU64>,
 }
 
 impl Fanout {
     /// A fan-out that executes on a schema. Groups run on `tasks`.
     pub fn new(schema: Schema, tasks: Tasks) -> Self {
-        Self { schema, tasks, groups: Arc::default() }
+        Self { schema, tasks, groups: Arc::default(), executions: Arc::default() }
     }
 
     /// The schema it executes on.
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// How many events groups have executed, now and later.
+    pub fn executions(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.executions)
     }
 
     /// How many groups run.
@@ -76,7 +84,9 @@ impl Fanout {
         }
         let (joins, requests) = mpsc::channel(limits::GROUP_JOINS_MAX);
         groups.insert(key.clone(), joins.clone());
-        let group = Group::new(key, &self.schema, request(), topic.attach());
+        let count = Arc::clone(&self.executions);
+        let execution = Execution::new(&self.schema, request(), count);
+        let group = Group::new(key, execution, topic.attach());
         let (fanout, key) = (self.clone(), key.clone());
         self.tasks.spawn("fan-out group", async move {
             group.run(requests, |requests| fanout.end_if_idle(&key, requests)).await;

@@ -3,17 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use async_graphql::Request;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::error;
 
 use super::execution::Execution;
 use super::outbox::{End, Subscriber};
-use super::payload::Payload;
+use super::payload::{Frames, Payload};
 use crate::auction::AuctionId;
 use crate::broker::topic::Reader;
 use crate::broker::{Mark, PublishedBid};
-use crate::graphql::Schema;
 use crate::graphql::subscription::{FeedItem, Topic};
 use crate::graphql::types::View;
 use crate::limits;
@@ -67,6 +65,23 @@ impl Member {
     fn stays(&self) -> bool {
         !self.subscriber.is_over() && self.subscriber.membership() == self.membership
     }
+
+    /// Tells it what is new to it: at once if nothing is on its way to it, else through its queue.
+    /// False: it has left.
+    fn tell(&self, events: &[(u64, Arc<Payload>)], frames: &mut Frames) -> bool {
+        if !self.stays() {
+            return false;
+        }
+        let from = events.partition_point(|(number, _)| *number <= self.after);
+        let Some((last, _)) = events.last().filter(|_| from < events.len()) else { return true };
+        let live_from = events.partition_point(|(number, _)| *number <= self.live_after);
+        let subscriber = &self.subscriber;
+        let bytes = frames.of(events, &subscriber.prefix, (from, live_from));
+        subscriber.write(bytes, *last, self.membership)
+            || events[from..].iter().all(|(number, payload)| {
+                subscriber.push(payload, *number, *number <= self.live_after)
+            })
+    }
 }
 
 /// The state of a group's task.
@@ -86,7 +101,7 @@ pub struct Group {
 
 impl Group {
     /// A group without members, at the topic's position.
-    pub fn new(key: &GroupKey, schema: &Schema, request: Request, topic: Reader) -> Self {
+    pub fn new(key: &GroupKey, execution: Execution, topic: Reader) -> Self {
         let cursor = match key.topic {
             Topic::Bids => topic.mark().position,
             Topic::Auction => 0,
@@ -94,7 +109,7 @@ impl Group {
         Self {
             kind: key.topic,
             view: key.view,
-            execution: Execution::new(schema, request),
+            execution,
             members: Vec::new(),
             cursor,
             ring: VecDeque::new(),
@@ -176,12 +191,14 @@ impl Group {
             self.members.drain(..).filter(Member::stays).for_each(|m| m.subscriber.overflow());
             return true;
         };
+        let mut events = Vec::with_capacity(bids.len());
         for bid in bids {
             let number = bid.bid.sequence;
             let Some(payload) = self.execute(FeedItem::Bid(bid)).await else { return false };
-            self.deliver(number, &payload);
-            self.keep(number, payload);
+            events.push((number, payload));
         }
+        self.deliver(&events).await;
+        events.into_iter().for_each(|(number, payload)| self.keep(number, payload));
         true
     }
 
@@ -190,7 +207,7 @@ impl Group {
         let number = auction.version;
         let item = FeedItem::Auction(auction, self.view);
         let Some(payload) = self.execute(item).await else { return false };
-        self.deliver(number, &payload);
+        self.deliver(&[(number, Arc::clone(&payload))]).await;
         self.ring.clear();
         self.keep(number, payload);
         true
@@ -200,13 +217,24 @@ impl Group {
         self.execution.run(item).await.map(Arc::new)
     }
 
-    fn deliver(&mut self, number: u64, payload: &Arc<Payload>) {
-        self.members.retain(|member| {
-            member.stays()
-                && (number <= member.after
-                    || member.subscriber.push(payload, number, number <= member.live_after))
-        });
-        self.cursor = number;
+    /// Delivers events, in order of their numbers, to every member; drops those that have left.
+    async fn deliver(&mut self, events: &[(u64, Arc<Payload>)]) {
+        let Some((last, _)) = events.last() else { return };
+        let mut frames = Frames::default();
+        let (mut at, mut turn) = (0, 0);
+        while at < self.members.len() {
+            if self.members[at].tell(events, &mut frames) {
+                at += 1;
+            } else {
+                self.members.swap_remove(at);
+            }
+            turn += 1;
+            if turn % limits::GROUP_WRITES_MAX == 0 {
+                // Others have events, too.
+                tokio::task::yield_now().await;
+            }
+        }
+        self.cursor = *last;
     }
 
     fn keep(&mut self, number: u64, payload: Arc<Payload>) {

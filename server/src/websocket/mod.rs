@@ -6,6 +6,7 @@
 pub mod message;
 pub mod protocol;
 pub mod payload;
+pub mod wire;
 pub mod outbox;
 pub mod execution;
 pub mod normalise;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
 use self::fanout::Fanout;
+use self::wire::Wire;
 use crate::auth::Gate;
 use crate::broker::Broker;
 use crate::graphql::Api;
@@ -90,8 +92,13 @@ impl Sockets {
     /// shutdown does.
     ///
     /// `place` is held until it has ended.
-    pub fn serve(&self, socket: WebSocket, place: (Place<Address>, OwnedSemaphorePermit)) {
-        let connection = Connection::new(self.clone(), socket);
+    pub fn serve(
+        &self,
+        socket: WebSocket,
+        wire: Arc<Wire>,
+        place: (Place<Address>, OwnedSemaphorePermit),
+    ) {
+        let connection = Connection::new(self.clone(), socket, wire);
         self.tasks.spawn("socket", async move {
             connection.run().await;
             drop(place);

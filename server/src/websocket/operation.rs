@@ -196,7 +196,7 @@ async fn replay(
     request: Request,
     after: u64,
 ) -> Result<u64, Response> {
-    let mut execution = Execution::new(sockets.api.schema(), request);
+    let mut execution = Execution::new(sockets.api.schema(), request, sockets.fanout.executions());
     let places = Arc::new(Semaphore::new(limits::REPLAY_QUEUE_MAX));
     let mut reached = after;
     let page = sockets.broker.history(topic, after).await;

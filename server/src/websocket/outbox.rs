@@ -1,16 +1,17 @@
 //! What is on its way to one socket: a bounded queue that many groups fill and one connection
-//! empties.
+//! empties. Where nothing is on its way, a group writes to the wire itself.
 //!
 //! A subscription that does not keep up loses its queued frames and is told where to resume; its
 //! end does not need a free place in the queue.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use super::payload::Payload;
+use super::wire::{Wire, Written};
 use crate::limits;
 
 /// A frame on its way.
@@ -36,6 +37,8 @@ pub enum Frame {
         /// How.
         end: End,
     },
+    /// A group has written frames in part: the rest is to be flushed.
+    Flush,
     /// The answer to a query or mutation: a payload, then complete.
     Answer {
         /// Whose.
@@ -58,16 +61,20 @@ pub enum End {
 #[derive(Debug)]
 pub struct Outbox {
     queue: mpsc::Sender<Frame>,
-    /// Subscriptions that overflowed: at most one entry an operation.
-    overflowed: Mutex<Vec<Arc<Subscriber>>>,
+    /// Subscriptions that overflowed: at most one entry an operation. `None`: the connection has
+    /// ended, and nobody would take them.
+    overflowed: Mutex<Option<Vec<Arc<Subscriber>>>>,
     wake: Notify,
+    /// The connection's own: a socket ends with its connection, whoever may still know of it.
+    wire: Weak<Wire>,
 }
 
 impl Outbox {
     /// An outbox, and the receiving side for its connection.
-    pub fn new() -> (Arc<Self>, mpsc::Receiver<Frame>) {
+    pub fn new(wire: &Arc<Wire>) -> (Arc<Self>, mpsc::Receiver<Frame>) {
         let (queue, frames) = mpsc::channel(limits::SOCKET_QUEUE_MAX);
-        let outbox = Self { queue, overflowed: Mutex::default(), wake: Notify::new() };
+        let (overflowed, wire) = (Mutex::new(Some(Vec::new())), Arc::downgrade(wire));
+        let outbox = Self { queue, overflowed, wake: Notify::new(), wire };
         (Arc::new(outbox), frames)
     }
 
@@ -79,12 +86,18 @@ impl Outbox {
     /// Waits until a subscription has overflowed; returns those that have.
     pub async fn overflowed(&self) -> Vec<Arc<Subscriber>> {
         loop {
-            let overflowed = std::mem::take(&mut *self.overflowed.lock());
-            if !overflowed.is_empty() {
+            let overflowed = self.overflowed.lock().as_mut().map(std::mem::take);
+            if let Some(overflowed) = overflowed.filter(|overflowed| !overflowed.is_empty()) {
                 return overflowed;
             }
             self.wake.notified().await;
         }
+    }
+
+    /// The connection has ended. What overflowed holds this outbox: without an end to that, neither
+    /// would ever go.
+    pub fn close(&self) {
+        self.overflowed.lock().take();
     }
 }
 
@@ -131,8 +144,17 @@ impl Subscriber {
     /// Ends it: what is queued is dropped by the connection.
     pub fn end(&self) {
         self.over.store(true, Ordering::Release);
+        // A group that has looked before is done when this returns.
+        self.settle();
         if let Some(group) = &*self.left.lock() {
             group.notify_one();
+        }
+    }
+
+    /// Returns when no group is writing to its socket.
+    fn settle(&self) {
+        if let Some(wire) = self.outbox.wire.upgrade() {
+            wire.settle();
         }
     }
 
@@ -144,6 +166,7 @@ impl Subscriber {
     /// Leaves its group, to join another. What is queued is still written.
     pub fn leave(&self) {
         self.membership.fetch_add(1, Ordering::AcqRel);
+        self.settle();
         if let Some(group) = self.left.lock().take() {
             group.notify_one();
         }
@@ -157,6 +180,27 @@ impl Subscriber {
     /// Sets where it starts.
     pub fn starts_after(&self, number: u64) {
         self.last.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// Writes whole frames up to this number at once, if nothing is on its way before them and this
+    /// is still a member. False: they are to be queued.
+    pub fn write(&self, frames: &[u8], number: u64, membership: u64) -> bool {
+        let may = || {
+            self.queued.load(Ordering::Acquire) == 0
+                && !self.is_over()
+                && self.membership() == membership
+        };
+        let Some(wire) = self.outbox.wire.upgrade() else { return false };
+        match wire.write_whole(frames, may) {
+            Written::Not => return false,
+            Written::Whole => {}
+            Written::Partly => {
+                // With a full queue the connection is busy writing, and flushes as it goes.
+                self.outbox.queue.try_send(Frame::Flush).ok();
+            }
+        }
+        self.last.fetch_max(number, Ordering::Relaxed);
+        true
     }
 
     /// Queues a live event, or ends the subscription if its queue is full. False: it is over.
@@ -233,7 +277,9 @@ impl Subscriber {
     /// Ends it because it cannot keep up: its client is told where to resume.
     pub fn overflow(self: &Arc<Self>) {
         if !self.over.swap(true, Ordering::AcqRel) {
-            self.outbox.overflowed.lock().push(Arc::clone(self));
+            if let Some(overflowed) = &mut *self.outbox.overflowed.lock() {
+                overflowed.push(Arc::clone(self));
+            }
             self.outbox.wake.notify_one();
         }
     }

@@ -1,5 +1,7 @@
 //! An event as every member of a group gets it: encoded once.
 
+use std::sync::Arc;
+
 /// A GraphQL response as JSON, in two forms that differ only in the replay mark.
 #[derive(Debug)]
 pub struct Payload {
@@ -31,15 +33,115 @@ impl Payload {
         frame
     }
 
+    /// The whole `next` message as a WebSocket frame.
+    fn write_frame(&self, prefix: &str, replay: bool, out: &mut Vec<u8>) {
+        let mark = if replay { REPLAY_MARK.len() - 1 } else { 0 };
+        let length = prefix.len() + self.json.len() + mark + FRAME_END.len();
+        write_head(length, out);
+        out.extend_from_slice(prefix.as_bytes());
+        if replay {
+            out.extend_from_slice(&self.json.as_bytes()[..self.json.len() - 1]);
+            out.extend_from_slice(REPLAY_MARK.as_bytes());
+        } else {
+            out.extend_from_slice(self.json.as_bytes());
+        }
+        out.extend_from_slice(FRAME_END.as_bytes());
+    }
+
     /// The JSON alone.
     pub fn json(&self) -> &str {
         &self.json
     }
 }
 
+/// The head of a server's text frame: final, not masked.
+fn write_head(length: usize, out: &mut Vec<u8>) {
+    const FINAL_TEXT: u8 = 0x81;
+    const LENGTH_IN_2: u8 = 126;
+    const LENGTH_IN_8: u8 = 127;
+    out.push(FINAL_TEXT);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length), _) if length < LENGTH_IN_2 => out.push(length),
+        (_, Ok(length)) => {
+            out.push(LENGTH_IN_2);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+        _ => {
+            out.push(LENGTH_IN_8);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+}
+
+/// The frames of one turn of a group, kept from member to member: nearly all get the same bytes.
+#[derive(Debug, Default)]
+pub struct Frames {
+    prefix: String,
+    /// The first event, and the first that is no replay, by their places.
+    from: usize,
+    live_from: usize,
+    bytes: Vec<u8>,
+}
+
+impl Frames {
+    /// The frames of the events from a place on, as a subscription with this prefix gets them.
+    pub fn of(
+        &mut self,
+        events: &[(u64, Arc<Payload>)],
+        prefix: &str,
+        (from, live_from): (usize, usize),
+    ) -> &[u8] {
+        let same = self.prefix == prefix && self.from == from && self.live_from == live_from;
+        if !same || self.bytes.is_empty() {
+            self.bytes.clear();
+            for (place, (_, payload)) in events.iter().enumerate().skip(from) {
+                payload.write_frame(prefix, place < live_from, &mut self.bytes);
+            }
+            prefix.clone_into(&mut self.prefix);
+            (self.from, self.live_from) = (from, live_from);
+        }
+        &self.bytes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_are_those_of_the_protocol_whatever_their_length() {
+        for length in [1, 60, 200, 70_000] {
+            let json = format!(r#"{{"data":"{}"}}"#, "x".repeat(length));
+            let prefix = r#"{"id":"1","type":"next","payload":"#;
+            let events = [(7, Arc::new(Payload::new(json)))];
+            for live_from in [0, 1] {
+                let mut frames = Frames::default();
+                let bytes = frames.of(&events, prefix, (0, live_from));
+                let text = events[0].1.frame(prefix, live_from == 1);
+                let head = bytes.len() - text.len();
+                assert_eq!(&bytes[head..], text.as_bytes());
+                let told = match bytes[1] {
+                    126 => u64::from(u16::from_be_bytes([bytes[2], bytes[3]])),
+                    127 => u64::from_be_bytes(bytes[2..10].try_into().unwrap()),
+                    short => u64::from(short),
+                };
+                assert_eq!((bytes[0], told), (0x81, text.len() as u64));
+            }
+        }
+    }
+
+    #[test]
+    fn another_prefix_or_another_place_is_encoded_anew() {
+        let events: Vec<(u64, Arc<Payload>)> =
+            (1..4).map(|n| (n, Arc::new(Payload::new(format!(r#"{{"n":{n}}}"#))))).collect();
+        let mut frames = Frames::default();
+        let all = frames.of(&events, "a", (0, 0)).to_vec();
+        assert_eq!(frames.of(&events, "a", (0, 0)), all);
+        let other = frames.of(&events, "b", (0, 0)).to_vec();
+        assert_ne!(other, all);
+        assert_eq!(frames.of(&events, "b", (2, 0)), &other[other.len() - other.len() / 3..]);
+        assert_ne!(frames.of(&events, "b", (2, 3)), &other[other.len() - other.len() / 3..]);
+    }
 
     #[test]
     fn a_replayed_frame_is_marked_and_both_are_json() {

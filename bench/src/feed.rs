@@ -1,0 +1,189 @@
+//! Bids for one auction at a steady rate: through the API, or straight into the store.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use client_sim::api::{Bid, BidAnswer};
+use client_sim::clock;
+use gavel_server::auction::{Amount, AuctionId, BidId, BidRequest, UserId, decide};
+use gavel_server::store::connect::{Endpoint, connect};
+use gavel_server::store::{Dynamo, NewBid, Table as _, Transaction};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::server::Gavel;
+
+const STEP: u64 = 100;
+const TABLE: &str = "gavel";
+
+/// Bids that are placed until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+impl Feed {
+    /// Places so many bids a second through the API, each over the last.
+    ///
+    /// # Errors
+    /// When there can be no bidder.
+    pub(crate) fn by_api(gavel: &Gavel, auction_id: &str, rate: f64) -> anyhow::Result<Self> {
+        let (api, auction_id) = (gavel.api().clone(), auction_id.to_owned());
+        let token = gavel.token("sim-bidder-1", "bidder")?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            let mut sending = JoinSet::new();
+            let mut amount = 0;
+            loop {
+                ticks.tick().await;
+                amount += STEP;
+                let (api, auction_id, token) = (api.clone(), auction_id.clone(), token.clone());
+                sending.spawn(async move {
+                    let bid = Bid {
+                        auction_id: &auction_id,
+                        amount,
+                        key: None,
+                        sent_us: clock::now_us(),
+                        traceparent: "",
+                    };
+                    api.place_bid(&token, bid).await
+                });
+                while let Some(answer) = sending.try_join_next() {
+                    // One that was overtaken is too low: an event less, and no matter.
+                    if let Ok(Err(error)) = answer {
+                        bail!("a bid: {error}");
+                    }
+                }
+            }
+        });
+        Ok(Self { tasks })
+    }
+
+    /// Writes so many bids a second straight into the store, `each` of them in a transaction.
+    ///
+    /// # Errors
+    /// When the auction cannot be read.
+    pub(crate) async fn by_store(
+        gavel: &Gavel,
+        auction_id: &str,
+        rate: f64,
+        each: usize,
+    ) -> anyhow::Result<Self> {
+        let clients = connect(&Endpoint::Url(gavel.endpoint().to_owned())).await;
+        let store = Dynamo::new(clients.dynamodb, TABLE.to_owned());
+        let id = AuctionId::from(auction_id);
+        let auction = store.load(&id).await?.context("the auction")?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut auction = auction;
+            let mut ticks = interval(Duration::from_secs_f64(each as f64 / rate));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            loop {
+                ticks.tick().await;
+                let transaction = transaction(&auction, each)?;
+                if let Err(error) = store.commit(&transaction).await {
+                    bail!("straight into the store: {error:?}");
+                }
+                auction = transaction.auction;
+            }
+        });
+        Ok(Self { tasks })
+    }
+
+    /// Whether bids are still placed.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        match self.tasks.try_join_next() {
+            None => Ok(()),
+            Some(ended) => ended?.context("the bids have stopped"),
+        }
+    }
+}
+
+fn transaction(
+    before: &gavel_server::auction::Auction,
+    bids: usize,
+) -> anyhow::Result<Transaction> {
+    let mut auction = before.clone();
+    let now = gavel_server::clock::now();
+    let mut accepted = Vec::with_capacity(bids);
+    for _ in 0..bids {
+        let request = BidRequest {
+            id: BidId::random(),
+            auction_id: auction.id.clone(),
+            bidder_id: UserId::from("sim-bidder-1"),
+            amount: Amount::new(STEP * (auction.sequence + 1))?,
+            sent_at: None,
+            received_at: now,
+            traceparent: None,
+        };
+        let Ok(bid) = decide(&mut auction, &request) else { bail!("a bid was refused") };
+        accepted.push(NewBid { bid, key: None });
+    }
+    auction.version += 1;
+    let token = format!("bench-{}", auction.version);
+    let expected_version = before.version;
+    Ok(Transaction { token, expected_version, auction, bids: accepted, written_at: now })
+}
+
+/// How many bids of an open loop were decided, and how long each took.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    /// Answered accepted.
+    pub(crate) accepted: u64,
+    /// Answered refused.
+    pub(crate) refused: u64,
+    /// Answered with an error: turned away, not decided.
+    pub(crate) failed: u64,
+    /// From sending to the answer, of those that were decided.
+    pub(crate) latency: client_sim::latency::Latency,
+}
+
+/// Offers bids on one auction at a rate, each over the one before, for a time; waits for the answers.
+///
+/// # Errors
+/// When there can be no bidder.
+pub(crate) async fn offer(
+    gavel: &Gavel,
+    auction_id: &str,
+    rate: f64,
+    time: Duration,
+) -> anyhow::Result<Decided> {
+    let token = gavel.token("sim-bidder-1", "bidder")?;
+    let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
+    let mut sending = JoinSet::new();
+    let bids = (rate * time.as_secs_f64()) as u64;
+    for number in 1..=bids {
+        ticks.tick().await;
+        let (api, auction_id, token) = (gavel.api().clone(), auction_id.to_owned(), token.clone());
+        sending.spawn(async move {
+            let sent_us = clock::now_us();
+            let bid = Bid {
+                auction_id: &auction_id,
+                amount: number * STEP,
+                key: None,
+                sent_us,
+                traceparent: "",
+            };
+            (api.place_bid(&token, bid).await, clock::now_us() - sent_us)
+        });
+    }
+    let mut decided = Decided::default();
+    while let Some(answered) = sending.join_next().await {
+        let (answer, us) = answered?;
+        match answer {
+            Ok(BidAnswer::BidAccepted { .. }) => decided.accepted += 1,
+            Ok(BidAnswer::BidRejected { .. }) => decided.refused += 1,
+            Err(_) => {
+                decided.failed += 1;
+                continue;
+            }
+        }
+        decided.latency.add(us);
+    }
+    Ok(decided)
+}

@@ -1,0 +1,89 @@
+//! `bench`: floors, peers and Gavel under the same measurements. `bench/run` starts it.
+
+mod event;
+mod frame;
+mod usage;
+mod floor;
+mod stock;
+mod server;
+mod feed;
+mod crowd;
+mod measure;
+mod suite;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+/// Floors, peers and Gavel under the same measurements.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure everything.
+    Run {
+        /// Fewer rounds, shorter windows, smaller crowds.
+        #[arg(long)]
+        quick: bool,
+        /// Write ratios, medians and every sample as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Where the Node peer is installed.
+        #[arg(long, default_value = "bench/node")]
+        node: PathBuf,
+    },
+    /// The raw floor, for a parent process.
+    #[command(hide = true)]
+    Floor {
+        /// Events a second.
+        rate: f64,
+    },
+    /// async-graphql's own socket server, for a parent process.
+    #[command(hide = true)]
+    Stock {
+        /// Events a second.
+        rate: f64,
+    },
+    /// The store alone, for a parent process.
+    #[command(hide = true)]
+    Store {
+        /// What everything random is drawn with.
+        #[arg(long)]
+        seed: u64,
+    },
+    /// The service itself, for a parent process.
+    #[command(hide = true, disable_help_flag = true)]
+    Serve {
+        /// The service's flags.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Floor { rate } => floor::run(rate),
+        Command::Stock { rate } => stock::run(rate).await,
+        Command::Store { seed } => client_sim::server::store(seed).await,
+        Command::Serve { flags } => client_sim::server::serve(&flags).await,
+        Command::Run { quick, json, node } => {
+            let depth = if quick { suite::Depth::QUICK } else { suite::Depth::FULL };
+            client_sim::open_files::check(depth.crowds.iter().copied().max().unwrap_or(0))?;
+            let results = suite::run(depth, &node).await?;
+            print!("{}", results.text());
+            if let Some(path) = json {
+                let text = serde_json::to_string_pretty(&results)? + "\n";
+                std::fs::write(&path, text)
+                    .with_context(|| format!("--json {}", path.display()))?;
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The suite: every subject in turns, again and again, and the ratios of the medians.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::measure::{self, Memory, RATE, Raw, Sample, Subject, marginal_us, median};
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Depth {
+    /// Rounds of everything.
+    pub(crate) rounds: usize,
+    /// A window.
+    pub(crate) window: Duration,
+    /// Crowds.
+    pub(crate) crowds: &'static [usize],
+}
+
+impl Depth {
+    /// About three minutes.
+    pub(crate) const QUICK: Self =
+        Self { rounds: 3, window: Duration::from_secs(2), crowds: &[500, 1_000] };
+    /// What the ratios are stated from.
+    pub(crate) const FULL: Self =
+        Self { rounds: 5, window: Duration::from_secs(4), crowds: &[500, 1_000, 5_000] };
+}
+
+/// What is told in the end.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Results {
+    /// By name.
+    pub(crate) ratios: BTreeMap<String, f64>,
+    /// KiB a connection.
+    pub(crate) memory_kb: Option<Memory>,
+    /// The medians behind the ratios, with their units in their names.
+    pub(crate) figures: BTreeMap<String, f64>,
+    /// Every sample.
+    pub(crate) raw: Raw,
+}
+
+/// Runs everything.
+///
+/// # Errors
+/// When a server does not start, a watcher is thrown out, or the events stop.
+pub(crate) async fn run(depth: Depth, node: &Path) -> anyhow::Result<Results> {
+    let mut results = Results::default();
+    send(depth, node, &mut results).await?;
+    coalesced(depth, &mut results).await?;
+    deliver(depth, &mut results).await?;
+    hot(depth, &mut results).await?;
+    quiet(depth, &mut results).await?;
+    eprintln!("memory of a connection");
+    results.memory_kb = Some(measure::memory().await?);
+    Ok(results)
+}
+
+/// CPU a delivery, one event a write.
+async fn send(depth: Depth, node: &Path, results: &mut Results) -> anyhow::Result<()> {
+    let mut subjects = [
+        ("floor", Subject::floor(RATE).await?),
+        ("gavel", Subject::gavel(RATE).await?),
+        ("stock", Subject::stock(RATE).await?),
+        ("node", Subject::node(node, RATE).await?),
+    ];
+    for round in 1..=depth.rounds {
+        for (name, subject) in &mut subjects {
+            let one = subject.sample(1, depth.window).await?;
+            for crowd in depth.crowds {
+                // Peers are compared where they are still at ease.
+                if matches!(*name, "stock" | "node") && *crowd > 500 {
+                    continue;
+                }
+                let sample = subject.sample(*crowd, depth.window).await?;
+                let us = marginal_us(&one, &sample);
+                eprintln!("round {round}: {name}, {crowd} watchers: {us:.2} us a delivery");
+                results.keep(&format!("{name}_{crowd}"), us, &one, &sample);
+            }
+        }
+    }
+    let figure = |name: &str| results.median(name);
+    let mut ratios = Vec::new();
+    for crowd in depth.crowds {
+        let ratio = figure(&format!("gavel_{crowd}")) / figure(&format!("floor_{crowd}"));
+        ratios.push((format!("send_{crowd}"), ratio));
+    }
+    for peer in ["stock", "node"] {
+        let ratio = figure(&format!("{peer}_500")) / figure("gavel_500");
+        ratios.push((format!("{peer}_over_gavel"), ratio));
+    }
+    results.ratios.extend(ratios);
+    results.note_medians(&["floor", "gavel", "stock", "node"]);
+    Ok(())
+}
+
+/// CPU a delivery where events come faster than they are written.
+async fn coalesced(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
+    let mut floor = Subject::floor(RATE).await?;
+    let mut gavel = Subject::gavel_by_store(1_000.0, 20).await?;
+    for round in 1..=depth.rounds {
+        for (name, subject) in [("floor", &mut floor), ("gavel", &mut gavel)] {
+            let one = subject.sample(1, depth.window).await?;
+            let sample = subject.sample(500, depth.window).await?;
+            let us = marginal_us(&one, &sample);
+            eprintln!("round {round}: {name}, coalesced, 500 watchers: {us:.2} us a delivery");
+            results.keep(&format!("coalesced_{name}"), us, &one, &sample);
+        }
+    }
+    let ratio = results.median("coalesced_gavel") / results.median("coalesced_floor");
+    results.ratios.insert("coalesced".to_owned(), ratio);
+    results.note_medians(&["coalesced"]);
+    Ok(())
+}
+
+/// Published to received, 1,000 watchers at 5 bids/s through the whole path.
+async fn deliver(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
+    let mut floor = Subject::floor(5.0).await?;
+    let mut gavel = Subject::gavel(5.0).await?;
+    for round in 1..=depth.rounds {
+        for (name, subject) in [("floor", &mut floor), ("gavel", &mut gavel)] {
+            let sample = subject.sample(1_000, depth.window).await?;
+            let p99 = sample.p99_us.unwrap_or(0) as f64;
+            eprintln!("round {round}: {name}, 1000 watchers, 5/s: p99 {:.1} ms", p99 / 1e3);
+            results.keep(&format!("deliver_p99_us_{name}"), p99, &sample, &sample);
+        }
+    }
+    let ratio = results.median("deliver_p99_us_gavel") / results.median("deliver_p99_us_floor");
+    results.ratios.insert("deliver_p99_1000".to_owned(), ratio);
+    results.note_medians(&["deliver"]);
+    Ok(())
+}
+
+/// One hot auction at 200 bids/s on the published latencies of AWS.
+async fn hot(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
+    let time = depth.window * 2;
+    for round in 1..=depth.rounds {
+        for (name, group_max) in [("one", 1), ("group", 40)] {
+            let hot = measure::hot(200.0, group_max, time).await?;
+            let rate = hot.decided_per_second;
+            eprintln!("round {round}: hot auction, {name}: {rate:.0} decided/s, {hot:?}");
+            results.push(&format!("hot_decided_per_second_{name}"), rate, json!(hot));
+            let p99 = hot.p99_us.unwrap_or(0) as f64;
+            results.push(&format!("hot_p99_us_{name}"), p99, json!(hot.p99_us));
+        }
+    }
+    let decided = |name: &str| results.median(&format!("hot_decided_per_second_{name}"));
+    let ratio = decided("group") / decided("one");
+    results.ratios.insert("hot_auction".to_owned(), ratio);
+    results.note_medians(&["hot"]);
+    Ok(())
+}
+
+/// A quiet auction beside a loud one.
+async fn quiet(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
+    for round in 1..=depth.rounds {
+        let quiet = measure::quiet(500, 150.0, depth.window).await?;
+        let ratio = quiet.beside_us as f64 / quiet.alone_us as f64;
+        eprintln!("round {round}: quiet auction, p90 {ratio:.2} times, {quiet:?}");
+        results.push("quiet_p90_ratio", ratio, json!(quiet));
+    }
+    let ratio = results.median("quiet_p90_ratio");
+    results.ratios.insert("quiet_p90".to_owned(), ratio);
+    Ok(())
+}
+
+impl Results {
+    fn keep(&mut self, name: &str, value: f64, one: &Sample, crowd: &Sample) {
+        self.push(name, value, json!({ "one": one, "crowd": crowd }));
+    }
+
+    fn push(&mut self, name: &str, value: f64, sample: serde_json::Value) {
+        let kept = json!({ "value": value, "sample": sample });
+        self.raw.entry(name.to_owned()).or_default().push(kept);
+    }
+
+    fn median(&self, name: &str) -> f64 {
+        let values = self.raw.get(name).map_or(&[][..], Vec::as_slice);
+        median(values.iter().filter_map(|kept| kept["value"].as_f64()))
+    }
+
+    /// The medians of everything whose name begins so.
+    fn note_medians(&mut self, begins: &[&str]) {
+        let names: Vec<String> = self.raw.keys().cloned().collect();
+        for name in names.iter().filter(|name| begins.iter().any(|b| name.starts_with(b))) {
+            self.figures.insert(name.clone(), self.median(name));
+        }
+    }
+
+    /// As a person reads it.
+    pub(crate) fn text(&self) -> String {
+        let mut lines =
+            vec!["medians (us of server CPU a delivery where no unit is named)".to_owned()];
+        lines
+            .extend(self.figures.iter().map(|(name, value)| format!("  {name:<34} {value:>10.2}")));
+        if let Some(memory) = &self.memory_kb {
+            lines.push("KiB a connection, in the process".to_owned());
+            lines.push(format!("  {:<34} {:>10.2}", "idle", memory.idle));
+            lines.push(format!("  {:<34} {:>10.2}", "subscribed", memory.subscribed));
+        }
+        lines.push("ratios                                      bar".to_owned());
+        for (name, value) in &self.ratios {
+            let bar = BARS.iter().find(|(bar, ..)| bar == name);
+            let told = bar.map_or_else(String::new, |(_, at_most, bound)| {
+                let ok = if *at_most { value <= bound } else { value >= bound };
+                let word = if *at_most { "at most" } else { "at least" };
+                format!("{word} {bound}: {}", if ok { "held" } else { "MISSED" })
+            });
+            lines.push(format!("  {name:<34} {value:>7.2}   {told}"));
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+/// The bars: a ratio, whether it is to be at most (else at least), and its bound.
+const BARS: [(&str, bool, f64); 9] = [
+    ("send_500", true, 1.15),
+    ("send_1000", true, 1.15),
+    ("send_5000", true, 1.25),
+    ("coalesced", true, 0.25),
+    ("stock_over_gavel", false, 2.5),
+    ("node_over_gavel", false, 4.0),
+    ("deliver_p99_1000", true, 2.0),
+    ("hot_auction", false, 5.0),
+    ("quiet_p90", true, 3.0),
+];

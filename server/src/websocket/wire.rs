@@ -1,0 +1,263 @@
+//! One socket's bytes. Its connection reads and writes them through [`WireIo`]; a group writes whole
+//! frames through [`Wire::write_whole`] when nothing else is on its way, and so wakes nobody.
+//!
+//! The lock is held for a system call that does not wait, and hardly ever by two: the connection
+//! writes when a client asked something, the group when there is an event.
+
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use parking_lot::Mutex;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A socket's two ways of being written to.
+#[derive(Debug)]
+pub struct Wire {
+    stream: TcpStream,
+    out: Mutex<Out>,
+}
+
+/// What stands between a whole frame and the socket.
+#[derive(Debug, Default)]
+struct Out {
+    /// The rest of frames that the system has taken in part: at most one turn of a group.
+    rest: Vec<u8>,
+    /// The connection has written a part of what it has, and will write on.
+    owed: bool,
+    /// The connection is about to write what it took from its queue.
+    held: bool,
+}
+
+/// What became of frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// The system has them.
+    Whole,
+    /// The system has a part of them; the connection is to flush the rest.
+    Partly,
+    /// Nothing was written: something else is on its way, or the system takes nothing now.
+    Not,
+}
+
+/// While this lives, only the connection writes.
+#[derive(Debug)]
+pub struct Held<'a>(&'a Wire);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.out.lock().held = false;
+    }
+}
+
+impl Wire {
+    /// A stream's wire, and its connection's side of it.
+    pub fn new(stream: TcpStream) -> (Arc<Self>, WireIo) {
+        let wire = Arc::new(Self { stream, out: Mutex::default() });
+        (Arc::clone(&wire), WireIo(wire))
+    }
+
+    /// Writes whole frames if `may` still says so, and nothing else is on its way.
+    pub fn write_whole(&self, frames: &[u8], may: impl FnOnce() -> bool) -> Written {
+        let mut out = self.out.lock();
+        if out.held || out.owed || !out.rest.is_empty() || !may() {
+            return Written::Not;
+        }
+        match self.stream.try_write(frames) {
+            Ok(length) if length == frames.len() => Written::Whole,
+            Ok(length @ 1..) => {
+                out.rest.extend_from_slice(&frames[length..]);
+                Written::Partly
+            }
+            // Full, or gone: the connection finds out which.
+            Ok(0) | Err(_) => Written::Not,
+        }
+    }
+
+    /// Only the connection writes until the guard is dropped.
+    pub fn hold(&self) -> Held<'_> {
+        self.out.lock().held = true;
+        Held(self)
+    }
+
+    /// Returns when no whole frames are being written.
+    pub fn settle(&self) {
+        drop(self.out.lock());
+    }
+
+    fn poll_rest(&self, out: &mut Out, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !out.rest.is_empty() {
+            let length = ready!(self.poll_try(cx, |stream| stream.try_write(&out.rest)))?;
+            if length == 0 {
+                return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+            }
+            out.rest.drain(..length);
+        }
+        // Seldom needed, and then not for long.
+        out.rest = Vec::new();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_try<T>(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        loop {
+            match write(&self.stream) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    ready!(self.stream.poll_write_ready(cx))?;
+                }
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+}
+
+/// The connection's side of a wire.
+#[derive(Debug)]
+pub struct WireIo(Arc<Wire>);
+
+impl AsyncRead for WireIo {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let stream = &self.0.stream;
+        loop {
+            ready!(stream.poll_read_ready(cx))?;
+            match stream.try_read(buffer.initialize_unfilled()) {
+                Ok(length) => {
+                    buffer.advance(length);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for WireIo {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let wire = &*self.0;
+        let mut out = wire.out.lock();
+        // From here on it is the connection's turn, whatever is written at once.
+        out.owed = true;
+        ready!(wire.poll_rest(&mut out, cx))?;
+        let length = ready!(wire.poll_try(cx, |stream| stream.try_write(bytes)))?;
+        out.owed = length < bytes.len();
+        Poll::Ready(Ok(length))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let wire = &*self.0;
+        let mut out = wire.out.lock();
+        wire.poll_rest(&mut out, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        match SockRef::from(&self.0.stream).shutdown(Shutdown::Write) {
+            // Its peer has gone already.
+            Err(error) if error.kind() == ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            shut => Poll::Ready(shut),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const ANY: fn() -> bool = || true;
+
+    async fn pair() -> (Arc<Wire>, WireIo, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (accepted, client) = tokio::join!(listener.accept(), TcpStream::connect(address));
+        let stream = accepted.unwrap().0;
+        SockRef::from(&stream).set_send_buffer_size(8 * 1024).unwrap();
+        let (wire, io) = Wire::new(stream);
+        // Ready to be written to.
+        wire.stream.writable().await.unwrap();
+        (wire, io, client.unwrap())
+    }
+
+    #[tokio::test]
+    async fn whole_frames_are_written_only_where_nothing_else_is_on_its_way() {
+        let (wire, mut io, mut client) = pair().await;
+        assert_eq!(wire.write_whole(b"ab", ANY), Written::Whole);
+        assert_eq!(wire.write_whole(b"xx", || false), Written::Not, "its subscription is over");
+        let held = wire.hold();
+        assert_eq!(wire.write_whole(b"xx", ANY), Written::Not, "the connection writes");
+        io.write_all(b"cd").await.unwrap();
+        drop(held);
+        assert_eq!(wire.write_whole(b"ef", ANY), Written::Whole);
+        let mut came = [0; 6];
+        client.read_exact(&mut came).await.unwrap();
+        assert_eq!(&came, b"abcdef");
+    }
+
+    #[tokio::test]
+    async fn a_frame_taken_in_part_is_finished_before_anything_else() {
+        let (wire, mut io, mut client) = pair().await;
+        let frame = vec![b'a'; 64 * 1024];
+        let mut whole = 0;
+        let cut = loop {
+            match wire.write_whole(&frame, ANY) {
+                Written::Whole => whole += 1,
+                other => break other,
+            }
+        };
+        let mut expected = frame.len() * whole;
+        if cut == Written::Partly {
+            expected += frame.len();
+            assert_eq!(wire.write_whole(b"xx", ANY), Written::Not, "a rest is on its way");
+        }
+        let reading = async {
+            let mut came = vec![0; expected + 3];
+            client.read_exact(&mut came).await.unwrap();
+            came
+        };
+        let writing = async {
+            io.write_all(b"end").await.unwrap();
+            io.flush().await.unwrap();
+        };
+        let (came, ()) = tokio::join!(reading, writing);
+        assert!(came[..expected].iter().all(|byte| *byte == b'a'));
+        assert_eq!(&came[expected..], b"end");
+        assert_eq!(wire.write_whole(b"ok", ANY), Written::Whole);
+    }
+
+    #[tokio::test]
+    async fn what_the_connection_has_begun_it_ends() {
+        let (wire, mut io, mut client) = pair().await;
+        let begun = vec![b'a'; 8 * 1024 * 1024];
+        let writing = async {
+            io.write_all(&begun).await.unwrap();
+        };
+        let reading = async {
+            // The first write cannot take all of it.
+            tokio::task::yield_now().await;
+            assert_eq!(wire.write_whole(b"xx", ANY), Written::Not);
+            let mut came = vec![0; begun.len()];
+            client.read_exact(&mut came).await.unwrap();
+            assert!(came == begun);
+        };
+        tokio::join!(writing, reading);
+        assert_eq!(wire.write_whole(b"ok", ANY), Written::Whole);
+    }
+}
