@@ -17,8 +17,10 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::event::{OPERATION, STAMP, WATCH};
 use crate::frame;
 
-/// One in so many watchers times what it is told.
+/// One in so many watchers of a large crowd times what it is told.
 const TIMED_EVERY: usize = 4;
+/// In a small crowd all do.
+const TIMED_ALL: usize = 100;
 /// Sockets that are opened at a time.
 const OPENING_MAX: usize = 200;
 const OPENING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,11 +32,8 @@ const STAMP_BYTES: usize = "2026-01-01T00:00:00.000000Z".len();
 pub(crate) enum Speaks {
     /// Nothing: what comes is counted.
     Nothing,
-    /// graphql-transport-ws; a subscription on this auction.
-    Graphql {
-        /// The auction.
-        auction_id: String,
-    },
+    /// graphql-transport-ws; a subscription on one of these auctions, in turns.
+    Graphql(Vec<String>),
     /// graphql-transport-ws, without a subscription.
     Idle,
 }
@@ -69,7 +68,7 @@ impl Crowd {
             for number in from..size.min(from + OPENING_MAX) {
                 let (address, speaks) = (address.clone(), speaks.clone());
                 opening.spawn(async move {
-                    let opened = timeout(OPENING_TIMEOUT, open(&address, &speaks)).await;
+                    let opened = timeout(OPENING_TIMEOUT, open(&address, &speaks, number)).await;
                     let socket = opened.context("no answer to a watcher")??;
                     anyhow::Ok((number, socket))
                 });
@@ -77,7 +76,7 @@ impl Crowd {
             while let Some(opened) = opening.join_next().await {
                 let (number, (socket, rest)) = opened?.context("a watcher")?;
                 let seen = Arc::clone(&seen);
-                let is_timed = number % TIMED_EVERY == 0;
+                let is_timed = size < TIMED_ALL || number % TIMED_EVERY == 0;
                 watchers.spawn(async move {
                     watch(socket, rest, &seen, is_timed).await;
                     seen.ended.fetch_add(1, Relaxed);
@@ -122,7 +121,11 @@ impl Crowd {
 }
 
 /// Connects; returns what was read beyond the opening.
-async fn open(address: &str, speaks: &Speaks) -> anyhow::Result<(TcpStream, Vec<u8>)> {
+async fn open(
+    address: &str,
+    speaks: &Speaks,
+    number: usize,
+) -> anyhow::Result<(TcpStream, Vec<u8>)> {
     let mut socket = TcpStream::connect(address).await.context("cannot connect")?;
     socket.set_nodelay(true)?;
     if *speaks == Speaks::Nothing {
@@ -154,8 +157,9 @@ async fn open(address: &str, speaks: &Speaks) -> anyhow::Result<(TcpStream, Vec<
         }
         ensure!(socket.read_buf(&mut bytes).await? > 0, "no connection_ack");
     }
-    if let Speaks::Graphql { auction_id } = speaks {
-        let payload = json!({ "query": WATCH, "variables": { "id": auction_id } });
+    if let Speaks::Graphql(auction_ids) = speaks {
+        let id = &auction_ids[number % auction_ids.len()];
+        let payload = json!({ "query": WATCH, "variables": { "id": id } });
         let message = json!({ "id": OPERATION, "type": "subscribe", "payload": payload });
         socket.write_all(&frame::from_client(&message.to_string())).await?;
     }

@@ -130,6 +130,18 @@ fn transaction(
     Ok(Transaction { token, expected_version, auction, bids: accepted, written_at: now })
 }
 
+/// Places one bid and waits for its answer.
+///
+/// # Errors
+/// When it is neither accepted nor refused.
+pub(crate) async fn one(gavel: &Gavel, auction_id: &str, amount: u64) -> anyhow::Result<()> {
+    let token = gavel.token("sim-bidder-1", "bidder")?;
+    let sent_us = clock::now_us();
+    let bid = Bid { auction_id, amount, key: None, sent_us, traceparent: "" };
+    gavel.api().place_bid(&token, bid).await.context("a bid")?;
+    Ok(())
+}
+
 /// How many bids of an open loop were decided, and how long each took.
 #[derive(Debug, Default)]
 pub(crate) struct Decided {

@@ -97,7 +97,7 @@ impl Subject {
     /// When it does not start.
     pub(crate) async fn stock(rate: f64) -> anyhow::Result<Self> {
         let peer = Peer::own(&["stock", &rate.to_string()]).await?;
-        Ok(Self::Peer(peer, Speaks::Graphql { auction_id: "1".to_owned() }))
+        Ok(Self::Peer(peer, Speaks::Graphql(vec!["1".to_owned()])))
     }
 
     /// graphql-ws on Node.
@@ -106,7 +106,7 @@ impl Subject {
     /// When it does not start.
     pub(crate) async fn node(directory: &Path, rate: f64) -> anyhow::Result<Self> {
         let peer = Peer::node(directory, rate).await?;
-        Ok(Self::Peer(peer, Speaks::Graphql { auction_id: "1".to_owned() }))
+        Ok(Self::Peer(peer, Speaks::Graphql(vec!["1".to_owned()])))
     }
 
     /// Gavel, its bids through the API: the whole path.
@@ -140,7 +140,7 @@ impl Subject {
             Self::Peer(peer, speaks) => (peer.url().to_owned(), peer.pid()?, speaks.clone()),
             Self::Gavel(gavel, auction_id, feed) => {
                 feed.check()?;
-                let speaks = Speaks::Graphql { auction_id: auction_id.clone() };
+                let speaks = Speaks::Graphql(vec![auction_id.clone()]);
                 (gavel.url().to_owned(), gavel.pid()?, speaks)
             }
         };
@@ -153,53 +153,119 @@ impl Subject {
     }
 }
 
-/// Memory of a connection of Gavel, in KiB.
+/// Memory of the server's process, in KiB each.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Memory {
-    /// After connection_init.
+    /// A connection after connection_init.
     pub(crate) idle: f64,
-    /// With a subscription that is told of events.
+    /// A connection with a subscription that is told of events.
     pub(crate) subscribed: f64,
+    /// A topic with its group, beside its one watcher's connection.
+    pub(crate) topic: f64,
+    /// An auction's lane that has just had a bid.
+    pub(crate) lane: f64,
 }
 
-/// Measures the memory of connections.
+/// Measures memory, each on a fresh server.
 ///
 /// # Errors
 /// When a watcher cannot connect.
 pub(crate) async fn memory() -> anyhow::Result<Memory> {
+    let idle = memory_of_sockets(1, |_| Speaks::Idle).await?;
+    let subscribed = memory_of_sockets(1, |ids| Speaks::Graphql(ids.to_vec())).await?;
+    let with_topic = memory_of_sockets(MEMORY_SOCKETS, |ids| Speaks::Graphql(ids.to_vec())).await?;
+    let topic = (with_topic - subscribed).max(0.0);
+    Ok(Memory { idle, subscribed, topic, lane: memory_of_lanes().await? })
+}
+
+/// KiB a connection, with so many auctions between them.
+async fn memory_of_sockets(
+    auctions: usize,
+    speaks: impl Fn(&[String]) -> Speaks,
+) -> anyhow::Result<f64> {
     let gavel = Gavel::start(CLOSE, &[]).await?;
-    let auction_id = gavel.auction().await?;
-    let mut feed = Feed::by_api(&gavel, &auction_id, 5.0)?;
-    let speaks = Speaks::Graphql { auction_id };
+    let loud = gavel.auction().await?;
+    let mut ids = vec![loud.clone()];
+    while ids.len() < auctions {
+        ids.push(gavel.auction().await?);
+    }
+    let mut feed = Feed::by_api(&gavel, &loud, 5.0)?;
     // What is allocated once, is.
-    let few = Crowd::connect(gavel.url(), &speaks, 20).await?;
+    let few = Crowd::connect(gavel.url(), &Speaks::Graphql(vec![loud]), 20).await?;
     few.wait_for_events().await?;
     let before = usage::resident_kb(gavel.pid()?)?;
-    let idle = Crowd::connect(gavel.url(), &Speaks::Idle, MEMORY_SOCKETS).await?;
-    sleep(Duration::from_secs(2)).await;
-    let with_idle = usage::resident_kb(gavel.pid()?)?;
-    idle.check()?;
-    drop(idle);
-    drop(few);
+    let crowd = Crowd::connect(gavel.url(), &speaks(&ids), MEMORY_SOCKETS).await?;
+    sleep(Duration::from_secs(3)).await;
+    let after = usage::resident_kb(gavel.pid()?)?;
+    crowd.check()?;
     feed.check()?;
-    drop(feed);
-    gavel.stop().await?;
+    Ok(after.saturating_sub(before) as f64 / MEMORY_SOCKETS as f64)
+}
 
+/// KiB a lane.
+async fn memory_of_lanes() -> anyhow::Result<f64> {
     let gavel = Gavel::start(CLOSE, &[]).await?;
-    let auction_id = gavel.auction().await?;
-    let _feed = Feed::by_api(&gavel, &auction_id, 5.0)?;
-    let speaks = Speaks::Graphql { auction_id };
-    let few = Crowd::connect(gavel.url(), &speaks, 20).await?;
-    few.wait_for_events().await?;
-    let start = usage::resident_kb(gavel.pid()?)?;
-    let subscribed = Crowd::connect(gavel.url(), &speaks, MEMORY_SOCKETS).await?;
-    subscribed.wait_for_events().await?;
-    sleep(Duration::from_secs(2)).await;
-    let with_subscribed = usage::resident_kb(gavel.pid()?)?;
-    subscribed.check()?;
-    let each =
-        |before: u64, after: u64| after.saturating_sub(before) as f64 / MEMORY_SOCKETS as f64;
-    Ok(Memory { idle: each(before, with_idle), subscribed: each(start, with_subscribed) })
+    let mut ids = Vec::with_capacity(MEMORY_SOCKETS);
+    while ids.len() < MEMORY_SOCKETS {
+        ids.push(gavel.auction().await?);
+    }
+    let fed = gavel.auction().await?;
+    feed::offer(&gavel, &fed, 100.0, Duration::from_secs(2)).await?;
+    let before = usage::resident_kb(gavel.pid()?)?;
+    for id in &ids {
+        feed::one(&gavel, id, 100).await?;
+    }
+    let after = usage::resident_kb(gavel.pid()?)?;
+    Ok(after.saturating_sub(before) as f64 / MEMORY_SOCKETS as f64)
+}
+
+/// CPU of single requests, one after the other, in microseconds of user and system time each.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct BidCpu {
+    /// A query of one field: HTTP and GraphQL.
+    pub(crate) query: f64,
+    /// A bid that is refused at once: the same, a larger document, a token, and the lane.
+    pub(crate) refused: f64,
+    /// A bid that is accepted: the same, and the SDK.
+    pub(crate) accepted: f64,
+    /// What the store's process used for that.
+    pub(crate) store: f64,
+}
+
+/// Breaks the CPU of a bid down.
+///
+/// # Errors
+/// When a request is not answered as it should be.
+pub(crate) async fn bid_cpu(requests: u64) -> anyhow::Result<BidCpu> {
+    let gavel = Gavel::start(CLOSE, &[]).await?;
+    let id = gavel.auction().await?;
+    feed::offer(&gavel, &id, 200.0, Duration::from_secs(1)).await?;
+    let token = gavel.token("sim-bidder-1", "bidder")?;
+    let (pid, store_pid) = (gavel.pid()?, gavel.store_pid()?);
+    let each = |before: Duration, after: Duration| {
+        after.saturating_sub(before).as_micros() as f64 / requests as f64
+    };
+    let before = usage::cpu(pid)?;
+    for _ in 0..requests {
+        gavel.api().clock_once(&token).await?;
+    }
+    let query = each(before, usage::cpu(pid)?);
+    let before = usage::cpu(pid)?;
+    for _ in 0..requests {
+        feed::one(&gavel, &id, 1).await?;
+    }
+    let refused = each(before, usage::cpu(pid)?);
+    let (before, store_before) = (usage::cpu(pid)?, usage::cpu(store_pid)?);
+    for number in 0..requests {
+        feed::one(&gavel, &id, 1_000_000 + number * 100).await?;
+    }
+    let (after, store_after) = (usage::cpu(pid)?, usage::cpu(store_pid)?);
+    Ok(BidCpu {
+        query,
+        refused,
+        accepted: each(before, after),
+        store: each(store_before, store_after),
+    })
 }
 
 /// One hot auction on the published latencies of AWS.
@@ -259,7 +325,7 @@ pub(crate) async fn quiet(crowd: usize, rate: f64, time: Duration) -> anyhow::Re
     let gavel = Gavel::start(CLOSE, &[]).await?;
     let (quiet, loud) = (gavel.auction().await?, gavel.auction().await?);
     let mut feed = Feed::by_api(&gavel, &quiet, 5.0)?;
-    let watchers = Crowd::connect(gavel.url(), &Speaks::Graphql { auction_id: quiet }, 20).await?;
+    let watchers = Crowd::connect(gavel.url(), &Speaks::Graphql(vec![quiet]), 20).await?;
     watchers.wait_for_events().await?;
     let p90 = async |crowd: &Crowd| {
         crowd.take_latency();
@@ -269,7 +335,7 @@ pub(crate) async fn quiet(crowd: usize, rate: f64, time: Duration) -> anyhow::Re
     };
     let alone_us = p90(&watchers).await?;
     let mut loud_feed = Feed::by_store(&gavel, &loud, rate, 10).await?;
-    let loud = Crowd::connect(gavel.url(), &Speaks::Graphql { auction_id: loud }, crowd).await?;
+    let loud = Crowd::connect(gavel.url(), &Speaks::Graphql(vec![loud]), crowd).await?;
     loud.wait_for_events().await?;
     let beside_us = p90(&watchers).await?;
     loud.check()?;

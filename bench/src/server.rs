@@ -107,6 +107,14 @@ impl Gavel {
         self.server.pid().context("the server has ended")
     }
 
+    /// Its store's process.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn store_pid(&self) -> anyhow::Result<u32> {
+        self.store.pid().context("the store has ended")
+    }
+
     /// Its API.
     pub(crate) fn api(&self) -> &Api {
         &self.api

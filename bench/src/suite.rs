@@ -53,7 +53,8 @@ pub(crate) async fn run(depth: Depth, node: &Path) -> anyhow::Result<Results> {
     deliver(depth, &mut results).await?;
     hot(depth, &mut results).await?;
     quiet(depth, &mut results).await?;
-    eprintln!("memory of a connection");
+    bid_cpu(depth, &mut results).await?;
+    eprintln!("memory");
     results.memory_kb = Some(measure::memory().await?);
     Ok(results)
 }
@@ -166,6 +167,24 @@ async fn quiet(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// CPU of one bid, by parts.
+async fn bid_cpu(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
+    for round in 1..=depth.rounds {
+        let cpu = measure::bid_cpu(1_000).await?;
+        eprintln!("round {round}: CPU of a request, {cpu:?}");
+        for (name, us) in [
+            ("query", cpu.query),
+            ("refused_bid", cpu.refused),
+            ("accepted_bid", cpu.accepted),
+            ("store", cpu.store),
+        ] {
+            results.push(&format!("request_cpu_us_{name}"), us, json!(us));
+        }
+    }
+    results.note_medians(&["request"]);
+    Ok(())
+}
+
 impl Results {
     fn keep(&mut self, name: &str, value: f64, one: &Sample, crowd: &Sample) {
         self.push(name, value, json!({ "one": one, "crowd": crowd }));
@@ -196,9 +215,15 @@ impl Results {
         lines
             .extend(self.figures.iter().map(|(name, value)| format!("  {name:<34} {value:>10.2}")));
         if let Some(memory) = &self.memory_kb {
-            lines.push("KiB a connection, in the process".to_owned());
-            lines.push(format!("  {:<34} {:>10.2}", "idle", memory.idle));
-            lines.push(format!("  {:<34} {:>10.2}", "subscribed", memory.subscribed));
+            lines.push("KiB each, in the process".to_owned());
+            for (name, kb) in [
+                ("idle connection", memory.idle),
+                ("subscribed connection", memory.subscribed),
+                ("topic and group", memory.topic),
+                ("lane", memory.lane),
+            ] {
+                lines.push(format!("  {name:<34} {kb:>10.2}"));
+            }
         }
         lines.push("ratios                                      bar".to_owned());
         for (name, value) in &self.ratios {

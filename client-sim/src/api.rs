@@ -161,6 +161,12 @@ pub struct Bid<'a> {
     pub traceparent: &'a str,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerTime {
+    server_time: Stamp,
+}
+
 const PLACE_BID: &str = "mutation Bid($input: PlaceBidInput!) { placeBid(input: $input) { \
     __typename ... on BidAccepted { bid { id sequence timing { writtenAt } } repeated committedAt } \
     ... on BidRejected { code message minimumBid } } }";
@@ -328,24 +334,28 @@ impl Api {
     /// # Errors
     /// When the service does not answer.
     pub async fn clock_offset(&self, token: &str) -> anyhow::Result<ClockOffset> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Data {
-            server_time: Stamp,
-        }
         let mut best: Option<ClockOffset> = None;
         for _ in 0..20 {
-            let before = clock::now_us();
-            let query = "query Time { serverTime }";
-            let data: Data = self.ask(token, query, json!({})).await?;
-            let after = clock::now_us();
-            let error_us = (after - before + 1) / 2;
-            let offset_us = data.server_time.0 - i64::midpoint(before, after);
-            if best.is_none_or(|best| error_us < best.error_us) {
-                best = Some(ClockOffset { offset_us, error_us });
+            let one = self.clock_once(token).await?;
+            if best.is_none_or(|best| one.error_us < best.error_us) {
+                best = Some(one);
             }
         }
         best.context("the service's clock could not be read")
+    }
+
+    /// One reading of the service's clock.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn clock_once(&self, token: &str) -> anyhow::Result<ClockOffset> {
+        let before = clock::now_us();
+        let query = "query Time { serverTime }";
+        let data: ServerTime = self.ask(token, query, json!({})).await?;
+        let after = clock::now_us();
+        let error_us = (after - before + 1) / 2;
+        let offset_us = data.server_time.0 - i64::midpoint(before, after);
+        Ok(ClockOffset { offset_us, error_us })
     }
 
     /// Waits until the service says that it is ready.

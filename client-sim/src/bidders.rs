@@ -30,6 +30,8 @@ pub struct Bidders {
     pub lots: Arc<Vec<Lot>>,
     /// Names the run in keys and trace contexts.
     pub run_id: u64,
+    /// Whether each bid is over every bid before it.
+    pub rising: bool,
     /// How long a bid without an answer is sent again.
     pub patience: Duration,
     /// When the run is to start, if that is still ahead.
@@ -72,7 +74,7 @@ impl Bidders {
         self.live.sent(sent_us - intended_us);
         let bid = Bid {
             auction_id: &lot.id,
-            amount: lot.outbid(planned.steps),
+            amount: if self.rising { lot.nth(number) } else { lot.outbid(planned.steps) },
             key: planned.keyed.then_some(key.as_str()),
             sent_us,
             traceparent: &traceparent,

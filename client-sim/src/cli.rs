@@ -10,6 +10,7 @@ use crate::lab::Ask;
 use crate::lab::experiment::Depth;
 use crate::lab::play::Place;
 use crate::last_mile::LastMile;
+use crate::open_files;
 use crate::plan::{Layout, Plan, Target, View};
 use crate::scenario::{Name, Scenario};
 use crate::slo::Slo;
@@ -30,6 +31,8 @@ pub enum Command {
     /// Run a scenario and judge it. Exit code 0 pass, 1 usage or set-up, 97 invalid run (this
     /// machine could not keep the schedule), 98 a guarantee broken, 99 an objective missed.
     Run(RunArgs),
+    /// One auction with a crowd of watchers through the whole path: `run fanout`, in short.
+    Fanout(FanoutArgs),
     /// Run the experiments that answer whether DynamoDB Streams can carry a realtime product. Exit
     /// code 0, 1 usage or set-up, 97 a run proves nothing, 98 a guarantee broken.
     Lab(LabArgs),
@@ -121,6 +124,52 @@ pub struct RunArgs {
     /// be given several times.
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     pub server_flag: Vec<String>,
+}
+
+/// `fanout`.
+#[derive(Debug, Args)]
+pub struct FanoutArgs {
+    /// Watchers, all of one auction.
+    #[arg(long, default_value_t = 1_000)]
+    pub watchers: usize,
+    /// Bids a second.
+    #[arg(long, default_value_t = 5.0)]
+    pub rate: f64,
+    /// How long bids are sent.
+    #[arg(long, value_parser = parse_duration, default_value = "20s")]
+    pub duration: Duration,
+    /// Run against this service instead of starting one.
+    #[arg(long)]
+    pub url: Option<String>,
+    /// The secret of that service, to mint tokens with.
+    #[arg(long, env = "GAVEL_JWT_SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+    /// Write the report as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the report as a page that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// A flag for the service that is started; may be given several times.
+    #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
+    pub server_flag: Vec<String>,
+}
+
+impl From<FanoutArgs> for RunArgs {
+    fn from(args: FanoutArgs) -> Self {
+        Self {
+            scenario: Name::Fanout,
+            watchers: Some(args.watchers),
+            rate: Some(args.rate),
+            duration: Some(args.duration),
+            url: args.url,
+            jwt_secret: args.jwt_secret,
+            json: args.json,
+            html: args.html,
+            server_flag: args.server_flag,
+            ..Self::default()
+        }
+    }
 }
 
 /// `lab`.
@@ -239,6 +288,7 @@ impl RunArgs {
         scenario.stalled = self.stalled.unwrap_or(scenario.stalled);
         scenario.kills = self.kills.unwrap_or(scenario.kills);
         scenario.check().map_err(anyhow::Error::msg)?;
+        open_files::check(scenario.watchers)?;
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let target = match &self.url {
             Some(url) => {

@@ -16,6 +16,7 @@ pub mod schedule;
 pub mod market;
 pub mod offer;
 pub mod units;
+pub mod open_files;
 pub mod progress;
 pub mod dashboard;
 pub mod last_mile;

@@ -35,6 +35,7 @@ async fn main() -> ExitCode {
 async fn carry_out(cli: Cli) -> anyhow::Result<u8> {
     match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => run_and_show(&args).await,
+        Command::Fanout(args) => run_and_show(&args.into()).await,
         Command::Lab(args) if args.list => {
             print!("{}", lab::list());
             Ok(0)

@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 pub struct Lot {
     /// Its id.
     pub id: String,
+    /// The least first bid.
+    pub opening_price: u64,
     /// The least step.
     pub increment: u64,
     /// When it ends, soft closes aside.
@@ -24,12 +26,23 @@ impl Lot {
     /// An auction without bids.
     pub fn new(id: String, opening_price: u64, increment: u64, ends_us: i64) -> Self {
         let price = opening_price.saturating_sub(increment);
-        Self { id, increment, ends_us, known: Mutex::new(Known { sequence: 0, price }) }
+        Self {
+            id,
+            opening_price,
+            increment,
+            ends_us,
+            known: Mutex::new(Known { sequence: 0, price }),
+        }
     }
 
     /// What a bidder offers who outbids the known price by so many steps.
     pub fn outbid(&self, steps: u64) -> u64 {
         self.known.lock().price + steps * self.increment
+    }
+
+    /// What the bid of this number (from 0) offers where each is over all before it.
+    pub fn nth(&self, number: u64) -> u64 {
+        self.opening_price + number * self.increment
     }
 
     /// A watcher was told of a bid.

@@ -23,6 +23,8 @@ pub enum Name {
     Snipe,
     /// Faults in the store and its stream, and a server that is killed and started again.
     Chaos,
+    /// One auction with a crowd of watchers, and bids that all are accepted.
+    Fanout,
 }
 
 impl Name {
@@ -36,13 +38,14 @@ impl Name {
             Self::Slow => "slow",
             Self::Snipe => "snipe",
             Self::Chaos => "chaos",
+            Self::Fanout => "fanout",
         }
     }
 
     /// Whether latency is judged although no objective was given: not where faults, departures or
     /// stalls are the point.
     pub fn judges_latency(self) -> bool {
-        matches!(self, Self::Trickle | Self::Steady | Self::War)
+        matches!(self, Self::Trickle | Self::Steady | Self::War | Self::Fanout)
     }
 }
 
@@ -98,6 +101,8 @@ pub struct Scenario {
     pub closing: Option<Closing>,
     /// How often the server is killed.
     pub kills: usize,
+    /// Whether each bid is over every bid before it, whatever bidders were told.
+    pub rising: bool,
 }
 
 impl Scenario {
@@ -117,6 +122,7 @@ impl Scenario {
             keyless: 0.0,
             closing: None,
             kills: 0,
+            rising: false,
         };
         match name {
             Name::Trickle => scenario(1, 5, 5, 1.0 / 3.0, second(30), Arrivals::Even),
@@ -147,6 +153,9 @@ impl Scenario {
                 kills: 3,
                 ..scenario(8, 40, 40, 40.0, second(60), Arrivals::Crowded)
             },
+            Name::Fanout => {
+                Self { rising: true, ..scenario(1, 1, 1_000, 5.0, second(20), Arrivals::Even) }
+            }
         }
     }
 

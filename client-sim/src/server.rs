@@ -158,6 +158,11 @@ impl Server {
         &self.process.ready.url
     }
 
+    /// Its process, unless it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.child.id()
+    }
+
     /// Its embedded DynamoDB.
     pub fn embedded_endpoint(&self) -> Option<&str> {
         self.process.ready.embedded_endpoint.as_deref()
@@ -212,6 +217,11 @@ impl Store {
         let arguments = ["store".to_owned(), "--seed".to_owned(), seed.to_string()];
         let process = Process::start(&arguments, (BEHAVIOUR_VARIABLE, behaviour), true).await;
         Ok(Self { process: process.context("the store")? })
+    }
+
+    /// Its process, unless it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.child.id()
     }
 
     /// Its endpoint.

@@ -27,7 +27,9 @@ const INCREMENT: u64 = 100;
 const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE_IN_CHAOS: Duration = Duration::from_secs(60);
 /// How long deliveries may take after the last answer before they count as missing.
-const SETTLE_MAX: Duration = Duration::from_secs(15);
+const SETTLE_MAX: Duration = Duration::from_secs(30);
+/// How long it may be quiet although deliveries are missing: a service looks at its table every 10 s.
+const QUIET_MAX: Duration = Duration::from_secs(12);
 /// How long an auction may take to close after its end.
 const CLOSING_MAX: Duration = Duration::from_secs(60);
 /// Auctions that are made at a time.
@@ -132,6 +134,7 @@ impl Stage<'_> {
             tokens: crew.bidders.clone(),
             lots: Arc::clone(&lots),
             run_id: rand::random(),
+            rising: scenario.rising,
             patience: if scenario.name == Name::Chaos { PATIENCE_IN_CHAOS } else { PATIENCE },
             start_us,
             live: Arc::clone(&live),
@@ -243,8 +246,12 @@ impl Stage<'_> {
                 quiet_since = Instant::now();
             }
             // A duplicate would come after the last: a moment for it.
-            let patience = if all_came { 300 } else { 3000 };
-            if quiet_since.elapsed() >= Duration::from_millis(patience) {
+            let patience = match (all_came, even) {
+                (true, _) => Duration::from_millis(300),
+                (false, true) => QUIET_MAX,
+                (false, false) => Duration::from_secs(3),
+            };
+            if quiet_since.elapsed() >= patience {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

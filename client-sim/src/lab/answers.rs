@@ -254,7 +254,9 @@ fn review(found: &Found<'_>) -> Option<String> {
         let Some(range) = range(first.iter().map(|bid| bid.us)) else { continue };
         told.push(format!("{} {}", case.name, told_range(range)));
         if reaches(range) {
-            reach.push(case.name.clone());
+            let order: Vec<String> =
+                first.iter().map(|bid| format!("{:.2}", bid.us as f64 / 1e6)).collect();
+            reach.push(format!("{} (in order {} s)", case.name, order.join(", ")));
         }
         let whole_seconds = range_of_whole_seconds(first);
         if let Some(range) = whole_seconds.filter(|_| case.name.starts_with("cold start of 2")) {
@@ -266,12 +268,14 @@ fn review(found: &Found<'_>) -> Option<String> {
         return None;
     }
     let cause = match reach.as_slice() {
-        [] => "None of these gives the review's two groups, two bids up to 0.66 s and four from \
-               1.97 s on"
-            .to_owned(),
+        [] => {
+            "None of the causes tried gives both kinds of the review's figures, four from 1.97 s \
+               on and two up to 0.66 s"
+                .to_owned()
+        }
         causes => format!(
-            "The review's figures are two groups, two bids up to 0.66 s and four from 1.97 s on. Of \
-             single causes, only this gives both: {}",
+            "The review's figures, in order, are four from 1.97 s on and then two up to 0.66 s. Of \
+             the single causes tried, only these give such figures: {}",
             causes.join("; ")
         ),
     };

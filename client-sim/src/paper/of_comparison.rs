@@ -57,7 +57,7 @@ fn section(pair: &Pair) -> anyhow::Result<Section> {
 
 /// A pair's figures.
 pub fn table(pair: &Pair) -> Table {
-    let mut table = Table::new(&["figure", "before", "after", "change", ""]);
+    let mut table = Table::new(&["figure", "is", "before", "after", "change"]);
     for figure in &pair.figures {
         let cell = |value: Option<u64>| match value {
             Some(us) if figure.is_time => time(us),
@@ -71,7 +71,7 @@ pub fn table(pair: &Pair) -> Table {
             _ => String::new(),
         };
         let what = figure.change.as_str().to_owned();
-        let cells = [cell(figure.before), cell(figure.after), change, what];
+        let cells = [what, cell(figure.before), cell(figure.after), change];
         table.row([figure.name.clone()].into_iter().chain(cells));
     }
     table
