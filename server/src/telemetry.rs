@@ -11,7 +11,7 @@ use crate::config::LogFormat;
 /// Starts logging; RUST_LOG says what is shown, `info` by default. Does nothing if it was started
 /// before.
 pub fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter(std::env::var(EnvFilter::DEFAULT_ENV).ok().as_deref());
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         LogFormat::Pretty => {
@@ -26,3 +26,15 @@ pub fn start(format: LogFormat) {
     // A test's own subscriber stands.
     started.ok();
 }
+
+/// What is shown: these directives, or `info`. Frames of sockets hold tokens, so the library that
+/// would log them whole is never shown below `info`, whatever is asked for.
+pub fn filter(directives: Option<&str>) -> EnvFilter {
+    let filter = directives
+        .and_then(|directives| EnvFilter::try_new(directives).ok())
+        .unwrap_or_else(|| EnvFilter::new("info"));
+    QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive)
+}
+
+/// Directives that always hold.
+const QUIET: [&str; 2] = ["tungstenite=info", "tokio_tungstenite=info"];

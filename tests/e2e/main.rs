@@ -14,4 +14,5 @@ mod rude;
 mod http;
 mod auth;
 mod limits;
+mod security;
 mod latency;
