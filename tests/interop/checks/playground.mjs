@@ -16,7 +16,9 @@ async function browserPath() {
   for (const path of BROWSERS.filter(Boolean)) {
     if (await access(path).then(() => true, () => false)) return path;
   }
-  throw new Error("no Chromium was found; CHROMIUM names one");
+  const error = new Error("no Chromium was found; CHROMIUM names one");
+  error.cannotRun = true;
+  throw error;
 }
 
 export async function run() {
