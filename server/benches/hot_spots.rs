@@ -95,7 +95,8 @@ fn sequences(criterion: &mut Criterion) {
 fn encodes(criterion: &mut Criterion) {
     let json = r#"{"data":{"bidCreated":{"id":"01890000000000000000000000","sequence":12345,"amount":"1234500","bidderId":"sim-bidder-1","timing":{"publishedAt":"2026-01-01T00:00:00.000000Z"}}}}"#;
     let events = [(1, Arc::new(Payload::new(json.to_owned())))];
-    let prefix = |id: u32| format!(r#"{{"id":"{id}","type":"next","payload":"#);
+    let prefix =
+        |id: u32| -> Arc<str> { Arc::from(format!(r#"{{"id":"{id}","type":"next","payload":"#)) };
     let (one, other) = (prefix(1), prefix(2));
     let mut group = criterion.benchmark_group("frames");
     group.bench_function("the same id", |bench| {

@@ -55,6 +55,8 @@ pub enum Joined {
 /// A member: it gets what is numbered over `after`, as a replay up to `live_after`.
 struct Member {
     subscriber: Arc<Subscriber>,
+    /// The subscriber's, shared with members that have the same: nearly all do.
+    prefix: Arc<str>,
     /// Its membership when it joined.
     membership: u64,
     after: u64,
@@ -69,16 +71,16 @@ impl Member {
     /// Tells it what is new to it: at once if nothing is on its way to it, else through its queue.
     /// False: it has left.
     fn tell(&self, events: &[(u64, Arc<Payload>)], frames: &mut Frames) -> bool {
-        if !self.stays() {
-            return false;
-        }
         let from = events.partition_point(|(number, _)| *number <= self.after);
         let Some((last, _)) = events.last().filter(|_| from < events.len()) else { return true };
         let live_from = events.partition_point(|(number, _)| *number <= self.live_after);
         let subscriber = &self.subscriber;
-        let bytes = frames.of(events, &subscriber.prefix, (from, live_from));
-        subscriber.write(bytes, *last, self.membership)
-            || events[from..].iter().all(|(number, payload)| {
+        let bytes = frames.of(events, &self.prefix, (from, live_from));
+        if subscriber.write(bytes, *last, self.membership) {
+            return true;
+        }
+        self.stays()
+            && events[from..].iter().all(|(number, payload)| {
                 subscriber.push(payload, *number, *number <= self.live_after)
             })
     }
@@ -286,8 +288,12 @@ impl Group {
 
     fn add(&mut self, subscriber: &Arc<Subscriber>, after: u64, live_after: u64) {
         let membership = subscriber.membership();
+        let prefix = match self.members.last().filter(|m| *m.prefix == *subscriber.prefix) {
+            Some(member) => Arc::clone(&member.prefix),
+            None => Arc::from(subscriber.prefix.as_str()),
+        };
         let subscriber = Arc::clone(subscriber);
-        self.members.push(Member { subscriber, membership, after, live_after });
+        self.members.push(Member { subscriber, prefix, membership, after, live_after });
         // It may have ended while it joined, before it knew whom to tell.
         self.left.notify_one();
     }

@@ -109,6 +109,8 @@ pub struct Subscriber {
     /// What stands before each payload: the frame up to `"payload":`.
     pub prefix: String,
     outbox: Arc<Outbox>,
+    /// The outbox's.
+    wire: Weak<Wire>,
     /// Frames queued by a group.
     queued: AtomicUsize,
     /// No further frame is queued or written.
@@ -127,6 +129,7 @@ impl Subscriber {
         Arc::new(Self {
             id,
             prefix,
+            wire: Weak::clone(&outbox.wire),
             outbox,
             queued: AtomicUsize::new(0),
             over: AtomicBool::new(false),
@@ -153,7 +156,7 @@ impl Subscriber {
 
     /// Returns when no group is writing to its socket.
     fn settle(&self) {
-        if let Some(wire) = self.outbox.wire.upgrade() {
+        if let Some(wire) = self.wire.upgrade() {
             wire.settle();
         }
     }
@@ -190,7 +193,7 @@ impl Subscriber {
                 && !self.is_over()
                 && self.membership() == membership
         };
-        let Some(wire) = self.outbox.wire.upgrade() else { return false };
+        let Some(wire) = self.wire.upgrade() else { return false };
         match wire.write_whole(frames, may) {
             Written::Not => return false,
             Written::Whole => {}

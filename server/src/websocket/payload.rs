@@ -76,7 +76,7 @@ fn write_head(length: usize, out: &mut Vec<u8>) {
 /// The frames of one turn of a group, kept from member to member: nearly all get the same bytes.
 #[derive(Debug, Default)]
 pub struct Frames {
-    prefix: String,
+    prefix: Option<Arc<str>>,
     /// The first event, and the first that is no replay, by their places.
     from: usize,
     live_from: usize,
@@ -88,16 +88,17 @@ impl Frames {
     pub fn of(
         &mut self,
         events: &[(u64, Arc<Payload>)],
-        prefix: &str,
+        prefix: &Arc<str>,
         (from, live_from): (usize, usize),
     ) -> &[u8] {
-        let same = self.prefix == prefix && self.from == from && self.live_from == live_from;
-        if !same || self.bytes.is_empty() {
+        // By its address: a text's own bytes would have to be fetched for each member.
+        let same_prefix = self.prefix.as_ref().is_some_and(|last| Arc::ptr_eq(last, prefix));
+        if !same_prefix || self.from != from || self.live_from != live_from {
             self.bytes.clear();
             for (place, (_, payload)) in events.iter().enumerate().skip(from) {
                 payload.write_frame(prefix, place < live_from, &mut self.bytes);
             }
-            prefix.clone_into(&mut self.prefix);
+            self.prefix = Some(Arc::clone(prefix));
             (self.from, self.live_from) = (from, live_from);
         }
         &self.bytes
@@ -112,12 +113,12 @@ mod tests {
     fn frames_are_those_of_the_protocol_whatever_their_length() {
         for length in [1, 60, 200, 70_000] {
             let json = format!(r#"{{"data":"{}"}}"#, "x".repeat(length));
-            let prefix = r#"{"id":"1","type":"next","payload":"#;
+            let prefix: Arc<str> = Arc::from(r#"{"id":"1","type":"next","payload":"#);
             let events = [(7, Arc::new(Payload::new(json)))];
             for live_from in [0, 1] {
                 let mut frames = Frames::default();
-                let bytes = frames.of(&events, prefix, (0, live_from));
-                let text = events[0].1.frame(prefix, live_from == 1);
+                let bytes = frames.of(&events, &prefix, (0, live_from));
+                let text = events[0].1.frame(&prefix, live_from == 1);
                 let head = bytes.len() - text.len();
                 assert_eq!(&bytes[head..], text.as_bytes());
                 let told = match bytes[1] {
@@ -134,13 +135,14 @@ mod tests {
     fn another_prefix_or_another_place_is_encoded_anew() {
         let events: Vec<(u64, Arc<Payload>)> =
             (1..4).map(|n| (n, Arc::new(Payload::new(format!(r#"{{"n":{n}}}"#))))).collect();
+        let (a, b): (Arc<str>, Arc<str>) = (Arc::from("a"), Arc::from("b"));
         let mut frames = Frames::default();
-        let all = frames.of(&events, "a", (0, 0)).to_vec();
-        assert_eq!(frames.of(&events, "a", (0, 0)), all);
-        let other = frames.of(&events, "b", (0, 0)).to_vec();
+        let all = frames.of(&events, &a, (0, 0)).to_vec();
+        assert_eq!(frames.of(&events, &a, (0, 0)), all);
+        let other = frames.of(&events, &b, (0, 0)).to_vec();
         assert_ne!(other, all);
-        assert_eq!(frames.of(&events, "b", (2, 0)), &other[other.len() - other.len() / 3..]);
-        assert_ne!(frames.of(&events, "b", (2, 3)), &other[other.len() - other.len() / 3..]);
+        assert_eq!(frames.of(&events, &b, (2, 0)), &other[other.len() - other.len() / 3..]);
+        assert_ne!(frames.of(&events, &b, (2, 3)), &other[other.len() - other.len() / 3..]);
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Wire {
         if out.held || out.owed || !out.rest.is_empty() || !may() {
             return Written::Not;
         }
-        match self.stream.try_write(frames) {
+        // Past the runtime, which has nothing to wait for here: a full socket says so by itself.
+        match SockRef::from(&self.stream).send(frames) {
             Ok(length) if length == frames.len() => Written::Whole,
             Ok(length @ 1..) => {
                 out.rest.extend_from_slice(&frames[length..]);
