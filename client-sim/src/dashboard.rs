@@ -13,8 +13,8 @@ use ratatui::symbols::Marker;
 use ratatui::text::Line;
 use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph};
 
-use crate::hops::HOPS;
-use crate::progress::Look;
+use crate::look::Look;
+use crate::path::HOPS;
 use crate::units::time;
 
 /// The goal of the review, in milliseconds.

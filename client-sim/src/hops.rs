@@ -49,9 +49,6 @@ pub struct Timed {
     pub hops_us: [i64; 6],
 }
 
-/// The names of the hops, in the order of the path.
-pub const HOPS: [&str; 6] = ["schedule", "request", "lane", "store_and_stream", "relay", "deliver"];
-
 /// The latencies as the JSON tells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencyReport {

@@ -17,6 +17,8 @@ pub mod market;
 pub mod offer;
 pub mod units;
 pub mod open_files;
+pub mod path;
+pub mod look;
 pub mod progress;
 pub mod dashboard;
 pub mod last_mile;

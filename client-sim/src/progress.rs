@@ -10,10 +10,10 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::dashboard::Dashboard;
-use crate::hops::HOPS;
-use crate::latency::{Latency, Summary};
+use crate::latency::Latency;
+use crate::look::Look;
 use crate::offer::Outcome;
-use crate::units::time;
+use crate::path::HOPS;
 
 const REDRAW_EVERY: Duration = Duration::from_millis(250);
 /// Where there is no terminal, lines are kept.
@@ -41,31 +41,6 @@ struct Delivered {
     /// Since the last look.
     now: Latency,
     hops: [Latency; HOPS.len()],
-}
-
-/// One look at a run.
-#[derive(Debug, Clone, Default)]
-pub struct Look {
-    /// Bids sent a second, since the last look.
-    pub rate: f64,
-    /// Sent, not answered.
-    pub in_flight: u64,
-    /// Answered accepted.
-    pub accepted: u64,
-    /// Answered refused.
-    pub rejected: u64,
-    /// Answered with an error, or not at all.
-    pub other: u64,
-    /// Deliveries that came again.
-    pub repeated: u64,
-    /// Deliveries that came after a later one.
-    pub out_of_order: u64,
-    /// Client to client.
-    pub delivered: Summary,
-    /// The medians of the hops, in the order of the path.
-    pub hops_us: [u64; HOPS.len()],
-    /// When, the median and the longest since the look before, in seconds and milliseconds.
-    pub moments: Vec<(f64, f64, f64)>,
 }
 
 impl Live {
@@ -148,26 +123,6 @@ impl Live {
             hops_us: std::array::from_fn(|hop| delivered.hops[hop].median()),
             moments,
         }
-    }
-}
-
-impl Look {
-    fn line(&self) -> String {
-        let summary = &self.delivered;
-        let cell = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), time);
-        let other = match self.other {
-            0 => String::new(),
-            n => format!(", {n} failed"),
-        };
-        format!(
-            "bids {} accepted, {} rejected{other} | {} deliveries, p50 {}, p99 {}, max {}",
-            self.accepted,
-            self.rejected,
-            summary.n,
-            cell(summary.p50),
-            cell(summary.p99),
-            cell(summary.max),
-        )
     }
 }
 

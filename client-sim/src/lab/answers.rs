@@ -206,7 +206,7 @@ fn overheads(found: &Found<'_>) -> Option<String> {
 fn trace(found: &Found<'_>) -> Option<String> {
     let stream = found.report("modes", "stream, steady")?;
     let bid = stream.series.examples.first()?;
-    let hops = crate::hops::HOPS.iter().zip(bid.hops_us);
+    let hops = crate::path::HOPS.iter().zip(bid.hops_us);
     let hops: Vec<String> =
         hops.map(|(hop, us)| format!("{hop} {}", time(u64::try_from(us).unwrap_or(0)))).collect();
     Some(format!(

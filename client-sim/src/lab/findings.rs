@@ -106,7 +106,11 @@ impl Findings {
 }
 
 fn bars(found: &Found<'_>) -> Vec<Bar> {
-    let mut bars = Vec::new();
+    let deployed = found.cases("deployed").iter().map(|case| {
+        let last = &case.report.latency_us.client_to_last_client;
+        goal(&case.name, "the service at --url", "p99", last.p99, last)
+    });
+    let mut bars: Vec<Bar> = deployed.collect();
     for traffic in ["trickle", "steady"] {
         let of = |mode: &str| {
             let name = format!("{mode}, {traffic}");

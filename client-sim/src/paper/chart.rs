@@ -224,7 +224,7 @@ pub fn waterfall(caption: &str, examples: &[(String, Example)]) -> anyhow::Resul
         }
         Ok(())
     };
-    chart(caption, legend(crate::hops::HOPS.map(str::to_owned).into_iter()), draw)
+    chart(caption, legend(crate::path::HOPS.map(str::to_owned).into_iter()), draw)
 }
 
 fn chart(

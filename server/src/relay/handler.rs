@@ -6,19 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::lambda::{Answer, Item, Settings};
-
-/// One failure of a script; those of a script happen one after the other, on each shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Failure {
-    /// At which place in a batch (1 is its first record), as soon as there is one so long that the
-    /// record there is new. The failure stays with that record.
-    pub record: usize,
-    /// How often the record fails; absent: always (a poison record).
-    #[serde(default)]
-    pub times: Option<u32>,
-}
+use super::lambda::{Answer, Failure, Item, Settings};
 
 /// What a handler and its mapping have done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 
-use super::handler::{Failure, Handler, Tally};
-use super::lambda::{Answer, Item, Line, Next, Settings};
+use super::handler::{Handler, Tally};
+use super::lambda::{Answer, Failure, Item, Line, Next, Settings};
 
 const NEVER: fn() -> f64 = || 1.0;
 

@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::handler::Failure;
-
 /// Failures in a script.
 const FAILURES_MAX: usize = 1_000;
 
@@ -52,6 +50,18 @@ pub struct Settings {
     pub failure_rate: f64,
     /// At which records it fails besides.
     pub failures: Vec<Failure>,
+}
+
+/// One failure of a script; those of a script happen one after the other, on each shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// At which place in a batch (1 is its first record), as soon as there is one so long that the
+    /// record there is new. The failure stays with that record.
+    pub record: usize,
+    /// How often the record fails; absent: always (a poison record).
+    #[serde(default)]
+    pub times: Option<u32>,
 }
 
 impl Default for Settings {
