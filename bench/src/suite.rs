@@ -68,17 +68,21 @@ async fn send(depth: Depth, node: &Path, results: &mut Results) -> anyhow::Resul
         ("node", Subject::node(node, RATE).await?),
     ];
     for round in 1..=depth.rounds {
-        for (name, subject) in &mut subjects {
-            let one = subject.sample(1, depth.window).await?;
-            for crowd in depth.crowds {
+        let mut ones = Vec::new();
+        for (_, subject) in &mut subjects {
+            ones.push(subject.sample(1, depth.window).await?);
+        }
+        // Next to each other what is compared: other work on the machine comes and goes.
+        for crowd in depth.crowds {
+            for ((name, subject), one) in subjects.iter_mut().zip(&ones) {
                 // Peers are compared where they are still at ease.
                 if matches!(*name, "stock" | "node") && *crowd > 500 {
                     continue;
                 }
                 let sample = subject.sample(*crowd, depth.window).await?;
-                let us = marginal_us(&one, &sample);
+                let us = marginal_us(one, &sample);
                 eprintln!("round {round}: {name}, {crowd} watchers: {us:.2} us a delivery");
-                results.keep(&format!("{name}_{crowd}"), us, &one, &sample);
+                results.keep(&format!("{name}_{crowd}"), us, one, &sample);
             }
         }
     }

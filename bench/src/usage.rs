@@ -3,22 +3,16 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use nix::unistd::Pid;
 
-/// The unit of /proc's times, on every Linux: 1/100 s.
-const TICK: Duration = Duration::from_millis(10);
-
-/// User and system time of a process since its start.
+/// User and system time of a process since its start, by its own CPU clock: /proc tells hundredths of
+/// a second, too coarse for a window of a few.
 ///
 /// # Errors
-/// When there is no such process, or no /proc.
+/// When there is no such process.
 pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("/proc")?;
-    // After the name, which may hold anything, in parentheses.
-    let (_, fields) = stat.rsplit_once(") ").context("/proc: no name")?;
-    let fields: Vec<&str> = fields.split(' ').collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u32>().ok());
-    let (user, system) = (ticks(11).context("utime")?, ticks(12).context("stime")?);
-    Ok(TICK * (user + system))
+    let clock = nix::time::clock_getcpuclockid(Pid::from_raw(pid.try_into()?))?;
+    Ok(nix::time::clock_gettime(clock)?.into())
 }
 
 /// Resident memory of a process, in KiB.

@@ -228,7 +228,7 @@ struct Parts {
     lanes: Lanes<Dynamo>,
     relay: Relay<DynamoStream>,
     broker: Broker,
-    sockets: Sockets,
+    sockets: Arc<Sockets>,
     tasks: Tasks,
 }
 
@@ -257,7 +257,7 @@ impl Parts {
         let relay = Relay::new(stream, broker.clone(), demand, Paces { busy, watched, idle });
         let rules = args.door.query_rules();
         let api = Api::new(Arc::clone(&store), lanes.clone(), guard.clone(), rules, tasks.clone());
-        let sockets = Sockets {
+        let sockets = Arc::new(Sockets {
             fanout: Fanout::new(api.schema().clone(), tasks.clone()),
             api,
             gate: Gate::new(verifier.clone(), args.anonymous == Switch::On),
@@ -267,7 +267,7 @@ impl Parts {
             room: Arc::new(Semaphore::new(limits::SOCKETS_MAX)),
             tasks: tasks.clone(),
             shutdown: CancellationToken::new(),
-        };
+        });
         Self { jwks: None, store, verifier, lanes, relay, broker, sockets, tasks }
     }
 

@@ -234,7 +234,7 @@ pub const OPERATIONS_PER_SOCKET_MAX: usize = 100;
 /// A message of a client.
 pub const SOCKET_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// Allocated with each socket.
-pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
+pub const SOCKET_READ_BUFFER_BYTES: usize = 1024;
 /// Filled before a write is made without a flush.
 pub const SOCKET_WRITE_BUFFER_BYTES: usize = 64 * 1024;
 /// The kernel's send buffer of each connection (it doubles this): what a client that stops reading

@@ -22,12 +22,13 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let failed = self.failed.clone();
-        self.tracker.spawn(async move {
-            if AssertUnwindSafe(future).catch_unwind().await.is_err() {
+        // Combinators, and no block around it: that would hold the future twice.
+        self.tracker.spawn(AssertUnwindSafe(future).catch_unwind().map(move |ended| {
+            if ended.is_err() {
                 error!(task = name, "a task panicked; the process stops");
                 failed.cancel();
             }
-        });
+        }));
     }
 
     /// Ends when a task has panicked.

@@ -31,7 +31,7 @@ pub struct State {
     /// Knows callers by their tokens.
     pub gate: Gate,
     /// Takes WebSockets.
-    pub sockets: Sockets,
+    pub sockets: Arc<Sockets>,
     /// The playground page, made at start; `None` if it is switched off.
     pub playground: Option<Arc<playground::Playground>>,
     /// The body of a request, in bytes.

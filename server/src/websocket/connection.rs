@@ -26,7 +26,7 @@ use crate::{clock, limits};
 
 /// The state of a socket's task.
 pub(super) struct Connection {
-    sockets: Sockets,
+    sockets: Arc<Sockets>,
     socket: WebSocket,
     /// The same socket, to keep groups from writing to it.
     wire: Arc<Wire>,
@@ -56,7 +56,7 @@ impl Drop for Running {
 type Ended = Option<Close>;
 
 impl Connection {
-    pub(super) fn new(sockets: Sockets, socket: WebSocket, wire: Arc<Wire>) -> Self {
+    pub(super) fn new(sockets: Arc<Sockets>, socket: WebSocket, wire: Arc<Wire>) -> Self {
         let (outbox, frames) = Outbox::new(&wire);
         Self {
             socket,
@@ -73,7 +73,7 @@ impl Connection {
     }
 
     /// Serves the socket until it ends.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(&mut self) {
         let speaks = self.socket.protocol().is_some_and(|p| p.as_bytes() == SUBPROTOCOL.as_bytes());
         let ended = if speaks { self.serve().await } else { Some(Close::SUBPROTOCOL) };
         self.operations.clear();
@@ -143,7 +143,8 @@ impl Connection {
             Some(Action::Ping) => self.send(vec![self.ping()]).await,
             Some(Action::Close(close)) => Err(Some(close)),
             Some(Action::Admit { payload }) => {
-                let action = self.admit(payload.as_deref()).await;
+                // Boxed: only for this moment is it larger than all else of a socket.
+                let action = Box::pin(self.admit(payload.as_deref())).await;
                 // A second time at most: an admission is answered by a send or a close.
                 match action {
                     Some(Action::Send(text)) => self.send(vec![text]).await,
@@ -213,7 +214,7 @@ impl Connection {
         let running =
             Running { subscriber: Arc::clone(&subscriber), _task: stop.clone().drop_guard() };
         self.operations.insert(id, running);
-        let sockets = self.sockets.clone();
+        let sockets = Arc::clone(&self.sockets);
         self.sockets.tasks.spawn("operation", async move {
             tokio::select! {
                 () = stop.cancelled() => {}

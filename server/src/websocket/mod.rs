@@ -59,8 +59,7 @@ impl Default for SocketLimits {
     }
 }
 
-/// What sockets share. Clones share it.
-#[derive(Clone)]
+/// What sockets share.
 pub struct Sockets {
     /// Runs queries and mutations.
     pub api: Api,
@@ -93,12 +92,12 @@ impl Sockets {
     ///
     /// `place` is held until it has ended.
     pub fn serve(
-        &self,
+        self: &Arc<Self>,
         socket: WebSocket,
         wire: Arc<Wire>,
         place: (Place<Address>, OwnedSemaphorePermit),
     ) {
-        let connection = Connection::new(self.clone(), socket, wire);
+        let mut connection = Connection::new(Arc::clone(self), socket, wire);
         self.tasks.spawn("socket", async move {
             connection.run().await;
             drop(place);
