@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use client_sim::api::{Bid, BidAnswer};
 use client_sim::clock;
-use gavel_server::auction::{Amount, AuctionId, BidId, BidRequest, UserId, decide};
+use gavel_server::auction::{Amount, Auction, AuctionId, BidId, BidRequest, UserId, decide};
 use gavel_server::store::connect::{Endpoint, connect};
 use gavel_server::store::{Dynamo, NewBid, Table as _, Transaction};
 use tokio::task::JoinSet;
@@ -71,10 +71,7 @@ impl Feed {
         rate: f64,
         each: usize,
     ) -> anyhow::Result<Self> {
-        let clients = connect(&Endpoint::Url(gavel.endpoint().to_owned())).await;
-        let store = Dynamo::new(clients.dynamodb, TABLE.to_owned());
-        let id = AuctionId::from(auction_id);
-        let auction = store.load(&id).await?.context("the auction")?;
+        let (store, auction) = load(gavel, auction_id).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut auction = auction;
@@ -104,10 +101,31 @@ impl Feed {
     }
 }
 
-fn transaction(
-    before: &gavel_server::auction::Auction,
-    bids: usize,
-) -> anyhow::Result<Transaction> {
+/// Writes at least so many bids straight into the store; how many the auction then has.
+///
+/// # Errors
+/// When the store refuses.
+pub(crate) async fn write(gavel: &Gavel, auction_id: &str, bids: u64) -> anyhow::Result<u64> {
+    let (store, mut auction) = load(gavel, auction_id).await?;
+    while auction.sequence < bids {
+        let transaction = transaction(&auction, 20)?;
+        if let Err(error) = store.commit(&transaction).await {
+            bail!("straight into the store: {error:?}");
+        }
+        auction = transaction.auction;
+    }
+    Ok(auction.sequence)
+}
+
+/// The store, and an auction as it stands.
+async fn load(gavel: &Gavel, auction_id: &str) -> anyhow::Result<(Dynamo, Auction)> {
+    let clients = connect(&Endpoint::Url(gavel.endpoint().to_owned())).await;
+    let store = Dynamo::new(clients.dynamodb, TABLE.to_owned());
+    let auction = store.load(&AuctionId::from(auction_id)).await?.context("the auction")?;
+    Ok((store, auction))
+}
+
+fn transaction(before: &Auction, bids: usize) -> anyhow::Result<Transaction> {
     let mut auction = before.clone();
     let now = gavel_server::clock::now();
     let mut accepted = Vec::with_capacity(bids);

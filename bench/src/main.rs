@@ -9,13 +9,18 @@ mod server;
 mod feed;
 mod crowd;
 mod measure;
+mod memory;
+mod bids;
+mod quiet;
 mod suite;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum as _};
+
+use self::suite::Part;
 
 /// Floors, peers and Gavel under the same measurements.
 #[derive(Debug, Parser)]
@@ -31,6 +36,9 @@ enum Command {
         /// Fewer rounds, shorter windows, smaller crowds.
         #[arg(long)]
         quick: bool,
+        /// Only these parts.
+        #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+        only: Vec<Part>,
         /// Write ratios, medians and every sample as JSON.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -73,10 +81,11 @@ async fn main() -> anyhow::Result<()> {
         Command::Stock { rate } => stock::run(rate).await,
         Command::Store { seed } => client_sim::server::store(seed).await,
         Command::Serve { flags } => client_sim::server::serve(&flags).await,
-        Command::Run { quick, json, node } => {
+        Command::Run { quick, only, json, node } => {
+            let parts = if only.is_empty() { Part::value_variants() } else { &only };
             let depth = if quick { suite::Depth::QUICK } else { suite::Depth::FULL };
             client_sim::open_files::check(depth.crowds.iter().copied().max().unwrap_or(0))?;
-            let results = suite::run(depth, &node).await?;
+            let results = suite::run(parts, depth, &node).await?;
             print!("{}", results.text());
             if let Some(path) = json {
                 let text = serde_json::to_string_pretty(&results)? + "\n";

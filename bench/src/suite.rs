@@ -4,10 +4,23 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::ValueEnum;
+use dynamodb_emulator::{Behaviour, Delay};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::measure::{self, Memory, RATE, Raw, Sample, Subject, marginal_us, median};
+use crate::bids;
+use crate::measure::{RATE, Raw, Sample, Subject, marginal_us, median};
+use crate::memory::{self, Memory};
+use crate::quiet;
+
+/// Watchers of the loud auction beside a quiet one.
+const LOUD_CROWD: usize = 500;
+/// How loud it is, of what is possible.
+const LOUD_SHARE: f64 = 0.3;
+
+/// The median of a transaction on AWS (FACTS 3).
+const TRANSACTION_MS: f64 = 25.0;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -42,20 +55,48 @@ pub(crate) struct Results {
     pub(crate) raw: Raw,
 }
 
-/// Runs everything.
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// CPU a delivery, one event a write, beside the floor and the peers.
+    Send,
+    /// The same where events come faster than they are written.
+    Coalesced,
+    /// Latency of a delivery beside the floor's.
+    Deliver,
+    /// One hot auction.
+    Hot,
+    /// A quiet auction beside a loud one.
+    Quiet,
+    /// CPU of single requests.
+    Requests,
+    /// CPU of a bid among more auctions and after more bids.
+    Slopes,
+    /// Resident memory.
+    Memory,
+}
+
+/// Runs these parts.
 ///
 /// # Errors
 /// When a server does not start, a watcher is thrown out, or the events stop.
-pub(crate) async fn run(depth: Depth, node: &Path) -> anyhow::Result<Results> {
+pub(crate) async fn run(parts: &[Part], depth: Depth, node: &Path) -> anyhow::Result<Results> {
     let mut results = Results::default();
-    send(depth, node, &mut results).await?;
-    coalesced(depth, &mut results).await?;
-    deliver(depth, &mut results).await?;
-    hot(depth, &mut results).await?;
-    quiet(depth, &mut results).await?;
-    bid_cpu(depth, &mut results).await?;
-    eprintln!("memory");
-    results.memory_kb = Some(measure::memory().await?);
+    for part in parts {
+        match part {
+            Part::Send => send(depth, node, &mut results).await?,
+            Part::Coalesced => coalesced(depth, &mut results).await?,
+            Part::Deliver => deliver(depth, &mut results).await?,
+            Part::Hot => hot(depth, &mut results).await?,
+            Part::Quiet => quiet(depth, &mut results).await?,
+            Part::Requests => bid_cpu(depth, &mut results).await?,
+            Part::Slopes => slopes(depth, &mut results).await?,
+            Part::Memory => {
+                eprintln!("memory");
+                results.memory_kb = Some(memory::memory().await?);
+            }
+        }
+    }
     Ok(results)
 }
 
@@ -141,9 +182,16 @@ async fn deliver(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
 /// One hot auction at 200 bids/s on the published latencies of AWS.
 async fn hot(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
     let time = depth.window * 2;
+    let (aws, mut even) = (Behaviour::aws_like(), Behaviour::aws_like());
+    even.latency.transact = Delay { base_ms: TRANSACTION_MS, tail_median_ms: 0.0, tail_sigma: 0.0 };
     for round in 1..=depth.rounds {
-        for (name, group_max) in [("one", 1), ("group", 40)] {
-            let hot = measure::hot(200.0, group_max, time).await?;
+        for (name, behaviour, group_max) in [
+            ("one", &aws, 1),
+            ("group", &aws, 40),
+            // Its transactions without their tail, to tell the lane's part from the store's.
+            ("group_without_tail", &even, 40),
+        ] {
+            let hot = bids::hot(behaviour, 200.0, group_max, time).await?;
             let rate = hot.decided_per_second;
             eprintln!("round {round}: hot auction, {name}: {rate:.0} decided/s, {hot:?}");
             results.push(&format!("hot_decided_per_second_{name}"), rate, json!(hot));
@@ -154,14 +202,23 @@ async fn hot(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
     let decided = |name: &str| results.median(&format!("hot_decided_per_second_{name}"));
     let ratio = decided("group") / decided("one");
     results.ratios.insert("hot_auction".to_owned(), ratio);
+    let p99_ms = results.median("hot_p99_us_group_without_tail") / 1e3;
+    results.ratios.insert("hot_p99_transactions".to_owned(), p99_ms / TRANSACTION_MS);
     results.note_medians(&["hot"]);
     Ok(())
 }
 
 /// A quiet auction beside a loud one.
 async fn quiet(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
+    for _ in 0..depth.rounds {
+        let most = quiet::maximum(LOUD_CROWD, depth.window).await?;
+        results.push("maximum_events_per_second_500", most, json!(most));
+    }
+    results.note_medians(&["maximum"]);
+    let loud = LOUD_SHARE * results.median("maximum_events_per_second_500");
+    eprintln!("a loud auction: {loud:.0} events/s to {LOUD_CROWD} watchers");
     for round in 1..=depth.rounds {
-        let quiet = measure::quiet(500, 150.0, depth.window).await?;
+        let quiet = quiet::quiet(LOUD_CROWD, loud, depth.window).await?;
         let ratio = quiet.beside_us as f64 / quiet.alone_us as f64;
         eprintln!("round {round}: quiet auction, p90 {ratio:.2} times, {quiet:?}");
         results.push("quiet_p90_ratio", ratio, json!(quiet));
@@ -171,10 +228,26 @@ async fn quiet(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// CPU of one bid among more and more auctions, and after more and more bids.
+async fn slopes(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
+    for round in 1..=depth.rounds {
+        for count in [10, 100, 1_000] {
+            let us = bids::bid_among_auctions(count, 200).await?;
+            eprintln!("round {round}: a bid among {count} watched auctions: {us:.0} us of CPU");
+            results.push(&format!("slope_bid_cpu_us_among_{count}_auctions"), us, json!(us));
+            let (before, us) = (10 * count, bids::bid_after_bids(10 * count as u64, 200).await?);
+            eprintln!("round {round}: a bid after {before} bids: {us:.0} us of CPU");
+            results.push(&format!("slope_bid_cpu_us_after_{before}_bids"), us, json!(us));
+        }
+    }
+    results.note_medians(&["slope"]);
+    Ok(())
+}
+
 /// CPU of one bid, by parts.
 async fn bid_cpu(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
     for round in 1..=depth.rounds {
-        let cpu = measure::bid_cpu(1_000).await?;
+        let cpu = bids::bid_cpu(1_000).await?;
         eprintln!("round {round}: CPU of a request, {cpu:?}");
         for (name, us) in [
             ("query", cpu.query),
@@ -244,7 +317,7 @@ impl Results {
 }
 
 /// The bars: a ratio, whether it is to be at most (else at least), and its bound.
-const BARS: [(&str, bool, f64); 9] = [
+const BARS: [(&str, bool, f64); 10] = [
     ("send_500", true, 1.15),
     ("send_1000", true, 1.15),
     ("send_5000", true, 1.25),
@@ -253,5 +326,6 @@ const BARS: [(&str, bool, f64); 9] = [
     ("node_over_gavel", false, 4.0),
     ("deliver_p99_1000", true, 2.0),
     ("hot_auction", false, 5.0),
+    ("hot_p99_transactions", true, 3.0),
     ("quiet_p90", true, 3.0),
 ];

@@ -8,6 +8,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_ma
 use gavel_server::auction::{
     Amount, Auction, AuctionId, BidId, BidRequest, Currency, Status, Timestamp, decide,
 };
+use gavel_server::broker::demand::Demand;
 use gavel_server::broker::sequencer::Sequencer;
 use gavel_server::websocket::SocketLimits;
 use gavel_server::websocket::payload::{Frames, Payload};
@@ -91,6 +92,27 @@ fn sequences(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What a bid of one auction asks of the demand, among so many that are watched.
+fn demands(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("demand");
+    let now = Instant::now();
+    for watched in [100, 1_000, 10_000] {
+        let demand = Demand::new(Duration::from_millis(500));
+        let ids: Vec<AuctionId> = (0..watched).map(|_| AuctionId::random()).collect();
+        ids.iter().for_each(|id| demand.topic_live(id));
+        group.bench_function(BenchmarkId::from_parameter(watched), |bench| {
+            let mut version = 0;
+            bench.iter(|| {
+                version += 1;
+                demand.declare(&ids[0], version, now);
+                demand.committed(&ids[0], version, now);
+                demand.seen(&ids[0], version);
+            });
+        });
+    }
+    group.finish();
+}
+
 /// The frames of one event, for a member like the one before and for one with another id.
 fn encodes(criterion: &mut Criterion) {
     let json = r#"{"data":{"bidCreated":{"id":"01890000000000000000000000","sequence":12345,"amount":"1234500","bidderId":"sim-bidder-1","timing":{"publishedAt":"2026-01-01T00:00:00.000000Z"}}}}"#;
@@ -134,5 +156,5 @@ fn parses(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(hot_spots, decides, sequences, encodes, parses);
+criterion_group!(hot_spots, decides, sequences, demands, encodes, parses);
 criterion_main!(hot_spots);

@@ -3,7 +3,7 @@
 //! A lane declares the version it is about to write; the broker withdraws it when the topic has
 //! released that version. What is not seen in time has expired, and is repaired from the table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,9 +41,18 @@ pub struct Demand {
 #[derive(Debug)]
 struct Inner {
     expiry: Duration,
-    /// Live topics, each with what is outstanding.
-    topics: Mutex<HashMap<AuctionId, Option<Outstanding>>>,
+    waits: Mutex<Waits>,
     call: watch::Sender<Call>,
+}
+
+/// What is waited for. Nothing here looks at every topic: a bid would cost as much as there are.
+#[derive(Debug, Default)]
+struct Waits {
+    live: HashSet<AuctionId>,
+    /// Of live topics only, and at most one each.
+    outstanding: HashMap<AuctionId, Outstanding>,
+    /// How many of these have not expired.
+    urgent: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,25 +62,49 @@ struct Outstanding {
     expired: bool,
 }
 
+impl Waits {
+    fn put(&mut self, id: &AuctionId, outstanding: Outstanding) {
+        self.take(id);
+        self.urgent += 1;
+        self.outstanding.insert(id.clone(), outstanding);
+    }
+
+    fn take(&mut self, id: &AuctionId) -> bool {
+        let taken = self.outstanding.remove(id);
+        self.urgent -= usize::from(taken.is_some_and(|outstanding| !outstanding.expired));
+        taken.is_some()
+    }
+
+    fn pace(&self) -> Pace {
+        // What has expired no longer asks for haste: the table serves it, and the stream may stall.
+        match (self.urgent, self.live.is_empty()) {
+            (1.., _) => Pace::Busy,
+            (0, true) => Pace::Idle,
+            (0, false) => Pace::Watched,
+        }
+    }
+}
+
 impl Demand {
     /// No demand yet; a write that is not seen within `expiry` has expired.
     pub fn new(expiry: Duration) -> Self {
         let call = watch::Sender::new(Call { pace: Pace::Idle, bell: 0 });
-        Self { inner: Arc::new(Inner { expiry, topics: Mutex::default(), call }) }
+        Self { inner: Arc::new(Inner { expiry, waits: Mutex::default(), call }) }
     }
 
     /// An auction is watched.
     pub fn topic_live(&self, id: &AuctionId) {
-        let mut topics = self.inner.topics.lock();
-        topics.entry(id.clone()).or_default();
-        self.call(&topics, false);
+        let mut waits = self.inner.waits.lock();
+        waits.live.insert(id.clone());
+        self.call(&waits, false);
     }
 
     /// An auction is no longer watched.
     pub fn topic_gone(&self, id: &AuctionId) {
-        let mut topics = self.inner.topics.lock();
-        topics.remove(id);
-        self.call(&topics, false);
+        let mut waits = self.inner.waits.lock();
+        waits.live.remove(id);
+        waits.take(id);
+        self.call(&waits, false);
     }
 
     /// A version is about to be written. Counts only while the auction is watched.
@@ -97,19 +130,17 @@ impl Demand {
     /// Watched auctions whose outstanding version was not seen in time; each is told again only
     /// after another `expiry`.
     pub fn expired(&self, now: Instant) -> Vec<AuctionId> {
-        let mut topics = self.inner.topics.lock();
+        let mut waits = self.inner.waits.lock();
+        let Waits { outstanding, urgent, .. } = &mut *waits;
         let mut expired = Vec::new();
-        for (id, outstanding) in topics.iter_mut() {
-            if let Some(outstanding) = outstanding
-                && outstanding.deadline <= now
-            {
-                outstanding.deadline = now + self.inner.expiry;
-                outstanding.expired = true;
-                expired.push(id.clone());
-            }
+        for (id, outstanding) in outstanding.iter_mut().filter(|(_, o)| o.deadline <= now) {
+            outstanding.deadline = now + self.inner.expiry;
+            *urgent -= usize::from(!outstanding.expired);
+            outstanding.expired = true;
+            expired.push(id.clone());
         }
         if !expired.is_empty() {
-            self.call(&topics, false);
+            self.call(&waits, false);
         }
         expired
     }
@@ -120,39 +151,29 @@ impl Demand {
     }
 
     fn raise(&self, id: &AuctionId, version: u64, now: Instant, ring: bool) {
-        let mut topics = self.inner.topics.lock();
-        let Some(outstanding) = topics.get_mut(id) else { return };
+        let mut waits = self.inner.waits.lock();
         // Acknowledged after it was seen: nothing is outstanding any more.
-        if ring && outstanding.is_none_or(|outstanding| outstanding.version != version) {
+        if !waits.live.contains(id)
+            || ring && waits.outstanding.get(id).is_none_or(|o| o.version != version)
+        {
             return;
         }
         let deadline = now + self.inner.expiry;
-        *outstanding = Some(Outstanding { version, deadline, expired: false });
-        self.call(&topics, ring);
+        waits.put(id, Outstanding { version, deadline, expired: false });
+        self.call(&waits, ring);
     }
 
     fn settle(&self, id: &AuctionId, settled: impl Fn(&Outstanding) -> bool) {
-        let mut topics = self.inner.topics.lock();
-        if let Some(outstanding) = topics.get_mut(id)
-            && outstanding.as_ref().is_some_and(settled)
-        {
-            *outstanding = None;
-            self.call(&topics, false);
+        let mut waits = self.inner.waits.lock();
+        if waits.outstanding.get(id).is_some_and(settled) && waits.take(id) {
+            self.call(&waits, false);
         }
     }
 
     /// Tells readers, if anything has changed for them. Under the lock, so that the last word is
     /// the truth.
-    fn call(&self, topics: &HashMap<AuctionId, Option<Outstanding>>, ring: bool) {
-        // What has expired no longer asks for haste: the table serves it, and the stream may stall.
-        let urgent = |o: &Option<Outstanding>| o.is_some_and(|outstanding| !outstanding.expired);
-        let pace = if topics.values().any(urgent) {
-            Pace::Busy
-        } else if topics.is_empty() {
-            Pace::Idle
-        } else {
-            Pace::Watched
-        };
+    fn call(&self, waits: &Waits, ring: bool) {
+        let pace = waits.pace();
         self.inner.call.send_if_modified(|call| {
             let changed = call.pace != pace || ring;
             call.pace = pace;
@@ -223,5 +244,26 @@ mod tests {
         assert!(demand.expired(now + EXPIRY).is_empty());
         assert_eq!(pace(&demand), Pace::Watched);
         assert_eq!(demand.expired(now + 2 * EXPIRY), vec![id]);
+    }
+
+    #[test]
+    fn as_long_as_anything_is_outstanding_readers_are_busy() {
+        let (demand, id, now) = demand();
+        let other = AuctionId::random();
+        for id in [&id, &other] {
+            demand.topic_live(id);
+            demand.declare(id, 1, now);
+            demand.declare(id, 2, now);
+        }
+        demand.topic_gone(&id);
+        assert_eq!(pace(&demand), Pace::Busy);
+        assert_eq!(demand.expired(now + EXPIRY), vec![other.clone()]);
+        assert_eq!(pace(&demand), Pace::Watched);
+        demand.declare(&other, 3, now + EXPIRY);
+        assert_eq!(pace(&demand), Pace::Busy, "a new write asks for haste again");
+        demand.seen(&other, 3);
+        assert_eq!(pace(&demand), Pace::Watched);
+        demand.topic_gone(&other);
+        assert_eq!(pace(&demand), Pace::Idle);
     }
 }
