@@ -14,6 +14,7 @@ use crate::market::Lot;
 use crate::offer::{Offer, Outcome};
 use crate::progress::Live;
 use crate::schedule::Planned;
+use crate::trace;
 
 /// Bids whose time has come and that wait to be sent; beyond it the schedule falls behind, and the
 /// run says so.
@@ -93,6 +94,7 @@ impl Bidders {
             retries += 1;
             tokio::time::sleep(RETRY_PAUSE * retries.min(4)).await;
         };
+        trace::placed(&traceparent, intended_us);
         Offer {
             auction: planned.auction,
             intended_us,

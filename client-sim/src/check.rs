@@ -1,10 +1,11 @@
 //! The checker: what was promised against what was seen. Pure.
 //!
 //! A bid answered accepted is in the table and reaches every watcher once and in order; a refused
-//! one never appears. Offers are recognised by their trace context, which the table keeps.
+//! one never appears. Offers are recognised by their trace, which the table keeps.
 
 use std::collections::{HashMap, HashSet};
 
+use gavel_trace::trace_id_of;
 use serde::{Deserialize, Serialize};
 
 use crate::api::TableBid;
@@ -135,11 +136,12 @@ fn check_table(offers: &[Offer], table: &[Vec<TableBid>]) -> Table {
             found.disordered += u64::from(bid.sequence != at as u64 + 1 || amount <= price);
             price = amount;
             let Some(traceparent) = bid.traceparent.as_deref() else { continue };
-            found.twice += u64::from(by_offer.insert(traceparent, (bid, auction)).is_some());
+            found.twice +=
+                u64::from(by_offer.insert(trace_id_of(traceparent), (bid, auction)).is_some());
         }
     }
     for offer in offers {
-        let in_table = by_offer.get(offer.traceparent.as_str());
+        let in_table = by_offer.get(trace_id_of(&offer.traceparent));
         match &offer.outcome {
             Outcome::Accepted { bid_id, sequence, .. } => {
                 let is_it = in_table.is_some_and(|(bid, auction)| {

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod token;
+pub mod trace;
 pub mod stamp;
 pub mod api;
 pub mod socket;

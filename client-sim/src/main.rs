@@ -7,7 +7,7 @@ use clap::Parser as _;
 use client_sim::cli::{Cli, Command, CompareArgs, RunArgs};
 use client_sim::paper::{html, of_comparison, of_run};
 use client_sim::report::Verdict;
-use client_sim::{bid, compare, lab, run, server, show, watch};
+use client_sim::{bid, compare, lab, run, server, show, trace, watch};
 
 const FAILED: u8 = 1;
 
@@ -23,7 +23,17 @@ async fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match carry_out(cli).await {
+    let ended = match gavel_trace::Tracer::from_env("client-sim") {
+        Ok(tracer) => {
+            trace::start(tracer);
+            carry_out(cli).await
+        }
+        Err(error) => Err(error),
+    };
+    if tokio::task::spawn_blocking(trace::flush).await.is_err() {
+        eprintln!("client-sim: traces were not exported");
+    }
+    match ended {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("client-sim: {error:#}");

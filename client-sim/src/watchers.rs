@@ -18,6 +18,7 @@ use crate::progress::Live;
 use crate::scenario::Scenario;
 use crate::socket::{Said, Socket};
 use crate::stamp::Stamp;
+use crate::trace;
 
 /// Sockets that are opened at a time.
 const OPENING_MAX: usize = 100;
@@ -29,9 +30,9 @@ const IN_VAIN_MAX: u32 = 50;
 /// How long one that leaves stays away at most.
 const AWAY_MAX_MS: u64 = 2_000;
 
-const WATCH: &str = "subscription Watch($id: ID!, $after: Int) { \
+const WATCH: &str = "subscription Watch($id: ID!, $after: Int, $traced: Boolean!) { \
     bidCreated(auctionId: $id, after: $after) { id sequence amount \
-    timing { sentAt receivedAt writtenAt readAt publishedAt source } } }";
+    traceparent @include(if: $traced) timing { sentAt receivedAt writtenAt readAt publishedAt source } } }";
 
 /// A bid as a watcher was told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +145,7 @@ struct BidEvent {
     id: String,
     sequence: u64,
     amount: String,
+    traceparent: Option<String>,
     timing: Timing,
 }
 
@@ -227,7 +229,9 @@ impl Watcher {
             Socket::connect(base, Some(token)).await?
         };
         let id = &lots[self.log.auction].id;
-        socket.subscribe(WATCH, json!({ "id": id, "after": self.log.cursor() })).await?;
+        let after = self.log.cursor();
+        let variables = json!({ "id": id, "after": after, "traced": trace::is_on() });
+        socket.subscribe(WATCH, variables).await?;
         Ok(socket)
     }
 
@@ -339,6 +343,7 @@ impl Watcher {
         } else {
             let timing = bid.timing;
             let sent_us = timing.sent_at.map_or(timing.received_at.0, |at| at.0);
+            trace::received(bid.traceparent.as_deref(), timing.published_at.0, received_us);
             live.delivered(received_us - sent_us, timing.hops_us(sent_us, received_us));
         }
         self.log.latest = latest.max(bid.sequence);

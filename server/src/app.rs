@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use axum::Router;
 use dynamodb_emulator::{Behaviour, Emulator, Options};
+use gavel_trace::{Sampler, Tracer};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +38,9 @@ use crate::tasks::Tasks;
 use crate::websocket::Sockets;
 use crate::websocket::fanout::Fanout;
 use crate::{http, limits};
+
+/// The name of this service in traces.
+const SERVICE: &str = "gavel-server";
 
 /// What a started service tells its starter.
 #[derive(Debug, Clone)]
@@ -81,6 +85,7 @@ pub async fn run(
         None => None,
     };
     let lambda = lambda_settings(&args)?;
+    let tracer = tracer(&args)?;
     let emulator = start_emulator(&args).await?;
     let endpoint = match (&args.dynamodb, &emulator) {
         (Dynamodb::Aws, _) => Endpoint::Aws,
@@ -90,7 +95,8 @@ pub async fn run(
     };
     let clients = connect(&endpoint).await;
     let stream_arn = ensure_table(&clients.dynamodb, &args.table).await?;
-    let mut parts = Parts::build(&args, &clients, &stream_arn, verifier, Guard::new(allowances));
+    let guard = Guard::new(allowances);
+    let mut parts = Parts::build(&args, &clients, &stream_arn, verifier, guard, tracer.clone());
     parts.jwks = jwks;
     if let Some(settings) = lambda {
         parts.relay = parts.relay.as_lambda(settings);
@@ -130,7 +136,11 @@ pub async fn run(
         () = shutdown.cancelled() => {}
         () = running.tasks.failed() => {}
     }
-    running.stop().await?;
+    let stopped = running.stop().await;
+    // What the last bids left is exported; a collector that does not answer is given up.
+    let flush = tokio::task::spawn_blocking(move || tracer.flush());
+    timeout(limits::TRACE_FLUSH_TIMEOUT, flush).await.ok();
+    stopped?;
     if let Some(emulator) = emulator {
         emulator.shutdown().await;
     }
@@ -159,6 +169,14 @@ pub fn on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
         }
     });
     Ok(())
+}
+
+/// Where traces go: where the flag says, else where the OTEL_* variables say.
+fn tracer(args: &Args) -> anyhow::Result<Tracer> {
+    match &args.otlp_endpoint {
+        Some(url) => Tracer::to(url, Sampler::from_env()?, SERVICE).context("--otlp-endpoint"),
+        None => Tracer::from_env(SERVICE),
+    }
 }
 
 /// The verifier of tokens, and whether its secret was made up here.
@@ -239,11 +257,13 @@ impl Parts {
         stream_arn: &str,
         verifier: Verifier,
         guard: Guard,
+        tracer: Tracer,
     ) -> Self {
         let tasks = Tasks::default();
         let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.table.clone()));
         let demand = Demand::new(limits::DEMAND_EXPIRY);
-        let broker = Broker::new(Arc::clone(&store), demand.clone(), tasks.clone());
+        let broker =
+            Broker::new(Arc::clone(&store), demand.clone(), tasks.clone()).traced(tracer.clone());
         let settings =
             LaneSettings { group_commit_max: args.group_commit_max, ..LaneSettings::default() };
         let herald = match args.relay {
@@ -256,9 +276,16 @@ impl Parts {
         let stream = DynamoStream::new(clients.streams.clone(), stream_arn.to_owned());
         let relay = Relay::new(stream, broker.clone(), demand, Paces { busy, watched, idle });
         let rules = args.door.query_rules();
-        let api = Api::new(Arc::clone(&store), lanes.clone(), guard.clone(), rules, tasks.clone());
+        let api = Api::new(
+            Arc::clone(&store),
+            lanes.clone(),
+            guard.clone(),
+            rules,
+            tasks.clone(),
+            tracer.clone(),
+        );
         let sockets = Arc::new(Sockets {
-            fanout: Fanout::new(api.schema().clone(), tasks.clone()),
+            fanout: Fanout::new(api.schema().clone(), tasks.clone(), tracer),
             api,
             gate: Gate::new(verifier.clone(), args.anonymous == Switch::On),
             broker: broker.clone(),

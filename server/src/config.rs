@@ -153,6 +153,12 @@ pub struct Args {
     #[arg(long, env = "GAVEL_PLAYGROUND_DIR", default_value = "playground/assets")]
     pub playground_dir: PathBuf,
 
+    /// The OTLP receiver that traces go to, by HTTP, as a full URL ending in /v1/traces. Absent: what
+    /// the OTEL_EXPORTER_OTLP_* variables say; without them nothing is traced. OTEL_TRACES_SAMPLER
+    /// says which traces are kept.
+    #[arg(long, env = "GAVEL_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+
     /// How log lines look; which are shown is RUST_LOG's business.
     #[arg(long, env = "GAVEL_LOG", value_enum, default_value_t = LogFormat::Pretty)]
     pub log: LogFormat,

@@ -174,6 +174,8 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 // Shutdown.
 /// How long shutdown waits for requests, sockets and lanes together, before it gives up.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long shutdown waits for the last traces to be taken.
+pub const TRACE_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 // Tokens.
 /// The shared secret, in bytes.

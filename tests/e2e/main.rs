@@ -16,3 +16,4 @@ mod auth;
 mod limits;
 mod security;
 mod latency;
+mod tracing;

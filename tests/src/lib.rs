@@ -3,6 +3,7 @@
 //! The store is the embedded DynamoDB, or the one at GAVEL_TEST_DYNAMODB (a URL), with a table of
 //! its own for each server, so that the same suite runs against DynamoDB Local.
 
+pub mod collector;
 pub mod gavel;
 pub mod issuer;
 pub mod socket;

@@ -1,5 +1,7 @@
 //! What travels from the relay, the lane or the table to the topics.
 
+use gavel_trace::Context;
+
 use crate::auction::{Auction, AuctionId, Bid, Timestamp};
 
 /// A change of an auction that is in the table.
@@ -58,4 +60,6 @@ pub struct PublishedBid {
     pub published_at: Timestamp,
     /// From where it was read.
     pub source: Source,
+    /// The span of its publication, if its trace is kept.
+    pub trace: Option<Context>,
 }

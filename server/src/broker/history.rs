@@ -63,5 +63,6 @@ impl Broker {
 
 fn published(stored: StoredBid, read_at: Timestamp) -> PublishedBid {
     let StoredBid { bid, written_at } = stored;
-    PublishedBid { bid, written_at, read_at, published_at: read_at, source: Source::Table }
+    let source = Source::Table;
+    PublishedBid { bid, written_at, read_at, published_at: read_at, source, trace: None }
 }

@@ -9,6 +9,7 @@ pub mod sequencer;
 pub mod topic;
 mod history;
 mod repair;
+mod trace;
 mod topics;
 
 pub use event::{Event, PublishedBid, Source, Stamped};

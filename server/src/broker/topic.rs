@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use gavel_trace::Tracer;
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, watch};
 
 use super::event::{Event, PublishedBid, Stamped};
 use super::sequencer::Sequencer;
+use super::trace;
 use crate::auction::{Auction, AuctionId};
 use crate::{clock, limits};
 
@@ -31,6 +33,7 @@ pub struct Mark {
 #[derive(Debug)]
 pub struct Topic {
     id: AuctionId,
+    tracer: Tracer,
     state: Mutex<State>,
     mark: watch::Sender<Mark>,
     /// Set when the first consistent read has given the position.
@@ -65,7 +68,7 @@ pub(super) struct Published {
 }
 
 impl Topic {
-    pub(super) fn new(id: AuctionId) -> Self {
+    pub(super) fn new(id: AuctionId, tracer: Tracer) -> Self {
         let state = State {
             sequencer: Sequencer::new(limits::TOPIC_EARLY_MAX),
             released: None,
@@ -76,6 +79,7 @@ impl Topic {
         };
         Self {
             id,
+            tracer,
             state: Mutex::new(state),
             mark: watch::Sender::new(Mark::default()),
             started: OnceCell::new(),
@@ -134,7 +138,7 @@ impl Topic {
     pub(super) fn start(&self, auction: Auction, now: Instant) -> Published {
         let mut state = self.state.lock();
         let emitted = state.sequencer.start(auction.sequence, now);
-        publish(&mut state, emitted);
+        publish(&mut state, emitted, &self.tracer);
         hold(&mut state, auction, now);
         self.release(&mut state, now)
     }
@@ -146,7 +150,7 @@ impl Topic {
             Event::Bid(ref bid) => {
                 let sequence = bid.sequence;
                 let emitted = state.sequencer.offer(sequence, stamped, now);
-                publish(&mut state, emitted);
+                publish(&mut state, emitted, &self.tracer);
             }
             Event::State(auction) => hold(&mut state, auction, now),
         }
@@ -213,13 +217,15 @@ impl Topic {
 }
 
 /// Bids leave the sequencer: they are published now.
-fn publish(state: &mut State, emitted: Vec<Stamped>) {
+fn publish(state: &mut State, emitted: Vec<Stamped>, tracer: &Tracer) {
     let published_at = clock::now();
     for stamped in emitted {
         let Stamped { event: Event::Bid(bid), written_at, read_at, source } = stamped else {
             continue;
         };
-        let published = PublishedBid { bid, written_at, read_at, published_at, source };
+        let mut published =
+            PublishedBid { bid, written_at, read_at, published_at, source, trace: None };
+        published.trace = trace::published(tracer, &published);
         if state.backlog.len() >= limits::TOPIC_BACKLOG_MAX {
             state.backlog.pop_front();
         }

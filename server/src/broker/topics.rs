@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use gavel_trace::Tracer;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -38,12 +39,18 @@ pub struct Broker {
     pub(super) demand: Demand,
     pub(super) tasks: Tasks,
     topics: Arc<Mutex<HashMap<AuctionId, Arc<Topic>>>>,
+    tracer: Tracer,
 }
 
 impl Broker {
     /// A broker over a table. Repairs run on `tasks`.
     pub fn new(store: Arc<Dynamo>, demand: Demand, tasks: Tasks) -> Self {
-        Self { store, demand, tasks, topics: Arc::default() }
+        Self { store, demand, tasks, topics: Arc::default(), tracer: Tracer::off() }
+    }
+
+    /// The same, telling of its publications.
+    pub fn traced(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// The topic of an auction, with its position known.
@@ -158,7 +165,7 @@ impl Broker {
         if topics.len() >= limits::TOPICS_MAX {
             return Err(TopicError::TooMany);
         }
-        let topic = Arc::new(Topic::new(id.clone()));
+        let topic = Arc::new(Topic::new(id.clone(), self.tracer.clone()));
         topics.insert(id.clone(), Arc::clone(&topic));
         self.demand.topic_live(id);
         Ok(topic.attach())

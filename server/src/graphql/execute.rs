@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Request, Response, ServerError, Variables};
+use gavel_trace::Tracer;
 use tokio::sync::oneshot;
 
 use super::caller::Caller;
@@ -87,8 +88,9 @@ impl Api {
         guard: Guard,
         rules: QueryRules,
         tasks: Tasks,
+        tracer: Tracer,
     ) -> Self {
-        let mut builder = builder(rules).data(store).data(lanes).data(guard);
+        let mut builder = builder(rules).data(store).data(lanes).data(guard).data(tracer);
         if !rules.introspection {
             builder = builder.disable_introspection();
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
+use gavel_trace::Tracer;
 
 use super::caller::Caller;
 use super::error::{Code, api_error, from_auth, from_create, from_draft, from_lane, rate_limited};
@@ -13,7 +14,7 @@ use super::types::{
 };
 use crate::auction::{AuctionId, BidId, BidRequest, Draft, Transition};
 use crate::auth::Role;
-use crate::bidding::{BidAnswer, Lanes, PlaceBid};
+use crate::bidding::{BidAnswer, BidTrace, Lanes, PlaceBid};
 use crate::guard::Guard;
 use crate::store::{Dynamo, IdempotencyKey};
 use crate::{clock, limits};
@@ -119,6 +120,9 @@ impl Mutation {
         let guard = ctx.data::<Guard>()?;
         guard.bid(&bidder_id, &auction_id, caller.received_at).map_err(rate_limited)?;
         let key = key.map(|key| IdempotencyKey::new(&auction_id, &bidder_id, key));
+        let tracer = ctx.data::<Tracer>()?;
+        let given = caller.traceparent.as_deref();
+        let trace = BidTrace::begin(tracer, given, caller.received_at);
         let request = BidRequest {
             id: BidId::random(),
             auction_id,
@@ -126,10 +130,17 @@ impl Mutation {
             amount: input.amount.0,
             sent_at: input.sent_at.map(|at| at.0),
             received_at: caller.received_at,
-            traceparent: caller.traceparent.clone(),
+            traceparent: trace
+                .as_ref()
+                .map(BidTrace::carried)
+                .or_else(|| caller.traceparent.clone()),
         };
         let lanes = ctx.data::<Lanes<Dynamo>>()?;
-        match lanes.place(PlaceBid { request, key }).await.map_err(from_lane)? {
+        let answer = lanes.place(PlaceBid { request, key }).await;
+        if let Some(trace) = trace {
+            trace.answered(tracer, &answer);
+        }
+        match answer.map_err(from_lane)? {
             BidAnswer::Accepted { stored, repeated, committed_at } => {
                 Ok(PlaceBidResult::BidAccepted(BidAccepted {
                     bid: BidObject::from_lane(stored),

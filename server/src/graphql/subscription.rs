@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Result, Subscription};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
+use gavel_trace::Context as TraceContext;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -52,8 +53,8 @@ impl Probe {
 /// An event for a group's execution.
 #[derive(Debug, Clone)]
 pub enum FeedItem {
-    /// For `bidCreated`.
-    Bid(Arc<PublishedBid>),
+    /// For `bidCreated`, with the span of its delivery, if its trace is kept.
+    Bid(Arc<PublishedBid>, Option<TraceContext>),
     /// For `auctionUpdated`, in the group's view.
     Auction(Arc<Auction>, View),
 }
@@ -93,7 +94,7 @@ impl SubscriptionRoot {
         if let Ok(feed) = ctx.data::<Feed>() {
             let bids = feed.items().filter_map(|item| async move {
                 match item {
-                    FeedItem::Bid(bid) => Some(BidObject::from_published(&bid)),
+                    FeedItem::Bid(bid, span) => Some(BidObject::from_published(&bid, span)),
                     FeedItem::Auction(..) => None,
                 }
             });
@@ -115,7 +116,7 @@ impl SubscriptionRoot {
             let states = feed.items().filter_map(|item| async move {
                 match item {
                     FeedItem::Auction(auction, view) => Some(AuctionObject { auction, view }),
-                    FeedItem::Bid(_) => None,
+                    FeedItem::Bid(..) => None,
                 }
             });
             return Ok(states.boxed());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use async_graphql::Request;
+use gavel_trace::Tracer;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,12 +28,14 @@ pub struct Fanout {
     tasks: Tasks,
     groups: Arc<Mutex<HashMap<GroupKey, mpsc::Sender<Join>>>>,
     executions: Arc<AtomicU64>,
+    tracer: Tracer,
 }
 
 impl Fanout {
     /// A fan-out that executes on a schema. Groups run on `tasks`.
-    pub fn new(schema: Schema, tasks: Tasks) -> Self {
-        Self { schema, tasks, groups: Arc::default(), executions: Arc::default() }
+    pub fn new(schema: Schema, tasks: Tasks, tracer: Tracer) -> Self {
+        let (groups, executions) = Default::default();
+        Self { schema, tasks, groups, executions, tracer }
     }
 
     /// The schema it executes on.
@@ -86,7 +89,7 @@ impl Fanout {
         groups.insert(key.clone(), joins.clone());
         let count = Arc::clone(&self.executions);
         let execution = Execution::new(&self.schema, request(), count);
-        let group = Group::new(key, execution, topic.attach());
+        let group = Group::new(key, execution, topic.attach()).traced(self.tracer.clone());
         let (fanout, key) = (self.clone(), key.clone());
         self.tasks.spawn("fan-out group", async move {
             group.run(requests, |requests| fanout.end_if_idle(&key, requests)).await;

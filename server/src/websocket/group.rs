@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use gavel_trace::{Context, Tracer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::error;
 
 use super::execution::Execution;
 use super::outbox::{End, Subscriber};
 use super::payload::{Frames, Payload};
+use super::trace;
 use crate::auction::AuctionId;
 use crate::broker::topic::Reader;
 use crate::broker::{Mark, PublishedBid};
@@ -99,6 +101,7 @@ pub struct Group {
     ring: VecDeque<(u64, Arc<Payload>)>,
     /// Told when a member has left.
     left: Arc<Notify>,
+    tracer: Tracer,
 }
 
 impl Group {
@@ -117,7 +120,13 @@ impl Group {
             ring: VecDeque::new(),
             left: Arc::default(),
             topic,
+            tracer: Tracer::off(),
         }
+    }
+
+    /// The same, telling of its deliveries.
+    pub fn traced(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Runs until nobody is left and `end_if_idle` agrees.
@@ -194,12 +203,19 @@ impl Group {
             return true;
         };
         let mut events = Vec::with_capacity(bids.len());
+        let mut spans = Vec::new();
         for bid in bids {
             let number = bid.bid.sequence;
-            let Some(payload) = self.execute(FeedItem::Bid(bid)).await else { return false };
+            let span = bid.trace.map(Context::child);
+            let item = FeedItem::Bid(Arc::clone(&bid), span);
+            let Some(payload) = self.execute(item).await else { return false };
+            spans.extend(span.map(|span| (span, bid)));
             events.push((number, payload));
         }
         self.deliver(&events).await;
+        for (span, bid) in spans {
+            trace::delivered(&self.tracer, span, &bid, self.members.len());
+        }
         events.into_iter().for_each(|(number, payload)| self.keep(number, payload));
         true
     }
@@ -315,7 +331,7 @@ impl Group {
         let mut older = Vec::with_capacity(bids.len());
         for bid in bids {
             let number = bid.bid.sequence;
-            let Some(payload) = self.execute(FeedItem::Bid(bid)).await else { return false };
+            let Some(payload) = self.execute(FeedItem::Bid(bid, None)).await else { return false };
             older.push((number, payload));
         }
         older.into_iter().rev().for_each(|entry| self.ring.push_front(entry));

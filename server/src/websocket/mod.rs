@@ -13,6 +13,7 @@ pub mod normalise;
 pub mod group;
 pub mod fanout;
 mod expiry;
+mod trace;
 mod operation;
 mod connection;
 #[cfg(test)]

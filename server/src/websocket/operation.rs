@@ -202,7 +202,7 @@ async fn replay(
     let page = sockets.broker.history(topic, after).await;
     for bid in page.map_err(|error| response_of(from_topic(&error)))? {
         let number = bid.bid.sequence;
-        let Some(payload) = execution.run(FeedItem::Bid(bid)).await else {
+        let Some(payload) = execution.run(FeedItem::Bid(bid, None)).await else {
             return Err(response_of(api_error(Code::Internal, "internal error")));
         };
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(reached) };

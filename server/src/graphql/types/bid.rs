@@ -1,6 +1,7 @@
 //! A bid as a client sees it.
 
 use async_graphql::{Enum, ID, SimpleObject};
+use gavel_trace::Context;
 
 use crate::auction;
 use crate::broker::{PublishedBid, Source};
@@ -72,8 +73,8 @@ impl BidObject {
         Self::new(&stored.bid, stored.written_at, BidSource::Table)
     }
 
-    /// A bid as the broker publishes it.
-    pub fn from_published(published: &PublishedBid) -> Self {
+    /// A bid as the broker publishes it, in the span of its delivery if its trace is kept.
+    pub fn from_published(published: &PublishedBid, span: Option<Context>) -> Self {
         let source = match published.source {
             Source::Stream => BidSource::Stream,
             Source::Lane => BidSource::Lane,
@@ -82,6 +83,9 @@ impl BidObject {
         let mut bid = Self::new(&published.bid, published.written_at, source);
         bid.timing.read_at = Some(DateTime(published.read_at));
         bid.timing.published_at = Some(DateTime(published.published_at));
+        if let Some(span) = span {
+            bid.traceparent = Some(span.to_string());
+        }
         bid
     }
 

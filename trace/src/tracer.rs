@@ -1,0 +1,199 @@
+//! Hands spans to the exporter. Clones share it; one that is off does nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, bail};
+use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceId};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{
+    BatchSpanProcessor, SpanData, SpanEvents, SpanLinks, SpanProcessor as _,
+};
+use tracing::{info, warn};
+
+use crate::{Context, Sampler};
+
+/// The side of a call that a span tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It answers.
+    Server,
+    /// It asks.
+    Client,
+    /// Neither.
+    Internal,
+}
+
+/// A hop that is over.
+#[derive(Debug)]
+pub struct Span {
+    /// What was done.
+    pub name: &'static str,
+    /// Its place.
+    pub context: Context,
+    /// The span that it belongs to.
+    pub parent: Option<u64>,
+    /// The side.
+    pub kind: Kind,
+    /// When it began: microseconds since 1970.
+    pub start_us: i64,
+    /// When it was over.
+    pub end_us: i64,
+    /// What is worth knowing.
+    pub attributes: Vec<(&'static str, String)>,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+}
+
+/// Where spans go, and which.
+#[derive(Debug, Clone, Default)]
+pub struct Tracer(Option<Arc<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    /// On a thread of its own, behind a bounded queue: what does not fit is dropped and counted.
+    processor: BatchSpanProcessor,
+    sampler: Sampler,
+    scope: InstrumentationScope,
+}
+
+impl Tracer {
+    /// One that does nothing.
+    pub fn off() -> Self {
+        Self::default()
+    }
+
+    /// As the standard `OTEL_*` variables say; off unless one names an OTLP endpoint or exporter.
+    /// Call it in a Tokio runtime, which gRPC needs.
+    pub fn from_env(service: &'static str) -> anyhow::Result<Self> {
+        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if var("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Ok(Self::off());
+        }
+        let endpoint = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+        match var("OTEL_TRACES_EXPORTER").as_deref() {
+            Some("none") => return Ok(Self::off()),
+            Some("otlp") => {}
+            Some(other) => bail!("OTEL_TRACES_EXPORTER: use otlp or none, not {other:?}"),
+            None if !endpoint.into_iter().any(|name| var(name).is_some()) => {
+                return Ok(Self::off());
+            }
+            None => {}
+        }
+        let sampler = Sampler::from_env()?;
+        let exporter = SpanExporter::builder().build().context("OTEL_EXPORTER_OTLP_*")?;
+        info!("traces are exported by OTLP");
+        Ok(Self::exporting(exporter, sampler, service))
+    }
+
+    /// To the OTLP receiver at a URL, by HTTP.
+    pub fn to(url: &str, sampler: Sampler, service: &'static str) -> anyhow::Result<Self> {
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_endpoint(url)
+            .build()
+            .with_context(|| format!("cannot export traces to {url}"))?;
+        Ok(Self::exporting(exporter, sampler, service))
+    }
+
+    fn exporting(exporter: SpanExporter, sampler: Sampler, service: &'static str) -> Self {
+        let mut processor = BatchSpanProcessor::builder(exporter).build();
+        let resource = Resource::builder();
+        let resource = match std::env::var_os("OTEL_SERVICE_NAME") {
+            Some(_) => resource,
+            None => resource.with_service_name(service),
+        };
+        processor.set_resource(&resource.build());
+        let scope = InstrumentationScope::builder("gavel").build();
+        Self(Some(Arc::new(Inner { processor, sampler, scope })))
+    }
+
+    /// Whether spans go anywhere.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The first span of this process in a trace: below the given `traceparent`, or the root of a
+    /// trace of its own. `None`: nothing of it is kept here.
+    pub fn enter(&self, traceparent: Option<&str>) -> Option<(Context, Option<u64>)> {
+        let inner = self.0.as_ref()?;
+        let parent = traceparent.and_then(Context::parse);
+        let context = parent.map_or_else(|| Context::root(true), Context::child);
+        let kept = inner.sampler.keeps(context.trace_id, parent);
+        let sampled = Context { sampled: true, ..context };
+        kept.then(|| (sampled, parent.map(|parent| parent.span_id)))
+    }
+
+    /// The span that a process before this one left in a `traceparent`. `None`: it is not kept.
+    pub fn follow(&self, traceparent: Option<&str>) -> Option<Context> {
+        self.0.as_ref()?;
+        traceparent.and_then(Context::parse).filter(|context| context.sampled)
+    }
+
+    /// Exports a hop; made only if spans go somewhere.
+    pub fn record(&self, span: impl FnOnce() -> Span) {
+        if let Some(inner) = &self.0 {
+            inner.processor.on_end(data(span(), inner.scope.clone()));
+        }
+    }
+
+    /// Exports what waits. It blocks.
+    pub fn flush(&self) {
+        if let Some(inner) = &self.0
+            && let Err(error) = inner.processor.force_flush()
+        {
+            warn!(%error, "traces were not exported");
+        }
+    }
+}
+
+fn data(span: Span, instrumentation_scope: InstrumentationScope) -> SpanData {
+    let Span { name, context, parent, kind, start_us, end_us, attributes, error } = span;
+    SpanData {
+        span_context: SpanContext::new(
+            TraceId::from_bytes(context.trace_id.to_be_bytes()),
+            SpanId::from_bytes(context.span_id.to_be_bytes()),
+            TraceFlags::SAMPLED,
+            false,
+            TraceState::NONE,
+        ),
+        parent_span_id: parent
+            .map_or(SpanId::INVALID, |parent| SpanId::from_bytes(parent.to_be_bytes())),
+        parent_span_is_remote: false,
+        span_kind: match kind {
+            Kind::Server => SpanKind::Server,
+            Kind::Client => SpanKind::Client,
+            Kind::Internal => SpanKind::Internal,
+        },
+        name: name.into(),
+        start_time: time(start_us),
+        end_time: time(end_us.max(start_us)),
+        attributes: attributes.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect(),
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status: error.map_or(Status::Unset, Status::error),
+        instrumentation_scope,
+    }
+}
+
+fn time(us: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(us).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_off_makes_no_span() {
+        let tracer = Tracer::off();
+        let sampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(tracer.enter(Some(sampled)), None);
+        assert_eq!(tracer.follow(Some(sampled)), None);
+        tracer.record(|| panic!("a span was made"));
+        tracer.flush();
+    }
+}
