@@ -2,6 +2,7 @@
 
 use crate::api::{Api, Bid, BidAnswer};
 use crate::clock;
+use crate::trace;
 use crate::units::time;
 
 /// Places a bid; returns whether it was accepted.
@@ -10,11 +11,11 @@ use crate::units::time;
 /// When the service answers with an error, or not at all.
 pub async fn bid(base: &str, token: &str, auction_id: &str, amount: u64) -> anyhow::Result<bool> {
     let key = format!("{:032x}", rand::random::<u128>());
-    let traceparent =
-        format!("00-{:032x}-{:016x}-01", rand::random::<u128>(), rand::random::<u64>() | 1);
+    let traceparent = trace::traceparent(rand::random::<u128>() | 1, rand::random::<u64>() | 1);
     let sent_us = clock::now_us();
     let bid = Bid { auction_id, amount, key: Some(&key), sent_us, traceparent: &traceparent };
     let answer = Api::new(base)?.place_bid(token, bid).await?;
+    trace::placed(&traceparent, sent_us);
     let took = time(u64::try_from(clock::now_us() - sent_us).unwrap_or(0));
     match answer {
         BidAnswer::BidAccepted { bid, .. } => {

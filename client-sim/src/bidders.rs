@@ -70,7 +70,8 @@ impl Bidders {
     async fn offer(&self, number: u64, planned: Planned, intended_us: i64) -> Offer {
         let lot = &self.lots[planned.auction];
         let key = format!("{:016x}-{number}", self.run_id);
-        let traceparent = format!("00-{:016x}{number:016x}-{:016x}-01", self.run_id, number + 1);
+        let trace_id = (u128::from(self.run_id) << 64) | u128::from(number);
+        let traceparent = trace::traceparent(trace_id, number + 1);
         let sent_us = clock::now_us();
         self.live.sent(sent_us - intended_us);
         let bid = Bid {

@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use gavel_trace::{Kind, Span, Tracer};
+use gavel_trace::{Context, Kind, Span, Tracer};
 
 use crate::clock;
 
@@ -27,6 +27,13 @@ pub fn flush() {
     }
 }
 
+/// The trace context that a bid is sent with. While this process exports nothing, it is marked as
+/// sampled: whether it is kept is the service's choice.
+pub(crate) fn traceparent(trace_id: u128, span_id: u64) -> String {
+    let sampled = TRACER.get().is_none_or(|tracer| tracer.begins(trace_id));
+    Context { trace_id, span_id, sampled }.to_string()
+}
+
 /// A bid was answered: from when it was to be sent until now.
 pub(crate) fn placed(traceparent: &str, intended_us: i64) {
     let Some(tracer) = TRACER.get() else { return };
@@ -39,6 +46,7 @@ pub(crate) fn placed(traceparent: &str, intended_us: i64) {
         start_us: intended_us,
         end_us: clock::now_us(),
         attributes: Vec::new(),
+        links: Vec::new(),
         error: None,
     });
 }
@@ -55,6 +63,7 @@ pub(crate) fn received(traceparent: Option<&str>, published_us: i64, received_us
         start_us: published_us,
         end_us: received_us,
         attributes: Vec::new(),
+        links: Vec::new(),
         error: None,
     });
 }

@@ -285,7 +285,8 @@ impl Parts {
             tracer.clone(),
         );
         let sockets = Arc::new(Sockets {
-            fanout: Fanout::new(api.schema().clone(), tasks.clone(), tracer),
+            fanout: Fanout::new(api.schema().clone(), tasks.clone(), tracer)
+                .telling_each_watcher(args.trace_watchers),
             api,
             gate: Gate::new(verifier.clone(), args.anonymous == Switch::On),
             broker: broker.clone(),

@@ -159,6 +159,10 @@ pub struct Args {
     #[arg(long, env = "GAVEL_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
 
+    /// Debugging: a traced delivery has a span for each watcher, too, not only one for each group.
+    #[arg(long, env = "GAVEL_TRACE_WATCHERS")]
+    pub trace_watchers: bool,
+
     /// How log lines look; which are shown is RUST_LOG's business.
     #[arg(long, env = "GAVEL_LOG", value_enum, default_value_t = LogFormat::Pretty)]
     pub log: LogFormat,

@@ -2,9 +2,11 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing::Subscriber;
+use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::LogFormat;
 
@@ -12,19 +14,23 @@ use crate::config::LogFormat;
 /// before.
 pub fn start(format: LogFormat) {
     let filter = filter(std::env::var(EnvFilter::DEFAULT_ENV).ok().as_deref());
-    let registry = tracing_subscriber::registry().with(filter);
-    let started = match format {
-        LogFormat::Pretty => {
-            let colours = std::io::stderr().is_terminal();
-            let layer = fmt::layer().compact().with_ansi(colours).with_writer(std::io::stderr);
-            registry.with(layer).try_init()
-        }
-        LogFormat::Json => registry
-            .with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
-            .try_init(),
-    };
+    let colours = std::io::stderr().is_terminal();
+    let lines = layer(format, colours, std::io::stderr);
     // A test's own subscriber stands.
-    started.ok();
+    tracing_subscriber::registry().with(filter).with(lines).try_init().ok();
+}
+
+/// How a line looks. A request's trace id stands beside what is told of it.
+pub fn layer<S, W>(format: LogFormat, colours: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer = fmt::layer().with_ansi(colours).with_writer(writer);
+    match format {
+        LogFormat::Pretty => layer.compact().boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
+    }
 }
 
 /// What is shown: these directives, or `info`. Frames of sockets hold tokens, so the library that

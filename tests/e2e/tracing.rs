@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use client_sim::last_mile::LastMile;
 use client_sim::plan::{Plan, Target, View};
+use client_sim::report::Report;
 use client_sim::run::run;
 use client_sim::scenario::{Name, Scenario};
-use e2e::Gavel;
 use e2e::collector::Collector;
+use e2e::gavel::DEADLINE;
+use e2e::{Gavel, Socket};
+use futures_util::future::join_all;
 use gavel_trace::{Sampler, Tracer};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use serde_json::json;
+use tokio::process::Command;
 
 /// The span of a name; the first if there are several.
 fn span<'a>(trace: &'a [Span], name: &str) -> &'a Span {
@@ -20,11 +25,26 @@ fn took_us(span: &Span) -> u64 {
     (span.end_time_unix_nano - span.start_time_unix_nano) / 1_000
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_bid_to_two_watchers_is_one_trace_whose_hops_add_up() {
-    let collector = Collector::start().await;
-    client_sim::trace::start(Tracer::to(&collector.url, Sampler::ALL, "client-sim").unwrap());
-    let gavel = Gavel::with(&["--otlp-endpoint", &collector.url]).await;
+/// The way of a bid: each span is below the one before.
+const WAY: [&str; 8] = [
+    "client.place_bid",
+    "mutation.place_bid",
+    "lane.commit",
+    "dynamodb.transact",
+    "relay.read",
+    "broker.publish",
+    "fanout.deliver",
+    "client.receive",
+];
+
+/// The spans of the traces that have a span of this name, a trace each.
+fn traces_with(all: &[Span], name: &str) -> Vec<Vec<Span>> {
+    let of = |id: &[u8]| all.iter().filter(|span| span.trace_id == id).cloned().collect();
+    all.iter().filter(|span| span.name == name).map(|span| of(&span.trace_id)).collect()
+}
+
+/// Runs one bid with two watchers.
+async fn one_bid_to_two_watchers(gavel: &Gavel) -> Report {
     let scenario = Scenario {
         auctions: 1,
         bidders: 1,
@@ -50,58 +70,203 @@ async fn one_bid_to_two_watchers_is_one_trace_whose_hops_add_up() {
     let report = run(&plan).await.unwrap();
     assert_ne!(report.verdict.as_str(), "guarantee_broken", "{:?}", report.reasons);
     assert_eq!((report.bids.accepted, report.deliveries.live), (1, 2), "{:?}", report.bids);
-    gavel.stop().await.unwrap();
-    tokio::task::spawn_blocking(client_sim::trace::flush).await.unwrap();
+    report
+}
 
-    // Other tests of this process may have exported from their clients.
-    let all = collector.spans();
-    let mutations: Vec<_> = all.iter().filter(|s| s.name == "mutation.place_bid").collect();
-    assert_eq!(mutations.len(), 1);
-    let trace_id = &mutations[0].trace_id;
-    let trace: Vec<Span> = all.iter().filter(|s| s.trace_id == *trace_id).cloned().collect();
+/// Nothing but the spans of one bid to two watchers, each below the one before and not before it.
+fn check_way(trace: &[Span]) {
     let mut names: Vec<&str> = trace.iter().map(|span| span.name.as_str()).collect();
     names.sort_unstable();
-    let expected = [
-        "broker.publish",
-        "client.place_bid",
-        "client.receive",
-        "client.receive",
-        "dynamodb.transact",
-        "fanout.deliver",
-        "lane.commit",
-        "mutation.place_bid",
-        "relay.read",
-    ];
+    let mut expected = [&WAY[..], &["client.receive"]].concat();
+    expected.sort_unstable();
     assert_eq!(names, expected);
-
-    let way = [
-        "client.place_bid",
-        "mutation.place_bid",
-        "lane.commit",
-        "dynamodb.transact",
-        "relay.read",
-        "broker.publish",
-        "fanout.deliver",
-        "client.receive",
-    ];
-    assert!(span(&trace, way[0]).parent_span_id.is_empty());
-    for pair in way.windows(2) {
-        let parent = span(&trace, pair[0]);
+    assert!(span(trace, WAY[0]).parent_span_id.is_empty());
+    for pair in WAY.windows(2) {
+        let parent = span(trace, pair[0]);
         for child in trace.iter().filter(|span| span.name == pair[1]) {
             assert_eq!(child.parent_span_id, parent.span_id, "{} below {}", pair[1], pair[0]);
             assert!(child.start_time_unix_nano >= parent.start_time_unix_nano, "{}", pair[1]);
         }
     }
+}
 
-    let begins = |name: &str| span(&trace, name).start_time_unix_nano / 1_000;
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bid_to_two_watchers_is_one_trace_whose_hops_add_up() {
+    let collector = Collector::start().await;
+    client_sim::trace::start(Tracer::to(&collector.url, Sampler::ALL, "client-sim").unwrap());
+    let gavel = Gavel::with(&["--otlp-endpoint", &collector.url]).await;
+    let report = one_bid_to_two_watchers(&gavel).await;
+    gavel.stop().await.unwrap();
+    tokio::task::spawn_blocking(client_sim::trace::flush).await.unwrap();
+
+    // Other tests of this process may have exported from their clients.
+    let traces = traces_with(&collector.spans(), "mutation.place_bid");
+    assert_eq!(traces.len(), 1);
+    let trace = &traces[0];
+    check_way(trace);
+
+    // One hop begins where the one before it ends.
+    let begins = |name: &str| span(trace, name).start_time_unix_nano / 1_000;
+    let ends = |name: &str| span(trace, name).end_time_unix_nano / 1_000;
+    assert_eq!(begins("lane.commit"), begins("mutation.place_bid"));
+    assert_eq!(begins("relay.read"), begins("dynamodb.transact"));
+    assert_eq!(begins("broker.publish"), ends("relay.read"));
+    assert_eq!(begins("fanout.deliver"), ends("broker.publish"));
+    assert_eq!(begins("client.receive"), ends("broker.publish"));
     let request = begins("mutation.place_bid") - begins("client.place_bid");
     let lane = begins("dynamodb.transact") - begins("lane.commit");
-    let read = took_us(span(&trace, "relay.read"));
-    let publish = took_us(span(&trace, "broker.publish"));
+    let read = took_us(span(trace, "relay.read"));
+    let publish = took_us(span(trace, "broker.publish"));
     let receives = trace.iter().filter(|span| span.name == "client.receive");
     let last_receive = receives.map(took_us).max().unwrap();
     let sum = request + lane + read + publish + last_receive;
     // The clients' own clocks, read apart from the spans.
     let told = report.latency_us.client_to_last_client.max.unwrap();
     assert!(sum.abs_diff(told) * 20 <= told, "the hops add up to {sum} us, not {told} us");
+}
+
+/// The test below in a process of its own, whose environment can be set.
+async fn in_a_process_with(variables: &[(&str, &str)]) {
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    process.args(["--exact", "tracing::as_the_variables_say", "--ignored", "--nocapture"]);
+    process.envs(variables.iter().copied()).kill_on_drop(true);
+    let ended = tokio::time::timeout(2 * DEADLINE, process.output()).await.unwrap().unwrap();
+    let said = [ended.stdout, ended.stderr].concat();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the tests below run it, with variables"]
+async fn as_the_variables_say() {
+    client_sim::trace::start(Tracer::from_env("client-sim").unwrap());
+    let gavel = Gavel::start().await;
+    one_bid_to_two_watchers(&gavel).await;
+    gavel.stop().await.unwrap();
+    tokio::task::spawn_blocking(client_sim::trace::flush).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standard_variables_export_by_grpc() {
+    let collector = Collector::start_grpc().await;
+    in_a_process_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+    ])
+    .await;
+    let traces = traces_with(&collector.spans(), "client.place_bid");
+    assert_eq!(traces.len(), 1);
+    check_way(&traces[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standard_variables_export_by_http() {
+    let collector = Collector::start().await;
+    let base = collector.url.strip_suffix("/v1/traces").unwrap();
+    in_a_process_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", base),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1"),
+    ])
+    .await;
+    let traces = traces_with(&collector.spans(), "client.place_bid");
+    assert_eq!(traces.len(), 1);
+    check_way(&traces[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_ratio_leaves_out_has_no_span_in_any_process() {
+    let collector = Collector::start().await;
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.url.as_str()),
+        ("OTEL_TRACES_SAMPLER", "traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0"),
+    ];
+    in_a_process_with(&variables).await;
+    let names: Vec<String> = collector.spans().into_iter().map(|span| span.name).collect();
+    assert!(names.is_empty(), "{names:?}");
+}
+
+/// A user's bid in a trace of its own: its trace id, and whether it was accepted.
+async fn traced_bid(gavel: &Gavel, id: &str, user: &str, amount: u64) -> bool {
+    let trace_id = u128::from(amount) + 1;
+    let traceparent = format!("00-{trace_id:032x}-00000000000000aa-01");
+    let bearer = format!("Bearer {}", gavel.token(user, &["bidder"]));
+    let query = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
+    let input = json!({ "auctionId": id, "amount": amount.to_string() });
+    let body = json!({ "query": query, "variables": { "i": input } }).to_string();
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", bearer.as_str()),
+        ("traceparent", traceparent.as_str()),
+    ];
+    let (_, response) = gavel.post(body, &headers).await;
+    response["data"]["placeBid"]["__typename"] == "BidAccepted"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_links_the_spans_of_all_its_bids() {
+    let collector = Collector::start().await;
+    let gavel = Gavel::with(&["--otlp-endpoint", &collector.url]).await;
+    let id = gavel.auction(json!({ "minimumIncrement": "1" })).await;
+    let (server, lot) = (&gavel, &id);
+    let bids = (0..200_u64)
+        .map(|n| async move { traced_bid(server, lot, &format!("bidder-{n}"), 1_000 + n).await });
+    let accepted = join_all(bids).await.into_iter().filter(|accepted| *accepted).count();
+    gavel.stop().await.unwrap();
+
+    let all = collector.spans();
+    let transactions: Vec<&Span> = all.iter().filter(|s| s.name == "dynamodb.transact").collect();
+    assert_eq!(transactions.len(), accepted);
+    let lane_of = |span: &Span| all.iter().find(|s| s.span_id == span.parent_span_id).unwrap();
+    let mut most = 0;
+    for one in &transactions {
+        let group: Vec<&&Span> = transactions
+            .iter()
+            .filter(|other| other.start_time_unix_nano == one.start_time_unix_nano)
+            .collect();
+        let mut linked: Vec<_> = one.links.iter().map(|l| (&l.trace_id, &l.span_id)).collect();
+        let mut others: Vec<_> = group
+            .iter()
+            .filter(|other| other.span_id != one.span_id)
+            .map(|other| (&other.trace_id, &other.span_id))
+            .collect();
+        linked.sort_unstable();
+        others.sort_unstable();
+        assert_eq!(linked, others);
+        let size = lane_of(one).attributes.iter().find(|a| a.key == "group.bids").unwrap();
+        let size = format!("{:?}", size.value);
+        assert!(size.contains(&format!("\"{}\"", group.len())), "{size} of {}", group.len());
+        most = most.max(group.len());
+    }
+    assert!(most > 1, "no two bids shared a transaction; nothing was shown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_has_a_span_of_its_own_only_on_demand() {
+    for (flags, spans) in [(&[][..], 0), (&["--trace-watchers"][..], 3)] {
+        let collector = Collector::start().await;
+        let gavel =
+            Gavel::with(&[&["--otlp-endpoint", collector.url.as_str()], flags].concat()).await;
+        let id = gavel.auction(json!({})).await;
+        let mut watchers: Vec<Socket> = Vec::new();
+        for _ in 0..3 {
+            let mut socket = gavel.socket(None).await;
+            let watch = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 0) { id } }";
+            socket.subscribe("1", watch, json!({ "id": id })).await;
+            watchers.push(socket);
+        }
+        assert!(traced_bid(&gavel, &id, "ann", 1_000).await);
+        for socket in &mut watchers {
+            socket.next("1").await;
+        }
+        gavel.stop().await.unwrap();
+
+        let all = collector.spans();
+        let deliver = span(&all, "fanout.deliver");
+        let told: Vec<&Span> = all.iter().filter(|span| span.name == "watcher.tell").collect();
+        let is_below = |span: &&&Span| span.parent_span_id == deliver.span_id;
+        let below = told.iter().filter(is_below).count();
+        assert_eq!((told.len(), below), (spans, spans), "{flags:?}");
+    }
 }

@@ -1,14 +1,21 @@
-//! An OTLP receiver (HTTP/protobuf) that keeps the spans it is sent.
+//! An OTLP receiver (HTTP/protobuf or gRPC) that keeps the spans it is sent.
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tonic::transport::server::{Server, TcpIncoming};
+use tonic::{Request, Response, Status};
 
 type Spans = Arc<Mutex<Vec<Span>>>;
 
@@ -25,7 +32,21 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts one.
+    /// Starts one that speaks gRPC.
+    pub async fn start_grpc() -> Self {
+        let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let url = format!("http://{}", incoming.local_addr().expect("an address"));
+        let spans = Spans::default();
+        let service = TraceServiceServer::new(Keeper(Arc::clone(&spans)));
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let served = Server::builder().add_service(service).serve_with_incoming(incoming);
+            served.await.expect("it serves until it is dropped");
+        });
+        Self { url, spans, _serving: serving }
+    }
+
+    /// Starts one that speaks HTTP.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/v1/traces", listener.local_addr().expect("an address"));
@@ -36,9 +57,7 @@ impl Collector {
         serving.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let request = receive(stream).await.expect("an export request");
-                let scopes = request.resource_spans.into_iter().flat_map(|from| from.scope_spans);
-                let mut kept = kept.lock().expect("no panic under the lock");
-                kept.extend(scopes.flat_map(|scope| scope.spans));
+                keep(&kept, request);
             }
         });
         Self { url, spans, _serving: serving }
@@ -48,6 +67,25 @@ impl Collector {
     pub fn spans(&self) -> Vec<Span> {
         self.spans.lock().expect("no panic under the lock").clone()
     }
+}
+
+struct Keeper(Spans);
+
+#[tonic::async_trait]
+impl TraceService for Keeper {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        keep(&self.0, request.into_inner());
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+fn keep(spans: &Spans, request: ExportTraceServiceRequest) {
+    let scopes = request.resource_spans.into_iter().flat_map(|from| from.scope_spans);
+    let mut spans = spans.lock().expect("no panic under the lock");
+    spans.extend(scopes.flat_map(|scope| scope.spans));
 }
 
 /// Takes one request of one connection.

@@ -5,9 +5,11 @@
 //! say where spans go and which are kept.
 
 mod context;
+mod log;
 mod sampler;
 mod tracer;
 
 pub use context::{Context, trace_id_of};
+pub use log::{log_ids, log_span};
 pub use sampler::{Sampler, SamplerError};
 pub use tracer::{Kind, Span, Tracer};

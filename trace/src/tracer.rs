@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
-use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceId};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
@@ -43,6 +43,8 @@ pub struct Span {
     pub end_us: i64,
     /// What is worth knowing.
     pub attributes: Vec<(&'static str, String)>,
+    /// Spans of other traces that were part of the same work.
+    pub links: Vec<Context>,
     /// Why it failed, if it did.
     pub error: Option<String>,
 }
@@ -126,6 +128,21 @@ impl Tracer {
         kept.then(|| (sampled, parent.map(|parent| parent.span_id)))
     }
 
+    /// Whether a trace that begins in this process is kept; while tracing is off, that is left to
+    /// whoever is asked next.
+    pub fn begins(&self, trace_id: u128) -> bool {
+        self.0.as_ref().is_none_or(|inner| inner.sampler.keeps(trace_id, None))
+    }
+
+    /// What goes on with a bid that is not kept here: its `traceparent`, marked as not sampled, so
+    /// that nobody after this one tells of a part of it. Untouched while tracing is off.
+    pub fn pass_on(&self, traceparent: Option<&str>) -> Option<String> {
+        let text = traceparent?;
+        let unsampled = |context| Context { sampled: false, ..context }.to_string();
+        let marked = self.0.as_ref().and_then(|_| Context::parse(text)).map(unsampled);
+        Some(marked.unwrap_or_else(|| text.to_owned()))
+    }
+
     /// The span that a process before this one left in a `traceparent`. `None`: it is not kept.
     pub fn follow(&self, traceparent: Option<&str>) -> Option<Context> {
         self.0.as_ref()?;
@@ -150,15 +167,9 @@ impl Tracer {
 }
 
 fn data(span: Span, instrumentation_scope: InstrumentationScope) -> SpanData {
-    let Span { name, context, parent, kind, start_us, end_us, attributes, error } = span;
+    let Span { name, context, parent, kind, start_us, end_us, attributes, links, error } = span;
     SpanData {
-        span_context: SpanContext::new(
-            TraceId::from_bytes(context.trace_id.to_be_bytes()),
-            SpanId::from_bytes(context.span_id.to_be_bytes()),
-            TraceFlags::SAMPLED,
-            false,
-            TraceState::NONE,
-        ),
+        span_context: place(context),
         parent_span_id: parent
             .map_or(SpanId::INVALID, |parent| SpanId::from_bytes(parent.to_be_bytes())),
         parent_span_is_remote: false,
@@ -173,10 +184,26 @@ fn data(span: Span, instrumentation_scope: InstrumentationScope) -> SpanData {
         attributes: attributes.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect(),
         dropped_attributes_count: 0,
         events: SpanEvents::default(),
-        links: SpanLinks::default(),
+        links: linked(links),
         status: error.map_or(Status::Unset, Status::error),
         instrumentation_scope,
     }
+}
+
+fn place(context: Context) -> SpanContext {
+    SpanContext::new(
+        TraceId::from_bytes(context.trace_id.to_be_bytes()),
+        SpanId::from_bytes(context.span_id.to_be_bytes()),
+        TraceFlags::SAMPLED,
+        false,
+        TraceState::NONE,
+    )
+}
+
+fn linked(links: Vec<Context>) -> SpanLinks {
+    let mut all = SpanLinks::default();
+    all.links = links.into_iter().map(|context| Link::with_context(place(context))).collect();
+    all
 }
 
 fn time(us: i64) -> SystemTime {
@@ -187,13 +214,45 @@ fn time(us: i64) -> SystemTime {
 mod tests {
     use super::*;
 
+    const SAMPLED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
     #[test]
     fn one_that_is_off_makes_no_span() {
         let tracer = Tracer::off();
-        let sampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(tracer.enter(Some(sampled)), None);
-        assert_eq!(tracer.follow(Some(sampled)), None);
+        assert_eq!(tracer.enter(Some(SAMPLED)), None);
+        assert_eq!(tracer.follow(Some(SAMPLED)), None);
+        assert_eq!(tracer.pass_on(Some(SAMPLED)).as_deref(), Some(SAMPLED));
         tracer.record(|| panic!("a span was made"));
         tracer.flush();
+    }
+
+    #[test]
+    fn one_that_is_off_or_keeps_nothing_allocates_nothing() {
+        let none = Sampler::named(Some("always_off"), None).unwrap();
+        let keeps_nothing = Tracer::to("http://127.0.0.1:1/v1/traces", none, "test").unwrap();
+        for tracer in [&Tracer::off(), &keeps_nothing] {
+            // The first random number of a thread makes its generator.
+            let _ = tracer.enter(None);
+            let made = allocation_counter::measure(|| {
+                assert_eq!(tracer.enter(Some(SAMPLED)), None);
+                assert_eq!(tracer.enter(None), None);
+            });
+            assert_eq!(made.count_total, 0);
+        }
+        let made = allocation_counter::measure(|| {
+            keeps_nothing.pass_on(Some(SAMPLED));
+        });
+        assert!(made.count_total > 0, "allocations are counted");
+    }
+
+    #[test]
+    fn what_is_not_kept_here_is_kept_by_nobody_after() {
+        let none = Sampler::named(Some("always_off"), None).unwrap();
+        // Nothing is exported, so nobody need listen there.
+        let tracer = Tracer::to("http://127.0.0.1:1/v1/traces", none, "test").unwrap();
+        assert_eq!(tracer.enter(Some(SAMPLED)), None);
+        let passed = tracer.pass_on(Some(SAMPLED)).unwrap();
+        assert_eq!(tracer.follow(Some(&passed)), None);
+        assert_eq!(crate::trace_id_of(&passed), crate::trace_id_of(SAMPLED));
     }
 }

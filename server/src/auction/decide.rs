@@ -20,7 +20,7 @@ pub struct BidRequest {
     pub sent_at: Option<Timestamp>,
     /// The bid's time: stamped once, kept over every re-decision.
     pub received_at: Timestamp,
-    /// The W3C trace context it came with.
+    /// The W3C trace context that it is to carry.
     pub traceparent: Option<String>,
 }
 
@@ -45,7 +45,8 @@ pub struct Bid {
     pub ends_at: Timestamp,
     /// Whether the reserve is met after this bid.
     pub reserve_met: bool,
-    /// The W3C trace context it came with.
+    /// The W3C trace context that it carries: the span of its transaction if its trace is kept, else
+    /// the client's.
     pub traceparent: Option<String>,
 }
 

@@ -1,5 +1,8 @@
 //! What a lane is asked, and what it answers.
 
+use std::sync::Arc;
+
+use gavel_trace::Context;
 use tokio::sync::oneshot;
 
 use crate::auction::{Auction, BidRequest, RefusalCode, Timestamp, Transition, TransitionError};
@@ -12,6 +15,8 @@ pub struct PlaceBid {
     pub request: BidRequest,
     /// Its idempotency key, if the client gave one.
     pub key: Option<IdempotencyKey>,
+    /// The span of its transaction, if its trace is kept.
+    pub trace: Option<Context>,
 }
 
 /// A decided bid.
@@ -26,6 +31,8 @@ pub enum BidAnswer {
         /// When DynamoDB's acknowledgement arrived; for a repeat whose first answer this process
         /// does not remember, when the write was sealed.
         committed_at: Timestamp,
+        /// The group that wrote it; `None` for a repeat.
+        group: Option<Committed>,
     },
     /// It is not and will not be in the table.
     Refused {
@@ -34,6 +41,24 @@ pub enum BidAnswer {
         /// The state it was decided on.
         auction: Box<Auction>,
     },
+}
+
+/// A group that was committed, as its bids' traces tell of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// How many bids it wrote.
+    pub bids: usize,
+    /// The transaction's span in each trace that is kept; `None` if there is no such.
+    pub spans: Option<Arc<[Context]>>,
+}
+
+impl Committed {
+    /// Of bids with these spans of the transaction. Nothing is made unless one is kept.
+    pub fn of(traces: impl Iterator<Item = Option<Context>> + Clone) -> Self {
+        let is_traced = traces.clone().any(|trace| trace.is_some());
+        let spans = is_traced.then(|| traces.clone().flatten().collect());
+        Self { bids: traces.count(), spans }
+    }
 }
 
 /// Why a lane could not decide or write.
@@ -80,6 +105,14 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// The bid, if it is one.
+    pub(super) fn bid(&self) -> Option<&PlaceBid> {
+        match self {
+            Self::Bid(bid, _) => Some(bid),
+            Self::Transition(..) => None,
+        }
+    }
+
     /// Answers with an error.
     pub(super) fn fail(self, error: LaneError) {
         match self {

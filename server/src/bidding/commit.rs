@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use gavel_trace::log_ids;
 use rand::Rng as _;
 use tokio::time::{Instant, sleep};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use crate::auction::Auction;
 use crate::limits;
@@ -28,9 +29,79 @@ pub(super) enum Outcome {
     Impossible,
 }
 
-/// Sends a transaction, again and unchanged while its outcome is unknown.
+impl Outcome {
+    /// Its name in the log.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::VersionTaken(_) => "another server wrote first",
+            Self::KeysTaken(_) => "known keys",
+            Self::Unavailable => "not written",
+            Self::Unknown => "unknown",
+            Self::Impossible => "impossible",
+        }
+    }
+}
+
+/// Sends a transaction, again and unchanged while its outcome is unknown. One line of the log tells
+/// of all that went wrong.
 pub(super) async fn send<T: Table>(table: &T, transaction: &Transaction) -> Outcome {
     let started = Instant::now();
+    let mut failures = Failures::default();
+    let outcome = until_known(table, transaction, started, &mut failures).await;
+    failures.log(transaction, started, &outcome);
+    outcome
+}
+
+/// What went wrong before a transaction ended in some way.
+#[derive(Debug, Default)]
+struct Failures {
+    count: u32,
+    last: Option<StoreError>,
+}
+
+impl Failures {
+    fn note(&mut self, transaction: &Transaction, error: StoreError) {
+        let id = &transaction.auction.id;
+        debug!(auction.id = %id, attempt = self.count, %error, "transaction not acknowledged");
+        self.count += 1;
+        self.last = Some(error);
+    }
+
+    fn log(self, transaction: &Transaction, started: Instant, outcome: &Outcome) {
+        let id = &transaction.auction.id;
+        let trace_id =
+            || log_ids(transaction.bids.iter().map(|new| new.bid.traceparent.as_deref()));
+        match (outcome, self.last) {
+            (Outcome::Impossible, last) => error!(
+                auction.id = %id,
+                version = transaction.auction.version,
+                error = last.map(|error| error.to_string()),
+                trace.id = trace_id(),
+                "the transaction cannot be carried out",
+            ),
+            (outcome, Some(error)) => warn!(
+                auction.id = %id,
+                version = transaction.auction.version,
+                bids = transaction.bids.len(),
+                failures = self.count,
+                took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                %error,
+                outcome = outcome.name(),
+                trace.id = trace_id(),
+                "a transaction was not acknowledged at once",
+            ),
+            (_, None) => {}
+        }
+    }
+}
+
+async fn until_known<T: Table>(
+    table: &T,
+    transaction: &Transaction,
+    started: Instant,
+    failures: &mut Failures,
+) -> Outcome {
     let mut unknown = false;
     for attempt in 0_u32.. {
         let result = table.commit(transaction).await;
@@ -44,27 +115,28 @@ pub(super) async fn send<T: Table>(table: &T, transaction: &Transaction) -> Outc
                 match is_ours(table, transaction, &current).await {
                     Ok(true) => return Outcome::Committed,
                     Ok(false) => return Outcome::VersionTaken(current),
-                    Err(error) => log_retry(transaction, attempt, &error),
+                    Err(error) => failures.note(transaction, error),
                 }
             }
             Err(CommitError::VersionTaken(None)) => {
-                error!(auction.id = %transaction.auction.id, "the auction's item has vanished");
+                let vanished = "the auction's item has vanished".to_owned();
+                failures.note(transaction, StoreError::Refused(vanished));
                 return Outcome::Impossible;
             }
             // The version was as expected, so no earlier attempt was carried out either.
             Err(CommitError::KeysTaken(taken)) => return Outcome::KeysTaken(taken),
             Err(CommitError::Busy(problem)) => {
-                log_retry(transaction, attempt, &StoreError::Unavailable(problem));
+                failures.note(transaction, StoreError::Unavailable(problem));
             }
             Err(CommitError::Store(error @ StoreError::Unavailable(_))) => {
-                log_retry(transaction, attempt, &error);
+                failures.note(transaction, error);
             }
             Err(CommitError::Store(error @ StoreError::Unknown(_))) => {
                 unknown = true;
-                log_retry(transaction, attempt, &error);
+                failures.note(transaction, error);
             }
             Err(CommitError::Store(error)) => {
-                error!(auction.id = %transaction.auction.id, %error, "transaction refused");
+                failures.note(transaction, error);
                 return if unknown { Outcome::Unknown } else { Outcome::Impossible };
             }
         }
@@ -98,15 +170,4 @@ pub(super) async fn pause(attempt: u32) {
     let ceiling_ms = 20_u64.saturating_mul(1 << attempt.min(5)).min(500);
     let jittered_ms = rand::rng().random_range(ceiling_ms / 2..=ceiling_ms);
     sleep(Duration::from_millis(jittered_ms)).await;
-}
-
-fn log_retry(transaction: &Transaction, attempt: u32, error: &StoreError) {
-    warn!(
-        auction.id = %transaction.auction.id,
-        version = transaction.auction.version,
-        bids = transaction.bids.len(),
-        attempt,
-        %error,
-        "transaction not acknowledged; sending it again",
-    );
 }

@@ -11,7 +11,7 @@ use crate::store::IdempotencyKey;
 pub(super) const CLOSE: Transition = Transition::Close { grace: Duration::ZERO };
 
 fn unkeyed(bidder: &str, minor: u64) -> PlaceBid {
-    PlaceBid { request: bid(bidder, minor, at(50)), key: None }
+    PlaceBid { request: bid(bidder, minor, at(50)), key: None, trace: None }
 }
 
 pub(super) fn keyed(bidder: &str, minor: u64, key: &str) -> PlaceBid {

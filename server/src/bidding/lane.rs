@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use super::command::{BidAnswer, Command, LaneError, answer};
+use super::command::{BidAnswer, Command, Committed, LaneError, answer};
 use super::commit::{Outcome, pause, send};
 use super::group::{Intent, Plan, Verdict, plan};
 use super::herald::Herald;
@@ -104,7 +104,7 @@ impl<T: Table> Lane<T> {
     async fn group(&mut self, commands: Vec<Command>, mut fresh: bool) -> Rest {
         loop {
             let Some(committed) = self.committed.clone() else {
-                match self.refuser().load().await {
+                match self.refuser().load(&commands).await {
                     Ok(auction) => self.committed = Some(auction),
                     Err(error) => {
                         commands.into_iter().for_each(|command| command.fail(error.clone()));
@@ -291,11 +291,18 @@ fn split_refused_now(verdicts: Vec<Verdict>, commands: Vec<Command>) -> (Vec<Ref
 /// Answers the bids that were written; returns the rest.
 fn answer_accepted(planned: Planned, written_at: Timestamp, committed_at: Timestamp) -> Planned {
     let mut left = Vec::new();
+    let traces = planned.iter().filter_map(|(verdict, command)| match (verdict, command) {
+        (Verdict::Accept(_), Command::Bid(bid, _)) => Some(bid.trace),
+        _ => None,
+    });
+    let group = Committed::of(traces);
     for entry in planned {
         match entry {
             (Verdict::Accept(bid), Command::Bid(_, reply)) => {
                 let stored = StoredBid { bid, written_at };
-                answer(reply, Ok(BidAnswer::Accepted { stored, repeated: false, committed_at }));
+                let group = Some(group.clone());
+                let accepted = BidAnswer::Accepted { stored, repeated: false, committed_at, group };
+                answer(reply, Ok(accepted));
             }
             entry => left.push(entry),
         }

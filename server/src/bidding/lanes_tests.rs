@@ -50,7 +50,7 @@ pub(super) fn running_auction() -> Auction {
 pub(super) fn placed(bidder: &str, minor: u64, key: Option<&str>) -> PlaceBid {
     let request = bid(bidder, minor, clock::now());
     let key = key.map(|key| IdempotencyKey::new(&request.auction_id, &request.bidder_id, key));
-    PlaceBid { request, key }
+    PlaceBid { request, key, trace: None }
 }
 
 fn one_server() -> (Arc<Simulated>, Server) {

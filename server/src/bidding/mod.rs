@@ -28,7 +28,7 @@ mod lanes_life_tests;
 #[cfg(test)]
 mod lanes_chaos;
 
-pub use command::{BidAnswer, LaneError, PlaceBid};
+pub use command::{BidAnswer, Committed, LaneError, PlaceBid};
 pub use herald::Herald;
 pub use lanes::{LaneSettings, Lanes};
 pub use trace::BidTrace;

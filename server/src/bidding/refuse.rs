@@ -1,9 +1,10 @@
 //! Refusing bids, and answering repeats from the table: the reads behind a lane's answers.
 
+use gavel_trace::log_ids;
 use tokio::time::Instant;
 use tracing::error;
 
-use super::command::{BidAnswer, BidReply, LaneError, PlaceBid, answer};
+use super::command::{BidAnswer, BidReply, Command, LaneError, PlaceBid, answer};
 use super::commit::pause;
 use crate::auction::{Auction, AuctionId, RefusalCode, Timestamp};
 use crate::limits;
@@ -24,9 +25,10 @@ pub(super) struct Refuser<'a, T> {
 }
 
 impl<T: Table> Refuser<'_, T> {
-    /// The auction by a consistent read.
-    pub(super) async fn load(&self) -> Result<Auction, LaneError> {
-        patiently(|| self.table.load(self.id)).await?.ok_or(LaneError::NotFound)
+    /// The auction by a consistent read, for these commands.
+    pub(super) async fn load(&self, commands: &[Command]) -> Result<Auction, LaneError> {
+        let bids = || commands.iter().filter_map(Command::bid);
+        self.patiently(bids, || self.table.load(self.id)).await?.ok_or(LaneError::NotFound)
     }
 
     /// Refuses bids, unless the table remembers their keys: a retry of an accepted bid is too low
@@ -43,7 +45,8 @@ impl<T: Table> Refuser<'_, T> {
         }
         let keys: Vec<IdempotencyKey> =
             keyed.iter().filter_map(|refused| refused.bid.key.clone()).collect();
-        let records = match patiently(|| self.table.keys(&keys)).await {
+        let bids = || keyed.iter().map(|refused| &*refused.bid);
+        let records = match self.patiently(bids, || self.table.keys(&keys)).await {
             Ok(records) => records,
             Err(error) => {
                 let error = perhaps_written(error);
@@ -70,7 +73,8 @@ impl<T: Table> Refuser<'_, T> {
             return Err(LaneError::IdempotencyConflict);
         }
         let after = record.sequence - 1;
-        let stored = patiently(|| self.table.bids(self.id, after, 1)).await;
+        let read = || self.table.bids(self.id, after, 1);
+        let stored = self.patiently(|| std::iter::once(bid), read).await;
         let stored = stored.map_err(perhaps_written)?;
         match stored.into_iter().next() {
             Some(stored) if stored.bid.id == record.bid_id => {
@@ -78,10 +82,44 @@ impl<T: Table> Refuser<'_, T> {
                 repeated(stored, written_at, bid)
             }
             _ => {
-                error!(auction.id = %self.id, bid.id = %record.bid_id, "a key without its bid");
+                error!(
+                    auction.id = %self.id,
+                    bid.id = %record.bid_id,
+                    trace.id = trace_ids(std::iter::once(bid)),
+                    "a key without its bid",
+                );
                 Err(LaneError::Internal)
             }
         }
+    }
+
+    /// A read for these bids, tried again for a bounded time. One line tells that it failed.
+    async fn patiently<'b, V, F, R, B>(&self, bids: impl Fn() -> B, read: F) -> Result<V, LaneError>
+    where
+        F: Fn() -> R,
+        R: Future<Output = Result<V, StoreError>>,
+        B: Iterator<Item = &'b PlaceBid>,
+    {
+        let started = Instant::now();
+        for attempt in 0_u32.. {
+            let (error, answer) = match read().await {
+                Ok(value) => return Ok(value),
+                Err(error @ (StoreError::Refused(_) | StoreError::Corrupt(_))) => {
+                    (error, LaneError::Internal)
+                }
+                Err(error) if started.elapsed() >= limits::UNAVAILABLE_RETRY => {
+                    (error, LaneError::StoreUnavailable)
+                }
+                Err(_) => {
+                    pause(attempt).await;
+                    continue;
+                }
+            };
+            let trace_id = trace_ids(bids());
+            error!(auction.id = %self.id, %error, attempt, trace.id = trace_id, "a read failed");
+            return Err(answer);
+        }
+        unreachable!("the loop ends by time long before the attempts run out")
     }
 }
 
@@ -94,7 +132,7 @@ pub(super) fn repeated(
     if stored.bid.amount != bid.request.amount {
         return Err(LaneError::IdempotencyConflict);
     }
-    Ok(BidAnswer::Accepted { stored, repeated: true, committed_at })
+    Ok(BidAnswer::Accepted { stored, repeated: true, committed_at, group: None })
 }
 
 /// A bid whose key could not be looked up may have been written by an earlier request.
@@ -102,26 +140,7 @@ fn perhaps_written(error: LaneError) -> LaneError {
     if error == LaneError::StoreUnavailable { LaneError::OutcomeUnknown } else { error }
 }
 
-/// A read, tried again for a bounded time.
-async fn patiently<V, F, R>(read: F) -> Result<V, LaneError>
-where
-    F: Fn() -> R,
-    R: Future<Output = Result<V, StoreError>>,
-{
-    let started = Instant::now();
-    for attempt in 0_u32.. {
-        match read().await {
-            Ok(value) => return Ok(value),
-            Err(error @ (StoreError::Refused(_) | StoreError::Corrupt(_))) => {
-                error!(%error, "a read failed");
-                return Err(LaneError::Internal);
-            }
-            Err(error) if started.elapsed() >= limits::UNAVAILABLE_RETRY => {
-                error!(%error, attempt, "the store does not answer reads");
-                return Err(LaneError::StoreUnavailable);
-            }
-            Err(_) => pause(attempt).await,
-        }
-    }
-    unreachable!("the loop ends by time long before the attempts run out")
+/// The traces of these bids, for the log.
+fn trace_ids<'b>(bids: impl Iterator<Item = &'b PlaceBid>) -> Option<String> {
+    log_ids(bids.map(|bid| bid.request.traceparent.as_deref()))
 }

@@ -4,7 +4,7 @@
 
 use gavel_trace::{Context, Kind, Span, Tracer};
 
-use super::command::{BidAnswer, LaneError};
+use super::command::{BidAnswer, Committed, LaneError};
 use crate::auction::Timestamp;
 use crate::clock;
 
@@ -30,9 +30,9 @@ impl BidTrace {
         Some(Self { parent, mutation, lane, transact: lane.child(), received_at })
     }
 
-    /// What the bid item carries.
-    pub fn carried(&self) -> String {
-        self.transact.to_string()
+    /// The span of its transaction: what the bid item carries.
+    pub fn transact(&self) -> Context {
+        self.transact
     }
 
     /// Exports what the answer tells.
@@ -40,14 +40,14 @@ impl BidTrace {
         let mut attributes = Vec::new();
         let mut error = None;
         match answer {
-            Ok(BidAnswer::Accepted { stored, repeated, committed_at }) => {
+            Ok(BidAnswer::Accepted { stored, repeated, committed_at, group }) => {
                 attributes.push(("auction.id", stored.bid.auction_id.to_string()));
                 attributes.push(("bid.id", stored.bid.id.to_string()));
                 attributes.push(("bid.sequence", stored.bid.sequence.to_string()));
                 attributes.push(("bid.repeated", repeated.to_string()));
                 // A repeat was written in the trace of its first request.
-                if !repeated {
-                    self.written(tracer, stored.written_at, *committed_at);
+                if let Some(group) = group {
+                    self.written(tracer, stored.written_at, *committed_at, group);
                 }
             }
             Ok(BidAnswer::Refused { code, .. }) => {
@@ -63,11 +63,18 @@ impl BidTrace {
             start_us: self.received_at.as_micros(),
             end_us: clock::now().as_micros(),
             attributes,
+            links: Vec::new(),
             error,
         });
     }
 
-    fn written(&self, tracer: &Tracer, written_at: Timestamp, committed_at: Timestamp) {
+    fn written(
+        &self,
+        tracer: &Tracer,
+        written_at: Timestamp,
+        committed_at: Timestamp,
+        group: &Committed,
+    ) {
         let queued = written_at.since(self.received_at).as_micros();
         tracer.record(|| Span {
             name: "lane.commit",
@@ -76,7 +83,11 @@ impl BidTrace {
             kind: Kind::Internal,
             start_us: self.received_at.as_micros(),
             end_us: committed_at.as_micros(),
-            attributes: vec![("lane.queued_us", queued.to_string())],
+            attributes: vec![
+                ("lane.queued_us", queued.to_string()),
+                ("group.bids", group.bids.to_string()),
+            ],
+            links: Vec::new(),
             error: None,
         });
         tracer.record(|| Span {
@@ -87,7 +98,44 @@ impl BidTrace {
             start_us: written_at.as_micros(),
             end_us: committed_at.as_micros(),
             attributes: vec![("db.system.name", "aws.dynamodb".to_owned())],
+            // One transaction, a span in each trace: they name each other.
+            links: group
+                .spans
+                .iter()
+                .flat_map(|spans| spans.iter().copied())
+                .filter(|span| *span != self.transact)
+                .collect(),
             error: None,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn with_tracing_off_a_bid_allocates_no_span() {
+        let tracer = Tracer::off();
+        let received_at = clock::now();
+        let made = allocation_counter::measure(|| {
+            assert!(BidTrace::begin(&tracer, Some(SAMPLED), received_at).is_none());
+            assert!(BidTrace::begin(&tracer, None, received_at).is_none());
+            let group = Committed::of([None, None].into_iter());
+            assert_eq!(group, Committed { bids: 2, spans: None });
+        });
+        assert_eq!(made.count_total, 0);
+    }
+
+    #[test]
+    fn a_group_links_those_of_its_bids_whose_traces_are_kept() {
+        let context = Context::root(true);
+        let made = allocation_counter::measure(|| {
+            let group = Committed::of([None, Some(context)].into_iter());
+            assert_eq!((group.bids, group.spans.as_deref()), (2, Some(&[context][..])));
+        });
+        assert!(made.count_total > 0, "allocations are counted");
     }
 }

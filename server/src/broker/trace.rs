@@ -24,6 +24,7 @@ pub(super) fn published(tracer: &Tracer, bid: &PublishedBid) -> Option<Context> 
         start_us: bid.written_at.as_micros(),
         end_us: bid.read_at.as_micros(),
         attributes: vec![("source", source.to_owned())],
+        links: Vec::new(),
         error: None,
     });
     tracer.record(|| Span {
@@ -34,7 +35,31 @@ pub(super) fn published(tracer: &Tracer, bid: &PublishedBid) -> Option<Context> 
         start_us: bid.read_at.as_micros(),
         end_us: bid.published_at.as_micros(),
         attributes: vec![("bid.sequence", bid.bid.sequence.to_string())],
+        links: Vec::new(),
         error: None,
     });
     Some(publish)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auction::decide;
+    use crate::auction::testing::{at, bid, open_auction};
+
+    #[test]
+    fn with_tracing_off_a_publication_allocates_no_span() {
+        let mut request = bid("ann", 1000, at(50));
+        request.traceparent = Some(Context::root(true).to_string());
+        let bid = decide(&mut open_auction(), &request).unwrap();
+        let (read_at, published_at) = (at(51), at(51));
+        let source = Source::Stream;
+        let bid =
+            PublishedBid { bid, written_at: at(50), read_at, published_at, source, trace: None };
+        let tracer = Tracer::off();
+        let made = allocation_counter::measure(|| {
+            assert_eq!(published(&tracer, &bid), None);
+        });
+        assert_eq!(made.count_total, 0);
+    }
 }

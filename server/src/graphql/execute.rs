@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Request, Response, ServerError, Variables};
-use gavel_trace::Tracer;
+use gavel_trace::{Tracer, log_span};
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 
 use super::caller::Caller;
 use super::error::{self, Code};
@@ -60,6 +61,7 @@ pub struct Api {
     schema: Schema,
     introspection: bool,
     tasks: Tasks,
+    tracer: Tracer,
 }
 
 /// The schema without anything behind it: for its SDL.
@@ -90,16 +92,22 @@ impl Api {
         tasks: Tasks,
         tracer: Tracer,
     ) -> Self {
-        let mut builder = builder(rules).data(store).data(lanes).data(guard).data(tracer);
+        let mut builder = builder(rules).data(store).data(lanes).data(guard).data(tracer.clone());
         if !rules.introspection {
             builder = builder.disable_introspection();
         }
-        Self { schema: builder.finish(), introspection: rules.introspection, tasks }
+        Self { schema: builder.finish(), introspection: rules.introspection, tasks, tracer }
     }
 
     /// The schema, for the executions of the fan-out.
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// What is logged within it tells the caller's trace, if it came with one that is kept.
+    pub fn log_span(&self, caller: &Caller) -> Span {
+        let given = caller.traceparent.as_deref().and_then(|text| self.tracer.enter(Some(text)));
+        log_span(given.filter(|(_, parent)| parent.is_some()).map(|(context, _)| context))
     }
 
     /// The library answers with nothing; a client is told why.
@@ -128,11 +136,13 @@ impl Api {
             },
         };
         let schema = self.schema.clone();
+        let span = self.log_span(&caller);
         let execution = async move {
             let mut response = schema.execute(request.data(caller)).await;
             error::complete(&mut response);
             response
         };
+        let execution = execution.instrument(span);
         if kind == OperationType::Query {
             return execution.await;
         }

@@ -130,18 +130,19 @@ impl Mutation {
             amount: input.amount.0,
             sent_at: input.sent_at.map(|at| at.0),
             received_at: caller.received_at,
-            traceparent: trace
-                .as_ref()
-                .map(BidTrace::carried)
-                .or_else(|| caller.traceparent.clone()),
+            traceparent: match &trace {
+                Some(trace) => Some(trace.transact().to_string()),
+                None => tracer.pass_on(given),
+            },
         };
         let lanes = ctx.data::<Lanes<Dynamo>>()?;
-        let answer = lanes.place(PlaceBid { request, key }).await;
+        let span = trace.as_ref().map(BidTrace::transact);
+        let answer = lanes.place(PlaceBid { request, key, trace: span }).await;
         if let Some(trace) = trace {
             trace.answered(tracer, &answer);
         }
         match answer.map_err(from_lane)? {
-            BidAnswer::Accepted { stored, repeated, committed_at } => {
+            BidAnswer::Accepted { stored, repeated, committed_at, .. } => {
                 Ok(PlaceBidResult::BidAccepted(BidAccepted {
                     bid: BidObject::from_lane(stored),
                     repeated,

@@ -29,13 +29,19 @@ pub struct Fanout {
     groups: Arc<Mutex<HashMap<GroupKey, mpsc::Sender<Join>>>>,
     executions: Arc<AtomicU64>,
     tracer: Tracer,
+    each_watcher: bool,
 }
 
 impl Fanout {
     /// A fan-out that executes on a schema. Groups run on `tasks`.
     pub fn new(schema: Schema, tasks: Tasks, tracer: Tracer) -> Self {
         let (groups, executions) = Default::default();
-        Self { schema, tasks, groups, executions, tracer }
+        Self { schema, tasks, groups, executions, tracer, each_watcher: false }
+    }
+
+    /// The same; a delivery that is traced has a span for each watcher, too.
+    pub fn telling_each_watcher(self, each_watcher: bool) -> Self {
+        Self { each_watcher, ..self }
     }
 
     /// The schema it executes on.
@@ -89,7 +95,8 @@ impl Fanout {
         groups.insert(key.clone(), joins.clone());
         let count = Arc::clone(&self.executions);
         let execution = Execution::new(&self.schema, request(), count);
-        let group = Group::new(key, execution, topic.attach()).traced(self.tracer.clone());
+        let group = Group::new(key, execution, topic.attach())
+            .traced(self.tracer.clone(), self.each_watcher);
         let (fanout, key) = (self.clone(), key.clone());
         self.tasks.spawn("fan-out group", async move {
             group.run(requests, |requests| fanout.end_if_idle(&key, requests)).await;

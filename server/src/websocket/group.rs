@@ -11,12 +11,12 @@ use super::execution::Execution;
 use super::outbox::{End, Subscriber};
 use super::payload::{Frames, Payload};
 use super::trace;
-use crate::auction::AuctionId;
+use crate::auction::{AuctionId, Timestamp};
 use crate::broker::topic::Reader;
 use crate::broker::{Mark, PublishedBid};
 use crate::graphql::subscription::{FeedItem, Topic};
 use crate::graphql::types::View;
-use crate::limits;
+use crate::{clock, limits};
 
 /// What makes two subscriptions the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,26 +65,41 @@ struct Member {
     live_after: u64,
 }
 
+/// What became of events for a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It had them already.
+    Before,
+    /// They are written.
+    Written,
+    /// They are in its queue.
+    Queued,
+    /// It has left.
+    Left,
+}
+
 impl Member {
     fn stays(&self) -> bool {
         !self.subscriber.is_over() && self.subscriber.membership() == self.membership
     }
 
     /// Tells it what is new to it: at once if nothing is on its way to it, else through its queue.
-    /// False: it has left.
-    fn tell(&self, events: &[(u64, Arc<Payload>)], frames: &mut Frames) -> bool {
+    fn tell(&self, events: &[(u64, Arc<Payload>)], frames: &mut Frames) -> Told {
         let from = events.partition_point(|(number, _)| *number <= self.after);
-        let Some((last, _)) = events.last().filter(|_| from < events.len()) else { return true };
+        let Some((last, _)) = events.last().filter(|_| from < events.len()) else {
+            return Told::Before;
+        };
         let live_from = events.partition_point(|(number, _)| *number <= self.live_after);
         let subscriber = &self.subscriber;
         let bytes = frames.of(events, &self.prefix, (from, live_from));
         if subscriber.write(bytes, *last, self.membership) {
-            return true;
+            return Told::Written;
         }
-        self.stays()
+        let queued = self.stays()
             && events[from..].iter().all(|(number, payload)| {
                 subscriber.push(payload, *number, *number <= self.live_after)
-            })
+            });
+        if queued { Told::Queued } else { Told::Left }
     }
 }
 
@@ -102,6 +117,8 @@ pub struct Group {
     /// Told when a member has left.
     left: Arc<Notify>,
     tracer: Tracer,
+    /// Whether a delivery that is traced has a span for each watcher, too.
+    each_watcher: bool,
 }
 
 impl Group {
@@ -121,12 +138,13 @@ impl Group {
             left: Arc::default(),
             topic,
             tracer: Tracer::off(),
+            each_watcher: false,
         }
     }
 
-    /// The same, telling of its deliveries.
-    pub fn traced(self, tracer: Tracer) -> Self {
-        Self { tracer, ..self }
+    /// The same, telling of its deliveries; of each watcher's on demand.
+    pub fn traced(self, tracer: Tracer, each_watcher: bool) -> Self {
+        Self { tracer, each_watcher, ..self }
     }
 
     /// Runs until nobody is left and `end_if_idle` agrees.
@@ -212,9 +230,12 @@ impl Group {
             spans.extend(span.map(|span| (span, bid)));
             events.push((number, payload));
         }
-        self.deliver(&events).await;
+        let mut told = (self.each_watcher && !spans.is_empty()).then(Vec::new);
+        self.deliver(&events, told.as_mut()).await;
         for (span, bid) in spans {
             trace::delivered(&self.tracer, span, &bid, self.members.len());
+            let told = told.iter().flatten();
+            told.for_each(|told| trace::told(&self.tracer, span, &bid, told));
         }
         events.into_iter().for_each(|(number, payload)| self.keep(number, payload));
         true
@@ -225,7 +246,7 @@ impl Group {
         let number = auction.version;
         let item = FeedItem::Auction(auction, self.view);
         let Some(payload) = self.execute(item).await else { return false };
-        self.deliver(&[(number, Arc::clone(&payload))]).await;
+        self.deliver(&[(number, Arc::clone(&payload))], None).await;
         self.ring.clear();
         self.keep(number, payload);
         true
@@ -236,15 +257,24 @@ impl Group {
     }
 
     /// Delivers events, in order of their numbers, to every member; drops those that have left.
-    async fn deliver(&mut self, events: &[(u64, Arc<Payload>)]) {
+    /// Notes when each member was told, if somebody asks.
+    async fn deliver(
+        &mut self,
+        events: &[(u64, Arc<Payload>)],
+        mut times: Option<&mut Vec<(Told, Timestamp)>>,
+    ) {
         let Some((last, _)) = events.last() else { return };
         let mut frames = Frames::default();
         let (mut at, mut turn) = (0, 0);
         while at < self.members.len() {
-            if self.members[at].tell(events, &mut frames) {
-                at += 1;
-            } else {
+            let told = self.members[at].tell(events, &mut frames);
+            if told == Told::Left {
                 self.members.swap_remove(at);
+            } else {
+                at += 1;
+            }
+            if let Some(times) = &mut times {
+                times.push((told, clock::now()));
             }
             turn += 1;
             if turn % limits::GROUP_WRITES_MAX == 0 {

@@ -6,6 +6,7 @@ use async_graphql::parser::types::OperationType;
 use async_graphql::{Pos, Request, Response, ServerError};
 use futures_util::StreamExt as _;
 use tokio::sync::{Semaphore, watch};
+use tracing::Instrument as _;
 
 use super::Sockets;
 use super::execution::Execution;
@@ -30,7 +31,9 @@ pub(super) async fn run(
 ) {
     let refusal = match prepare(operation.clone()) {
         Ok((OperationType::Subscription, request)) => {
-            match subscribe(sockets, subscriber, &operation, request, caller).await {
+            let span = sockets.api.log_span(&caller);
+            let joining = subscribe(sockets, subscriber, &operation, request, caller);
+            match joining.instrument(span).await {
                 Ok(()) => return,
                 Err(response) => response,
             }

@@ -1,7 +1,9 @@
-//! The span of a delivery to one group of subscribers.
+//! The spans of a delivery: to one group of subscribers, and, on demand, to each of them.
 
 use gavel_trace::{Context, Kind, Span, Tracer};
 
+use super::group::Told;
+use crate::auction::Timestamp;
 use crate::broker::PublishedBid;
 use crate::clock;
 
@@ -15,6 +17,32 @@ pub(super) fn delivered(tracer: &Tracer, context: Context, bid: &PublishedBid, s
         start_us: bid.published_at.as_micros(),
         end_us: clock::now().as_micros(),
         attributes: vec![("subscribers", subscribers.to_string())],
+        links: Vec::new(),
+        error: None,
+    });
+}
+
+/// Exports the delivery of a bid to one watcher of the group.
+pub(super) fn told(
+    tracer: &Tracer,
+    deliver: Context,
+    bid: &PublishedBid,
+    (told, at): &(Told, Timestamp),
+) {
+    let how = match told {
+        Told::Written => "written",
+        Told::Queued => "queued",
+        Told::Before | Told::Left => return,
+    };
+    tracer.record(|| Span {
+        name: "watcher.tell",
+        context: deliver.child(),
+        parent: Some(deliver.span_id),
+        kind: Kind::Internal,
+        start_us: bid.published_at.as_micros(),
+        end_us: at.as_micros(),
+        attributes: vec![("how", how.to_owned())],
+        links: Vec::new(),
         error: None,
     });
 }

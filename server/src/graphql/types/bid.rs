@@ -30,7 +30,8 @@ pub struct BidObject {
     reserve_met: bool,
     /// The stamps of its hops.
     timing: BidTiming,
-    /// The W3C trace context it came with.
+    /// The W3C trace context to go on with, in the trace that the bid came with: the span of its
+    /// delivery or of its transaction if the trace is kept, else the client's own.
     traceparent: Option<String>,
 }
 

@@ -1,0 +1,107 @@
+//! What the log says of requests: the trace of each that is kept, and one line a failure. A test
+//! binary of its own: the log belongs to the process.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use dynamodb_emulator::{Command, Emulator, FaultKind, FaultRule, Options, Target};
+use e2e::collector::Collector;
+use e2e::{Gavel, code};
+use gavel_server::config::LogFormat;
+use gavel_server::telemetry;
+use serde_json::{Value, json};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::prelude::*;
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    /// The lines that hold a text.
+    fn lines(&self, text: &str) -> Vec<String> {
+        let bytes = self.0.lock().unwrap().clone();
+        let all = String::from_utf8(bytes).unwrap();
+        all.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+}
+
+const KEPT_BID: &str = "000000000000000000000000000000a1";
+const LEFT_BID: &str = "000000000000000000000000000000a2";
+const KEPT_READ: &str = "000000000000000000000000000000a3";
+
+/// A request in a trace: the code of its error.
+async fn ask(gavel: &Gavel, trace_id: &str, sampled: &str, body: &Value) -> String {
+    let bearer = format!("Bearer {}", gavel.token("ann", &["bidder"]));
+    let traceparent = format!("00-{trace_id}-00000000000000aa-{sampled}");
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", bearer.as_str()),
+        ("traceparent", traceparent.as_str()),
+    ];
+    let (_, response) = gavel.post(body.to_string(), &headers).await;
+    code(&response["errors"][0]).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_one_line_with_the_trace_that_it_is_about() {
+    let (json_log, pretty_log) = (Log::default(), Log::default());
+    tracing_subscriber::registry()
+        .with(telemetry::filter(None))
+        .with(telemetry::layer(LogFormat::Json, false, json_log.clone()))
+        .with(telemetry::layer(LogFormat::Pretty, false, pretty_log.clone()))
+        .init();
+    let emulator = Emulator::start(Options::default()).await.unwrap();
+    let collector = Collector::start().await;
+    let endpoint = emulator.endpoint();
+    let gavel = Gavel::with(&["--dynamodb", &endpoint, "--otlp-endpoint", &collector.url]).await;
+    let id = gavel.auction(json!({})).await;
+    gavel.bid("bob", &id, 1000).await;
+    let down = FaultRule::new(FaultKind::Throttled).on(Target::All);
+    emulator.control().apply(Command::Fault(down)).unwrap();
+
+    let query = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
+    let input = json!({ "auctionId": id, "amount": "2000" });
+    let bid = json!({ "query": query, "variables": { "i": input } });
+    assert_eq!(ask(&gavel, KEPT_BID, "01", &bid).await, "STORE_UNAVAILABLE");
+    assert_eq!(ask(&gavel, LEFT_BID, "00", &bid).await, "STORE_UNAVAILABLE");
+    let read = json!({ "query": format!("{{ auction(id: \"{id}\") {{ id }} }}") });
+    assert_eq!(ask(&gavel, KEPT_READ, "01", &read).await, "STORE_UNAVAILABLE");
+    emulator.control().apply(Command::ClearFaults).unwrap();
+    gavel.stop().await.unwrap();
+    emulator.shutdown().await;
+
+    for kept in [KEPT_BID, KEPT_READ] {
+        let lines = json_log.lines(kept);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert!(["WARN", "ERROR"].contains(&line["level"].as_str().unwrap()), "{line}");
+        assert!(line["message"].is_string(), "{line}");
+        let lines = pretty_log.lines(kept);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+    }
+    assert_eq!(json_log.lines(LEFT_BID), Vec::<String>::new());
+    // The two bids that failed, a line each, whoever asked.
+    assert_eq!(json_log.lines("was not acknowledged").len(), 2);
+}
