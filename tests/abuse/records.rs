@@ -70,6 +70,16 @@ fn the_item_that_the_others_are_made_from_is_a_bid() {
     assert!(matches!(event.event, Event::Bid(bid) if bid.sequence == 1));
 }
 
+/// Found by the target below: it became bid 0, and every reader counts from 1.
+#[test]
+fn a_bid_that_is_numbered_nought_is_an_error() {
+    let mut image = good_bid();
+    image.insert("sequence".to_owned(), AttributeValue::N("0".to_owned()));
+    let change = StreamRecord::builder().set_new_image(Some(image)).build();
+    let record = Record::builder().event_name(OperationType::Insert).dynamodb(change).build();
+    assert!(record::event(&record, Timestamp::from_micros(0)).is_err());
+}
+
 proptest! {
     #[test]
     fn any_record_is_an_event_nothing_or_an_error(image in image(), removed in any::<bool>()) {

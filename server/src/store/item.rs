@@ -5,6 +5,7 @@
 //! TTL wants in seconds.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -229,7 +230,8 @@ fn read_bid(auction_id: AuctionId, item: &Item) -> Result<StoredBid, ItemError> 
     let bid = Bid {
         id: BidId::from(text(item, "bidId")?),
         auction_id,
-        sequence: number(item, "sequence")?,
+        // Readers count from 1; 0 is the position before the first bid.
+        sequence: number::<NonZeroU64>(item, "sequence")?.get(),
         bidder_id: UserId::from(text(item, "bidderId")?),
         amount: amount(item, "amount")?,
         sent_at: optional(item, "sentAt", time)?,
