@@ -82,13 +82,15 @@ impl Connection {
             let frame = CloseFrame { code: close.code, reason: close.reason.as_ref().into() };
             let said = self.socket.send(Message::Close(Some(frame)));
             // A peer that takes nothing is reset by dropping the socket.
-            if let Ok(Ok(())) = timeout(limits::CLOSE_TIMEOUT, said).await {
-                self.drain().await;
+            if !matches!(timeout(limits::CLOSE_TIMEOUT, said).await, Ok(Ok(()))) {
+                return;
             }
         }
+        self.drain().await;
     }
 
-    /// Waits a little for the peer's close, so that ours is not lost in a reset.
+    /// Waits a little for the peer's close, so that ours is not lost in a reset. If the peer was
+    /// first, this is what writes our answer; without it its client reports an abnormal end.
     async fn drain(&mut self) {
         let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
         timeout(limits::CLOSE_TIMEOUT, closed).await.ok();
