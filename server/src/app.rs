@@ -22,6 +22,7 @@ use crate::auth::{Gate, Jwks, Role, Rules, Verifier};
 use crate::bidding::{Herald, LaneSettings, Lanes, schedule};
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
+use crate::config::door::DoorArgs;
 use crate::config::{self, Args, Dynamodb, RelayMode, Switch};
 use crate::demo::{self, Demo};
 use crate::graphql::Api;
@@ -128,8 +129,7 @@ pub async fn run(
     };
     let playground = (args.door.playground == Switch::On)
         .then(|| Arc::new(Playground::new(&args.playground_dir, &examples)));
-    let body_bytes_max = args.door.http_body_bytes;
-    let running = parts.start(listener, admin, playground, body_bytes_max);
+    let running = parts.start(listener, admin, playground, &args.door);
     on_ready(&ready);
 
     tokio::select! {
@@ -262,8 +262,9 @@ impl Parts {
         let tasks = Tasks::default();
         let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.table.clone()));
         let demand = Demand::new(limits::DEMAND_EXPIRY);
-        let broker =
-            Broker::new(Arc::clone(&store), demand.clone(), tasks.clone()).traced(tracer.clone());
+        let broker = Broker::new(Arc::clone(&store), demand.clone(), tasks.clone())
+            .traced(tracer.clone())
+            .with_room_for(args.door.auctions_watched);
         let settings =
             LaneSettings { group_commit_max: args.group_commit_max, ..LaneSettings::default() };
         let herald = match args.relay {
@@ -292,7 +293,7 @@ impl Parts {
             broker: broker.clone(),
             guard,
             limits: args.door.socket_limits(),
-            room: Arc::new(Semaphore::new(limits::SOCKETS_MAX)),
+            room: Arc::new(Semaphore::new(args.door.sockets)),
             tasks: tasks.clone(),
             shutdown: CancellationToken::new(),
         });
@@ -304,9 +305,11 @@ impl Parts {
         listener: TcpListener,
         admin: Option<TcpListener>,
         playground: Option<Arc<Playground>>,
-        body_bytes_max: usize,
+        door: &DoorArgs,
     ) -> Running {
+        let body_bytes_max = door.http_body_bytes;
         let running = Running {
+            connections_max: door.connections,
             tasks: self.tasks.clone(),
             lanes: self.lanes.clone(),
             serving: self.sockets.shutdown.clone(),
@@ -344,6 +347,7 @@ impl Parts {
 
 /// A service that runs.
 struct Running {
+    connections_max: usize,
     tasks: Tasks,
     lanes: Lanes<Dynamo>,
     /// HTTP and sockets; ends first.
@@ -361,8 +365,8 @@ impl Running {
         guard: Guard,
         until: &CancellationToken,
     ) {
-        let tasks = self.tasks.clone();
-        self.tasks.spawn(name, serve(listener, router, guard, tasks, until.clone()));
+        let (places, tasks) = (self.connections_max, self.tasks.clone());
+        self.tasks.spawn(name, serve(listener, router, guard, places, tasks, until.clone()));
     }
 
     /// The shutdown sequence: stop accepting and close sockets with 1012, finish what runs, finish

@@ -2,7 +2,7 @@
 
 use async_graphql::Variables;
 use async_graphql::parser::parse_query;
-use gavel_server::graphql::execute::{Operation, prepare};
+use gavel_server::graphql::execute::{Operation, QueryRules, prepare};
 use gavel_server::graphql::shape;
 use gavel_server::websocket::normalise::normalise;
 use proptest::prelude::*;
@@ -44,7 +44,7 @@ fn document() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_text_is_prepared_or_refused(text in "\\PC*|[{}\\[\\]():.$@!\"a-c ]{0,200}") {
-        drop(prepare(Operation { query: text, ..Operation::default() }));
+        drop(prepare(Operation { query: text, ..Operation::default() }, &QueryRules::default()));
     }
 
     #[test]

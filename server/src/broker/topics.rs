@@ -40,17 +40,30 @@ pub struct Broker {
     pub(super) tasks: Tasks,
     topics: Arc<Mutex<HashMap<AuctionId, Arc<Topic>>>>,
     tracer: Tracer,
+    topics_max: usize,
 }
 
 impl Broker {
     /// A broker over a table. Repairs run on `tasks`.
     pub fn new(store: Arc<Dynamo>, demand: Demand, tasks: Tasks) -> Self {
-        Self { store, demand, tasks, topics: Arc::default(), tracer: Tracer::off() }
+        Self {
+            store,
+            demand,
+            tasks,
+            topics: Arc::default(),
+            topics_max: limits::TOPICS_MAX,
+            tracer: Tracer::off(),
+        }
     }
 
     /// The same, telling of its publications.
     pub fn traced(self, tracer: Tracer) -> Self {
         Self { tracer, ..self }
+    }
+
+    /// The same with room for so many auctions.
+    pub fn with_room_for(self, topics_max: usize) -> Self {
+        Self { topics_max, ..self }
     }
 
     /// The topic of an auction, with its position known.
@@ -162,7 +175,7 @@ impl Broker {
         if let Some(topic) = topics.get(id) {
             return Ok(topic.attach());
         }
-        if topics.len() >= limits::TOPICS_MAX {
+        if topics.len() >= self.topics_max {
             return Err(TopicError::TooMany);
         }
         let topic = Arc::new(Topic::new(id.clone(), self.tracer.clone()));

@@ -66,6 +66,18 @@ pub struct DoorArgs {
         default_value_t = limits::BIDS_PER_AUCTION_PER_SECOND_MAX)]
     pub bids_per_auction_per_second: u32,
 
+    /// HTTP connections at a time, sockets not counted; further ones wait.
+    #[arg(long, env = "GAVEL_CONNECTIONS", default_value_t = limits::CONNECTIONS_MAX)]
+    pub connections: usize,
+
+    /// Sockets at a time.
+    #[arg(long, env = "GAVEL_SOCKETS", default_value_t = limits::SOCKETS_MAX)]
+    pub sockets: usize,
+
+    /// Auctions watched at a time.
+    #[arg(long, env = "GAVEL_AUCTIONS_WATCHED", default_value_t = limits::TOPICS_MAX)]
+    pub auctions_watched: usize,
+
     /// The body of a request, in bytes.
     #[arg(long, env = "GAVEL_HTTP_BODY_BYTES", default_value_t = limits::HTTP_BODY_BYTES_MAX)]
     pub http_body_bytes: usize,
@@ -97,6 +109,18 @@ pub struct DoorArgs {
     /// Fields of a query, each counted as often as its page asks for.
     #[arg(long, env = "GAVEL_QUERY_COMPLEXITY", default_value_t = limits::QUERY_COMPLEXITY_MAX)]
     pub query_complexity: usize,
+
+    /// Selections of a document, its fragments written out.
+    #[arg(long, env = "GAVEL_QUERY_SELECTIONS", default_value_t = limits::QUERY_SELECTIONS_MAX)]
+    pub query_selections: usize,
+
+    /// Aliases of a document, its fragments written out.
+    #[arg(long, env = "GAVEL_QUERY_ALIASES", default_value_t = limits::QUERY_ALIASES_MAX)]
+    pub query_aliases: usize,
+
+    /// Directives on one field.
+    #[arg(long, env = "GAVEL_QUERY_DIRECTIVES", default_value_t = limits::QUERY_DIRECTIVES_MAX)]
+    pub query_directives: usize,
 }
 
 impl DoorArgs {
@@ -138,6 +162,9 @@ impl DoorArgs {
         QueryRules {
             depth_max: self.query_depth,
             complexity_max: self.query_complexity,
+            selections_max: self.query_selections,
+            aliases_max: self.query_aliases,
+            directives_max: self.query_directives,
             introspection: self.introspection == Switch::On,
         }
     }
@@ -146,11 +173,17 @@ impl DoorArgs {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.allowances()?;
         for (flag, value, least, most) in [
+            ("connections", self.connections, 1, 1_000_000),
+            ("sockets", self.sockets, 1, 1_000_000),
+            ("auctions-watched", self.auctions_watched, 1, 1_000_000),
             ("http-body-bytes", self.http_body_bytes, 1024, 16 << 20),
             ("socket-message-bytes", self.socket_message_bytes, 1024, 16 << 20),
             ("operations-per-socket", self.operations_per_socket, 1, 10_000),
             ("query-depth", self.query_depth, 1, limits::QUERY_RECURSION_MAX),
             ("query-complexity", self.query_complexity, 1, 1_000_000),
+            ("query-selections", self.query_selections, 1, 100_000),
+            ("query-aliases", self.query_aliases, 0, 100_000),
+            ("query-directives", self.query_directives, 0, 1_000),
             ("init-timeout-ms", self.init_timeout_ms as usize, 1, 60_000),
             ("socket-idle-seconds", self.socket_idle_seconds as usize, 1, 7 * 24 * 3600),
         ] {

@@ -41,6 +41,12 @@ pub struct QueryRules {
     pub depth_max: usize,
     /// Fields, each counted as often as its page asks for.
     pub complexity_max: usize,
+    /// Selections of a document, its fragments written out.
+    pub selections_max: usize,
+    /// Aliases of a document, its fragments written out.
+    pub aliases_max: usize,
+    /// Directives on one field.
+    pub directives_max: usize,
     /// Whether the schema may be asked for.
     pub introspection: bool,
 }
@@ -50,6 +56,9 @@ impl Default for QueryRules {
         Self {
             depth_max: limits::QUERY_DEPTH_MAX,
             complexity_max: limits::QUERY_COMPLEXITY_MAX,
+            selections_max: limits::QUERY_SELECTIONS_MAX,
+            aliases_max: limits::QUERY_ALIASES_MAX,
+            directives_max: limits::QUERY_DIRECTIVES_MAX,
             introspection: true,
         }
     }
@@ -59,7 +68,7 @@ impl Default for QueryRules {
 #[derive(Clone)]
 pub struct Api {
     schema: Schema,
-    introspection: bool,
+    rules: QueryRules,
     tasks: Tasks,
     tracer: Tracer,
 }
@@ -70,7 +79,7 @@ fn builder(rules: QueryRules) -> async_graphql::SchemaBuilder<Query, Mutation, S
         .limit_depth(rules.depth_max)
         .limit_complexity(rules.complexity_max)
         .limit_recursive_depth(limits::QUERY_RECURSION_MAX)
-        .limit_directives(limits::QUERY_DIRECTIVES_MAX)
+        .limit_directives(rules.directives_max)
 }
 
 /// The schema as SDL: the contract, in schema.graphql.
@@ -96,7 +105,7 @@ impl Api {
         if !rules.introspection {
             builder = builder.disable_introspection();
         }
-        Self { schema: builder.finish(), introspection: rules.introspection, tasks, tracer }
+        Self { schema: builder.finish(), rules, tasks, tracer }
     }
 
     /// The schema, for the executions of the fan-out.
@@ -110,9 +119,14 @@ impl Api {
         log_span(given.filter(|(_, parent)| parent.is_some()).map(|(context, _)| context))
     }
 
+    /// Parses an operation once, measures it, and says of what kind it is.
+    pub fn prepare(&self, operation: Operation) -> Result<(OperationType, Request), ServerError> {
+        prepare(operation, &self.rules)
+    }
+
     /// The library answers with nothing; a client is told why.
     fn check_introspection(&self, request: &mut Request) -> Result<(), ServerError> {
-        if self.introspection || !shape::introspects(request.parsed_query()?) {
+        if self.rules.introspection || !shape::introspects(request.parsed_query()?) {
             return Ok(());
         }
         let mut error = ServerError::new("the schema may not be asked for here", None);
@@ -124,7 +138,7 @@ impl Api {
     ///
     /// A mutation that began is finished even if this future is dropped.
     pub async fn execute(&self, operation: Operation, caller: Caller) -> Response {
-        let (kind, request) = match prepare(operation) {
+        let (kind, request) = match self.prepare(operation) {
             Err(error) => return failed(error),
             Ok((OperationType::Subscription, _)) => {
                 let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
@@ -159,20 +173,23 @@ impl Api {
     }
 }
 
-/// Parses an operation once, and says of what kind it is.
-pub fn prepare(operation: Operation) -> Result<(OperationType, Request), ServerError> {
+/// Parses an operation once, measures it, and says of what kind it is.
+pub fn prepare(
+    operation: Operation,
+    rules: &QueryRules,
+) -> Result<(OperationType, Request), ServerError> {
     let name = operation.operation_name.filter(|name| !name.is_empty());
     let mut request = Request::new(operation.query).variables(operation.variables);
     request.operation_name.clone_from(&name);
     let document = request.parsed_query()?;
-    check_shape(document)?;
+    check_shape(document, rules)?;
     let kind = kind_of(document, name.as_deref())?;
     Ok((kind, request))
 }
 
-fn check_shape(document: &ExecutableDocument) -> Result<(), ServerError> {
+fn check_shape(document: &ExecutableDocument, rules: &QueryRules) -> Result<(), ServerError> {
     let problem = match shape::measure(document) {
-        Some(shape) => shape.problem(),
+        Some(shape) => shape.problem(rules),
         None => Some("the document nests too deep, or its fragments spread each other".to_owned()),
     };
     problem.map_or(Ok(()), |problem| {

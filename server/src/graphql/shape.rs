@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use async_graphql::Name;
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 
+use super::execute::QueryRules;
 use crate::limits;
 
 /// What a document asks for, its fragments written out.
@@ -26,12 +27,12 @@ impl Shape {
     }
 
     /// What is too much of it, if anything is.
-    pub fn problem(self) -> Option<String> {
+    pub fn problem(self, rules: &QueryRules) -> Option<String> {
         let too_many = |count: usize, max: usize, what: &str| {
             (count > max).then(|| format!("the document has more than {max} {what}"))
         };
-        too_many(self.selections, limits::QUERY_SELECTIONS_MAX, "selections")
-            .or_else(|| too_many(self.aliases, limits::QUERY_ALIASES_MAX, "aliases"))
+        too_many(self.selections, rules.selections_max, "selections")
+            .or_else(|| too_many(self.aliases, rules.aliases_max, "aliases"))
     }
 }
 
@@ -143,7 +144,7 @@ mod tests {
         let fragments = (0..25).map(doubling).collect::<Vec<_>>().concat();
         let bomb = of(&format!("{{ ...f0 }} {fragments} fragment f25 on Q {{ a }}")).unwrap();
         assert!(bomb.selections > 1 << 25, "{bomb:?}");
-        assert!(bomb.problem().is_some());
+        assert!(bomb.problem(&QueryRules::default()).is_some());
     }
 
     #[test]
@@ -171,11 +172,9 @@ mod tests {
 
     #[test]
     fn what_is_allowed_is_no_problem_and_one_more_is() {
-        let aliases = |n: usize| Shape { selections: n, aliases: n }.problem();
-        assert_eq!(aliases(limits::QUERY_ALIASES_MAX), None);
-        assert!(aliases(limits::QUERY_ALIASES_MAX + 1).unwrap().contains("aliases"));
-        let most = limits::QUERY_SELECTIONS_MAX;
-        assert_eq!(Shape { selections: most, aliases: 0 }.problem(), None);
-        assert!(Shape { selections: most + 1, aliases: 0 }.problem().is_some());
+        let rules = QueryRules { selections_max: 9, aliases_max: 3, ..QueryRules::default() };
+        assert_eq!(shape(9, 3).problem(&rules), None);
+        assert!(shape(9, 4).problem(&rules).unwrap().contains("3 aliases"));
+        assert!(shape(10, 3).problem(&rules).unwrap().contains("9 selections"));
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::auth::Principal;
 use crate::graphql::Caller;
 use crate::graphql::error::{Code, complete_error, from_auth};
-use crate::graphql::execute::{Operation, failed, is_traceparent, prepare};
+use crate::graphql::execute::{Operation, failed, is_traceparent};
 use crate::{clock, limits};
 
 const JSON: &str = "application/json";
@@ -74,7 +74,8 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
         operation_name: body.operation_name,
         variables: variables(body.variables),
     };
-    run(&state, media, &headers, operation, received_at).await
+    // Boxed: an execution is many times larger than what waits for a body that comes slowly.
+    Box::pin(run(&state, media, &headers, operation, received_at)).await
 }
 
 /// The whole body, within its size and time.
@@ -129,7 +130,7 @@ pub async fn get(
     };
     let operation =
         Operation { query, operation_name: params.operation_name, variables: variables(given) };
-    if let Ok((OperationType::Mutation, _)) = prepare(operation.clone()) {
+    if let Ok((OperationType::Mutation, _)) = state.api.prepare(operation.clone()) {
         let message = "a mutation must be sent by POST";
         let mut response = problem(media, StatusCode::METHOD_NOT_ALLOWED, message);
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));

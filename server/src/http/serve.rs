@@ -29,15 +29,17 @@ use crate::limits;
 use crate::tasks::Tasks;
 use crate::websocket::wire::Wire;
 
-/// Serves connections until it is told to stop; each then ends after what it has begun.
+/// Serves connections, so many at a time, until it is told to stop; each then ends after what it has
+/// begun.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     guard: Guard,
+    places: usize,
     tasks: Tasks,
     until: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(places));
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,

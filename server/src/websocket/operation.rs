@@ -17,7 +17,7 @@ use crate::auth::Principal;
 use crate::broker::topic::Reader;
 use crate::graphql::Caller;
 use crate::graphql::error::{Code, api_error, complete, from_topic};
-use crate::graphql::execute::{Operation, failed, prepare};
+use crate::graphql::execute::{Operation, failed};
 use crate::graphql::subscription::{Asked, FeedItem, Probe, Topic};
 use crate::graphql::types::View;
 use crate::limits;
@@ -29,7 +29,7 @@ pub(super) async fn run(
     operation: Operation,
     caller: Caller,
 ) {
-    let refusal = match prepare(operation.clone()) {
+    let refusal = match sockets.api.prepare(operation.clone()) {
         Ok((OperationType::Subscription, request)) => {
             let span = sockets.api.log_span(&caller);
             let joining = subscribe(sockets, subscriber, &operation, request, caller);
