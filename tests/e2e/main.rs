@@ -17,3 +17,4 @@ mod limits;
 mod security;
 mod latency;
 mod tracing;
+mod pages;

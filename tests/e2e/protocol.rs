@@ -1,8 +1,15 @@
 //! graphql-transport-ws on a real socket: the ends that its PROTOCOL.md names.
 
-use e2e::gavel::DEADLINE;
-use e2e::{Event, Gavel, Socket};
-use serde_json::json;
+use std::time::Duration;
+
+use e2e::issuer::{Key, Published, SILENCE, jwks};
+use e2e::{Event, Gavel, Socket, code};
+use gavel_server::limits;
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+
+const WATCH: &str = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 0) { sequence } }";
+const BID: &str = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_violation_has_its_close_code() {
@@ -52,54 +59,158 @@ async fn each_violation_has_its_close_code() {
 async fn an_id_in_use_closes_4409_and_a_free_one_does_not() {
     let gavel = Gavel::start().await;
     let id = gavel.auction(json!({})).await;
-    let watch = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 0) { sequence } }";
     let mut socket = gavel.socket(None).await;
-    socket.subscribe("1", watch, json!({ "id": id })).await;
+    socket.subscribe("1", WATCH, json!({ "id": id })).await;
     socket.send(json!({ "type": "complete", "id": "1" })).await;
-    socket.subscribe("1", watch, json!({ "id": id })).await;
+    socket.subscribe("1", WATCH, json!({ "id": id })).await;
     socket.lives().await;
-    socket.subscribe("1", watch, json!({ "id": id })).await;
+    socket.subscribe("1", WATCH, json!({ "id": id })).await;
     let (code, reason) = socket.closed().await;
     assert_eq!((code, reason.as_str()), (4409, "Subscriber for 1 already exists"));
     gavel.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_never_says_connection_init_is_closed_4408() {
+async fn an_answer_is_completed_and_its_id_is_free_again() {
     let gavel = Gavel::start().await;
-    let mut socket = Socket::open(&gavel.base).await;
-    assert_eq!(socket.closed().await.0, 4408);
-    gavel.stop().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_is_too_large_ends_the_socket_and_no_other() {
-    let gavel = Gavel::start().await;
-    let mut other = gavel.socket(None).await;
     let mut socket = gavel.socket(None).await;
-    socket.send_text(&"x".repeat(300 * 1024)).await;
-    assert!(matches!(socket.event().await, Event::Closed(1009, _) | Event::Gone));
-    other.lives().await;
+    for _ in 0..2 {
+        socket.subscribe("1", "{ __typename }", json!({})).await;
+        assert_eq!(socket.next("1").await, json!({ "data": { "__typename": "Query" } }));
+        assert_eq!(socket.message().await, json!({ "id": "1", "type": "complete" }));
+    }
+    // A pong that nobody has asked for is no message to answer.
+    socket.send(json!({ "type": "pong", "payload": { "un": "asked" } })).await;
+    socket.lives().await;
     gavel.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_operation_too_many_is_refused_and_the_others_go_on() {
+async fn what_cannot_begin_ends_with_an_error_and_neither_a_complete_nor_the_socket_follows() {
+    let gavel = Gavel::start().await;
+    let nobody = json!({ "id": "a0000000000000000000z" });
+    let mut socket = gavel.socket(None).await;
+    for (query, variables, expected) in [
+        ("{ nothing likeThis }", json!({}), "BAD_REQUEST"),
+        ("query {", json!({}), "BAD_REQUEST"),
+        ("query A { __typename } query B { __typename }", json!({}), "BAD_REQUEST"),
+        (WATCH, json!({}), "BAD_REQUEST"),
+        (WATCH, nobody, "NOT_FOUND"),
+    ] {
+        socket.subscribe("1", query, variables).await;
+        assert_eq!(code(&socket.error("1").await), expected, "{query}");
+        socket.lives().await;
+    }
+    // An error of a field, in the middle of an execution, is a part of the answer.
+    socket.subscribe("1", BID, json!({ "i": { "auctionId": "x", "amount": "1" } })).await;
+    assert_eq!(code(&socket.next("1").await["errors"][0]), "UNAUTHENTICATED");
+    assert_eq!(socket.message().await["type"], "complete");
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_complete_nothing_comes_and_none_is_echoed() {
     let gavel = Gavel::start().await;
     let id = gavel.auction(json!({})).await;
-    let watch = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 0) { sequence } }";
-    let mut socket = gavel.socket(None).await;
-    for n in 0..=100 {
-        socket.subscribe(&n.to_string(), watch, json!({ "id": id })).await;
+    let (mut early, mut late) = (gavel.socket(None).await, gavel.socket(None).await);
+    // Completed while it is being prepared.
+    early.subscribe("1", WATCH, json!({ "id": id })).await;
+    early.send(json!({ "type": "complete", "id": "1" })).await;
+    early.lives().await;
+    // Completed in mid-flight; the other subscription of the socket goes on.
+    for operation in ["gone", "stays"] {
+        late.subscribe(operation, WATCH, json!({ "id": id })).await;
     }
-    let refused = socket.error("100").await;
-    assert_eq!(e2e::code(&refused), "OVERLOADED");
     gavel.bid("ann", &id, 1000).await;
-    let mut told = std::collections::BTreeSet::new();
-    while told.len() < 100 {
-        let message = tokio::time::timeout(DEADLINE, socket.message()).await.unwrap();
-        assert_eq!(message["type"], "next");
-        assert!(told.insert(message["id"].to_string()), "twice: {message}");
+    for _ in 0..2 {
+        assert_eq!(late.message().await["payload"]["data"]["bidCreated"]["sequence"], 1);
     }
+    late.send(json!({ "type": "complete", "id": "gone" })).await;
+    late.lives().await;
+    for n in 2..=4 {
+        gavel.bid("ann", &id, 1000 * n).await;
+        assert_eq!(late.next("stays").await["data"]["bidCreated"]["sequence"], n);
+    }
+    late.lives().await;
+    early.lives().await;
+    // Nor is one that names nothing.
+    late.send(json!({ "type": "complete", "id": "gone" })).await;
+    late.lives().await;
+    gavel.stop().await.unwrap();
+}
+
+/// A server whose writes take a while.
+async fn slow() -> (Gavel, String, Socket, Value) {
+    let flags = ["--dynamodb", "embedded", "--embedded-transact-delay-ms", "700"];
+    let gavel = Gavel::with(&flags).await;
+    let id = gavel.auction(json!({})).await;
+    let socket = gavel.socket(Some(&gavel.token("ann", &["bidder"]))).await;
+    let input = json!({ "i": { "auctionId": id, "amount": "1000" } });
+    (gavel, id, socket, input)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutation_that_is_completed_early_is_finished_and_says_nothing() {
+    let (gavel, id, mut socket, input) = slow().await;
+    socket.subscribe("1", BID, input).await;
+    socket.lives().await;
+    socket.send(json!({ "type": "complete", "id": "1" })).await;
+    e2e::soon("the bid is written", || async {
+        gavel.look(None, &id, "sequence").await["sequence"] == 1
+    })
+    .await;
+    socket.lives().await;
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_is_in_use_while_its_operation_is_not_answered_yet() {
+    let (gavel, _, mut socket, input) = slow().await;
+    socket.subscribe("1", BID, input).await;
+    socket.subscribe("1", "{ __typename }", json!({})).await;
+    assert_eq!(socket.closed().await, (4409, "Subscriber for 1 already exists".to_owned()));
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_s_close_is_answered_and_others_are_told_on_after_an_abrupt_end() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({})).await;
+    let mut stays = gavel.socket(None).await;
+    stays.subscribe("1", WATCH, json!({ "id": id })).await;
+    let (mut closes, mut goes) = (gavel.socket(None).await, gavel.socket(None).await);
+    for socket in [&mut closes, &mut goes] {
+        socket.subscribe("1", WATCH, json!({ "id": id })).await;
+        socket.lives().await;
+    }
+    closes.close(4321, "Bye").await;
+    assert_eq!(closes.event().await, Event::Closed(4321, "Bye".to_owned()));
+    drop(goes);
+    for n in 1..=3 {
+        gavel.bid("ann", &id, 1000 * n).await;
+        assert_eq!(stays.next("1").await["data"]["bidCreated"]["sequence"], n);
+    }
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_said_connection_init_in_time_may_be_checked_for_longer_and_not_twice() {
+    let (old, new) = (Key::new("old", Algorithm::ES256), Key::new("new", Algorithm::ES256));
+    let published = Published::new(jwks(&[&old])).await;
+    let flags = ["--jwks", published.url.as_str(), "--init-timeout-ms", "300"];
+    let gavel = Gavel::with(&flags).await;
+    // Only then is an unknown key looked up again.
+    tokio::time::sleep(limits::JWKS_REFRESH_PAUSE).await;
+    published.document.send_replace(SILENCE.to_owned());
+    let token = new.token("ann", &["bidder"], Duration::from_secs(3600));
+    let (mut once, mut twice) = (Socket::open(&gavel.base).await, Socket::open(&gavel.base).await);
+    once.begin(Some(&token)).await;
+    twice.begin(Some(&token)).await;
+    twice.begin(Some(&token)).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    published.document.send_replace(jwks(&[&old, &new]));
+    assert_eq!(once.message().await["type"], "connection_ack");
+    once.lives().await;
+    assert_eq!(twice.closed().await.0, 4429);
     gavel.stop().await.unwrap();
 }

@@ -1,12 +1,15 @@
 //! A server under test.
 
+use std::net::IpAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use client_sim::stamp::format_us;
 use client_sim::token::Mint;
 use gavel_server::app::{self, Ready};
 use gavel_server::config::Args;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -17,7 +20,7 @@ use crate::socket::Socket;
 
 /// Long enough for a slow machine: nothing waits for it to pass.
 pub const DEADLINE: Duration = Duration::from_secs(20);
-const SECRET: &str = "a secret of the end-to-end tests, long enough";
+pub(crate) const SECRET: &str = "a secret of the end-to-end tests, long enough";
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[derive(Parser)]
@@ -26,15 +29,33 @@ struct Flags {
     args: Args,
 }
 
-/// A running server.
-pub struct Gavel {
-    /// Its base URL.
+/// A client of a server.
+pub struct Client {
+    /// The server's base URL.
     pub base: String,
+    http: reqwest::Client,
+}
+
+/// A running server, and a client of it.
+pub struct Gavel {
+    client: Client,
     /// What it said at start.
     pub ready: Ready,
     shutdown: CancellationToken,
     running: JoinSet<anyhow::Result<()>>,
-    http: reqwest::Client,
+}
+
+impl Deref for Gavel {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Whether the service has a flag of this name.
+pub fn is_flag(name: &str) -> bool {
+    Flags::command().get_arguments().any(|argument| argument.get_long() == Some(name))
 }
 
 /// Where the suite's store is, if it is not embedded.
@@ -44,10 +65,17 @@ pub fn store_url() -> Option<String> {
 
 /// The settings of a server with the suite's store and these flags.
 pub fn args(flags: &[&str]) -> Args {
-    let mut all: Vec<String> = ["test", "--listen", "127.0.0.1:0"].map(str::to_owned).to_vec();
+    let mut all = vec!["test".to_owned()];
     if !flags.contains(&"--jwks") {
         all.extend(["--jwt-secret", SECRET].map(str::to_owned));
     }
+    all.extend(flags_of(flags));
+    Flags::parse_from(all).args
+}
+
+/// The same as flags, but for the secret.
+pub(crate) fn flags_of(flags: &[&str]) -> Vec<String> {
+    let mut all: Vec<String> = ["--listen", "127.0.0.1:0"].map(str::to_owned).to_vec();
     if let Some(url) = store_url().filter(|_| !flags.contains(&"--dynamodb")) {
         let table = format!("e2e-{:016x}", rand::random::<u64>());
         all.extend(["--dynamodb".to_owned(), url, "--table".to_owned(), table]);
@@ -57,7 +85,7 @@ pub fn args(flags: &[&str]) -> Args {
         all.extend(["--client-limits", "off"].map(str::to_owned));
     }
     all.extend(flags.iter().map(|flag| (*flag).to_owned()));
-    Flags::parse_from(all).args
+    all
 }
 
 impl Gavel {
@@ -80,7 +108,8 @@ impl Gavel {
             panic!("the server did not start: {:?}", running.join_next().await);
         };
         let base = format!("http://{}", ready.address);
-        let gavel = Self { base, ready, shutdown, running, http: reqwest::Client::new() };
+        let client = Client { base, http: reqwest::Client::new() };
+        let gavel = Self { client, ready, shutdown, running };
         soon("the server is ready", || async { gavel.get("/readyz").await.0 == 200 }).await;
         gavel
     }
@@ -96,10 +125,25 @@ impl Gavel {
     pub fn begin_stop(&self) {
         self.shutdown.cancel();
     }
+}
+
+impl Client {
+    /// A client that comes from an address of this machine, with a connection for each request.
+    pub fn from(base: String, address: impl Into<IpAddr>) -> Self {
+        let http =
+            reqwest::Client::builder().local_address(address.into()).pool_max_idle_per_host(0);
+        Self { base, http: http.build().expect("a client") }
+    }
 
     /// A token of a user with roles.
     pub fn token(&self, user: &str, roles: &[&str]) -> String {
         Mint::new(SECRET).token(user, roles, HOUR).expect("a token")
+    }
+
+    /// A token of any claims.
+    pub fn sign(&self, claims: &Value) -> String {
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).expect("a token")
     }
 
     /// The secret, for clients that mint their own.
@@ -191,10 +235,7 @@ impl Gavel {
     /// A socket that was admitted.
     pub async fn socket(&self, token: Option<&str>) -> Socket {
         let mut socket = Socket::open(&self.base).await;
-        let payload =
-            token.map_or(json!({}), |t| json!({ "authorization": format!("Bearer {t}") }));
-        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
-        assert_eq!(socket.message().await["type"], "connection_ack");
+        socket.init(token).await;
         socket
     }
 }

@@ -84,11 +84,14 @@ pub fn jwks(keys: &[&Key]) -> String {
     json!({ "keys": keys.iter().map(|key| key.public()).collect::<Vec<_>>() }).to_string()
 }
 
+/// A document that is not served: who asks waits for the next one.
+pub const SILENCE: &str = "silence";
+
 /// Serves a JWK set that can be changed, or taken away.
 pub struct Published {
     /// Where it is.
     pub url: String,
-    /// What it is; empty is answered with 500.
+    /// What it is; empty is answered with 500, and [`SILENCE`] only when it has changed.
     pub document: watch::Sender<String>,
     /// How often it was asked for.
     pub asked: watch::Receiver<u32>,
@@ -100,7 +103,7 @@ impl Published {
     pub async fn new(document: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("bound"));
-        let (document, served) = watch::channel(document);
+        let (document, mut served) = watch::channel(document);
         let (count, asked) = watch::channel(0);
         let mut serving = JoinSet::new();
         serving.spawn(async move {
@@ -111,7 +114,8 @@ impl Published {
                     head.push(stream.read_u8().await.expect("a request"));
                 }
                 count.send_modify(|count| *count += 1);
-                let body = served.borrow().clone();
+                let changed = served.wait_for(|document| document != SILENCE).await;
+                let body = changed.map(|document| document.clone()).unwrap_or_default();
                 let status = if body.is_empty() { "500 Down" } else { "200 OK" };
                 let length = body.len();
                 let answer = format!(

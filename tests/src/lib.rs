@@ -5,6 +5,9 @@
 
 pub mod collector;
 pub mod gavel;
+pub mod child;
+pub mod bystander;
+pub mod edge;
 pub mod issuer;
 pub mod socket;
 

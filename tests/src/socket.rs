@@ -1,15 +1,27 @@
 //! A WebSocket client that sends what the test says and shows all that comes.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use crate::gavel::DEADLINE;
+
+/// A TCP connection from an address of this machine.
+pub async fn connect_from(base: &str, address: Ipv4Addr) -> TcpStream {
+    let to: SocketAddr =
+        base.strip_prefix("http://").and_then(|to| to.parse().ok()).expect("a base");
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((address, 0).into()).expect("an address of this machine");
+    socket.connect(to).await.expect("a connection")
+}
 
 /// A socket.
 pub struct Socket {
@@ -61,6 +73,38 @@ impl Socket {
         }
     }
 
+    /// Connects from an address of this machine; an error is the status and body of the answer.
+    pub async fn open_from(base: &str, address: Ipv4Addr) -> Result<Self, (u16, Value)> {
+        let to = base.strip_prefix("http://").expect("a base URL");
+        let mut request = format!("ws://{to}/graphql/ws").into_client_request().expect("a request");
+        let protocol = HeaderValue::from_static("graphql-transport-ws");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let tcp = connect_from(base, address).await;
+        match client_async(request, MaybeTlsStream::Plain(tcp)).await {
+            Ok((stream, _)) => Ok(Self { stream }),
+            Err(Error::Http(response)) => {
+                let status = response.status().as_u16();
+                let body = response.into_body().unwrap_or_default();
+                Err((status, serde_json::from_slice(&body).unwrap_or_default()))
+            }
+            Err(other) => panic!("no answer: {other}"),
+        }
+    }
+
+    /// Is admitted, with a token or without.
+    pub async fn init(&mut self, token: Option<&str>) {
+        self.begin(token).await;
+        let answer = self.message().await;
+        assert_eq!(answer["type"], "connection_ack", "{answer}");
+    }
+
+    /// Asks to be admitted.
+    pub async fn begin(&mut self, token: Option<&str>) {
+        let payload =
+            token.map_or(json!({}), |t| json!({ "authorization": format!("Bearer {t}") }));
+        self.send(json!({ "type": "connection_init", "payload": payload })).await;
+    }
+
     /// Sends a message.
     pub async fn send(&mut self, message: Value) {
         self.send_text(&message.to_string()).await;
@@ -74,6 +118,12 @@ impl Socket {
     /// Sends bytes.
     pub async fn send_binary(&mut self, bytes: &'static [u8]) {
         self.stream.send(Message::binary(bytes)).await.expect("sent");
+    }
+
+    /// Closes, with a code of the client's own.
+    pub async fn close(&mut self, code: u16, reason: &'static str) {
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+        self.stream.close(Some(frame)).await.expect("sent");
     }
 
     /// Subscribes.

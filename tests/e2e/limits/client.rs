@@ -1,0 +1,183 @@
+//! The limits of an address, a user and an auction.
+
+use std::time::Duration;
+
+use e2e::child::Child;
+use e2e::{Socket, code};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::{edge, first, laden, place, send, socket, upgrade};
+
+const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// An answer 429: what it says, and when to come again.
+fn assert_limited((status, response): (u16, Value)) {
+    let error = &response["errors"][0];
+    assert_eq!((status, code(error)), (429, "RATE_LIMITED"));
+    assert!(error["extensions"]["retryAfterMs"].as_u64() > Some(0), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connections_of_an_address() {
+    // Most of the ballast is a path: the connection is refused whatever it asks.
+    let laden = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(30_000));
+    let within = async |server: &Child| {
+        let mut held: Vec<TcpStream> = Vec::new();
+        while held.len() < 5 {
+            let mut stream = send(server, GET).await;
+            match first(&mut stream).await.starts_with("HTTP/1.1 200") {
+                true => held.push(stream),
+                // Those that were given up are free a moment later.
+                false => sleep(Duration::from_millis(50)).await,
+            }
+        }
+        held
+    };
+    let above = async |server: &Child, _: &mut Vec<TcpStream>| {
+        let refused = first(&mut send(server, laden.as_bytes()).await).await;
+        assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+        assert!(
+            refused.contains("RATE_LIMITED") && refused.contains("retry-after: 1"),
+            "{refused}"
+        );
+    };
+    let flags = ["--client-limits", "on", "--connections-per-address", "5"];
+    edge(&flags).rounds(800).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sockets_of_an_address() {
+    let within = async |server: &Child| (place(server).await, place(server).await);
+    let above = async |server: &Child, _: &mut (Socket, Socket)| {
+        assert_limited(upgrade(server).await.err().expect("one too many"));
+    };
+    let flags =
+        ["--client-limits", "on", "--sockets-per-address", "2", "--handshakes-per-second", "0"];
+    edge(&flags).rounds(1000).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_that_a_proxy_tells() {
+    let flags = ["--client-limits", "on", "--sockets-per-address", "2"];
+    let flags = [flags.as_slice(), &["--trusted-proxy-header", "x-forwarded-for"]].concat();
+    let server = e2e::Gavel::with(&flags).await;
+    let from = async |address: &'static str| {
+        Socket::try_open(&server.base, &[("x-forwarded-for", address)]).await
+    };
+    let (first, _second) = (from("192.0.2.1").await.unwrap(), from("192.0.2.1").await.unwrap());
+    assert_eq!(from("10.0.0.1, 192.0.2.1").await.err(), Some(429));
+    from("192.0.2.2").await.expect("another address");
+    drop(first);
+    e2e::soon("its place is free again", || async { from("192.0.2.1").await.is_ok() }).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_new_sockets_of_an_address_in_a_second() {
+    let within = async |server: &Child| {
+        // What came before may have used up the allowance of this second.
+        sleep(Duration::from_millis(1100)).await;
+        for _ in 0..5 {
+            upgrade(server).await.expect("five in a second");
+        }
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        let mut refused = Vec::new();
+        for _ in 0..100 {
+            refused.extend(upgrade(server).await.err());
+        }
+        assert!(refused.len() >= 50, "{}", refused.len());
+        refused.into_iter().for_each(assert_limited);
+    };
+    let flags = ["--client-limits", "on", "--handshakes-per-second", "5"];
+    edge(&flags).rounds(8).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sockets_of_a_user() {
+    let admitted = async |server: &Child| {
+        let token = server.token("ann", &["bidder"]);
+        for _ in 0..200 {
+            let mut socket = upgrade(server).await.unwrap();
+            socket.begin(Some(&token)).await;
+            match socket.event().await {
+                e2e::Event::Message(ack) if ack["type"] == "connection_ack" => return socket,
+                _ => sleep(Duration::from_millis(20)).await,
+            }
+        }
+        panic!("no place became free");
+    };
+    let within = async |server: &Child| {
+        let held = (admitted(server).await, admitted(server).await);
+        // Nobody is a user.
+        socket(server).await.lives().await;
+        held
+    };
+    let above = async |server: &Child, held: &mut (Socket, Socket)| {
+        let mut socket = upgrade(server).await.unwrap();
+        socket.begin(Some(&server.token("ann", &["bidder"]))).await;
+        assert_eq!(socket.closed().await, (1013, "Too many sockets of this user".to_owned()));
+        held.0.lives().await;
+    };
+    let flags = ["--client-limits", "on", "--sockets-per-user", "2"];
+    let flags = [flags.as_slice(), &["--handshakes-per-second", "0"]].concat();
+    edge(&flags).rounds(400).holds(within, above).await;
+}
+
+const BID: &str = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
+
+async fn bid(server: &Child, user: &str, id: &str, query: &str) -> Value {
+    let token = server.token(user, &["bidder"]);
+    let input = json!({ "auctionId": id, "amount": "1000" });
+    server.graphql(Some(&token), query, json!({ "i": input })).await
+}
+
+/// Bids within the rate, then many at once: those above it are refused, and told when to come again.
+async fn rate_edge(flags: &[&str], user: impl Fn(usize) -> String, said: &str) {
+    let rate = 10;
+    let within = async |server: &Child| {
+        let id = server.auction(json!({})).await;
+        // What came before may have used up the allowance of this second.
+        sleep(Duration::from_millis(1100)).await;
+        for n in 0..rate {
+            let answer = bid(server, &user(n), &id, BID).await;
+            // Most are too low, which is an answer.
+            assert!(answer["data"]["placeBid"]["__typename"].is_string(), "{answer}");
+        }
+        id
+    };
+    let above = async |server: &Child, id: &mut String| {
+        let query = laden(BID);
+        let burst = (0..40).map(|n| {
+            let user = user(n);
+            let (query, id) = (query.as_str(), id.as_str());
+            async move { bid(server, &user, id, query).await }
+        });
+        let answers = futures_util::future::join_all(burst).await;
+        let refused: Vec<_> = answers.iter().filter(|answer| answer["data"].is_null()).collect();
+        assert!(refused.len() >= 10, "{} of 40 in a burst", refused.len());
+        for answer in refused {
+            let error = &answer["errors"][0];
+            assert_eq!(code(error), "RATE_LIMITED", "{answer}");
+            assert_eq!(error["extensions"]["retryable"], true);
+            let after_ms = error["extensions"]["retryAfterMs"].as_u64().unwrap();
+            assert!((1..=1000).contains(&after_ms), "{error}");
+            assert!(error["message"].as_str().unwrap().contains(said), "{error}");
+        }
+    };
+    edge(flags).rounds(8).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bids_of_a_user_in_a_second() {
+    let flags = ["--client-limits", "on", "--bids-per-user-per-second", "10"];
+    rate_edge(&flags, |_| "ann".to_owned(), "you bid too often").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bids_on_an_auction_in_a_second() {
+    let flags = ["--client-limits", "on", "--bids-per-auction-per-second", "10"];
+    rate_edge(&flags, |n| format!("user-{n}"), "this auction").await;
+}

@@ -1,0 +1,114 @@
+//! The limits of the whole service.
+
+use std::time::Duration;
+
+use e2e::child::Child;
+use e2e::{Socket, code};
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::{WATCH, edge, first, laden, place, send, socket, upgrade};
+
+const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connections_at_a_time() {
+    let within = async |server: &Child| {
+        let mut held: Vec<TcpStream> = Vec::new();
+        for _ in 0..3 {
+            let mut stream = send(server, GET).await;
+            assert!(first(&mut stream).await.starts_with("HTTP/1.1 200"));
+            held.push(stream);
+        }
+        held
+    };
+    let above = async |server: &Child, held: &mut Vec<TcpStream>| {
+        let mut crowd = Vec::new();
+        for _ in 0..50 {
+            crowd.push(send(server, GET).await);
+        }
+        let waits = timeout(Duration::from_millis(200), first(&mut crowd[0])).await;
+        assert!(waits.is_err(), "it waits: {waits:?}");
+        // The first that waits is served when a place becomes free, and has it then.
+        held.remove(0);
+        assert!(first(&mut crowd[0]).await.starts_with("HTTP/1.1 200"));
+        held.push(crowd.remove(0));
+        drop(crowd);
+    };
+    edge(&["--connections", "3"]).rounds(4).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sockets_at_a_time() {
+    // One is the bystander's.
+    let within = async |server: &Child| place(server).await;
+    let above = async |server: &Child, _: &mut Socket| {
+        let (status, response) = upgrade(server).await.err().expect("one too many");
+        assert_eq!((status, code(&response["errors"][0])), (503, "OVERLOADED"));
+    };
+    edge(&["--sockets", "2"]).rounds(1000).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_auctions_watched_at_a_time() {
+    // One is the bystander's. The other stays: a topic is kept a while after its last watcher.
+    let auction = tokio::sync::OnceCell::new();
+    let within = async |server: &Child| {
+        let id = auction.get_or_init(|| server.auction(json!({}))).await;
+        let mut socket = socket(server).await;
+        socket.subscribe("1", WATCH, json!({ "id": id })).await;
+        socket.lives().await;
+        socket
+    };
+    let above = async |server: &Child, socket: &mut Socket| {
+        let other = server.auction(json!({})).await;
+        socket.subscribe("2", &laden(WATCH), json!({ "id": other })).await;
+        assert_eq!(code(&socket.error("2").await), "OVERLOADED");
+    };
+    edge(&["--auctions-watched", "2"]).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bids_that_wait_for_one_auction() {
+    let bid = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
+    let within = async |server: &Child| {
+        let id = server.auction(json!({ "minimumIncrement": "1" })).await;
+        assert_eq!(server.bid("ann", &id, 1000).await["__typename"], "BidAccepted");
+        id
+    };
+    let above = async |server: &Child, id: &mut String| {
+        let token = server.token("ann", &["bidder"]);
+        let flood = (0..30_u64).map(async |n| {
+            let mut socket = upgrade(server).await.unwrap();
+            socket.init(Some(&token)).await;
+            for m in 0..100 {
+                let amount = (2000 + 100 * n + m).to_string();
+                let input = json!({ "auctionId": id, "amount": amount });
+                socket.subscribe(&m.to_string(), bid, json!({ "i": input })).await;
+            }
+            let (mut answered, mut refused) = (0, 0);
+            while answered < 100 {
+                let message = socket.message().await;
+                match message["type"].as_str() {
+                    Some("complete") => answered += 1,
+                    Some("next") if message["payload"]["errors"].is_array() => {
+                        match code(&message["payload"]["errors"][0]) {
+                            "OVERLOADED" => refused += 1,
+                            // Taken, and then it waited too long.
+                            code => assert_eq!(code, "STORE_UNAVAILABLE"),
+                        }
+                    }
+                    Some("next") => {}
+                    _ => panic!("{message}"),
+                }
+            }
+            refused
+        });
+        let refused: u32 = futures_util::future::join_all(flood).await.into_iter().sum();
+        assert!(refused > 0, "the lane takes everything");
+        sleep(Duration::from_millis(100)).await;
+    };
+    let flags = ["--dynamodb", "embedded", "--embedded-transact-delay-ms", "1500"];
+    edge(&flags).rounds(3).holds(within, above).await;
+}

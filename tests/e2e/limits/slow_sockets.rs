@@ -1,0 +1,161 @@
+//! Sockets that say nothing, read nothing, or read too slowly.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use client_sim::socket::{Said, Socket as SmallSocket};
+use e2e::Event;
+use e2e::child::Child;
+use e2e::gavel::DEADLINE;
+use futures_util::future::join_all;
+use gavel_server::limits;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use super::{WATCH, edge, socket};
+
+/// Frames of two kilobytes each, so that the kernel's buffers hold few.
+fn heavy() -> String {
+    let fields = (0..50).map(|n| format!("a{n}: receivedAt ")).collect::<Vec<_>>().concat();
+    format!("subscription($id: ID!) {{ bidCreated(auctionId: $id, after: 0) {{ {fields} }} }}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_to_answer_a_ping() {
+    let limit = limits::PING_EVERY + limits::PONG_TIMEOUT;
+    let within = async |server: &Child| socket(server).await.lives().await;
+    let above = async |server: &Child, (): &mut ()| {
+        let silent = async {
+            let mut silent = socket(server).await;
+            let began = std::time::Instant::now();
+            let event = timeout(limit + DEADLINE, async {
+                loop {
+                    match timeout(limit, silent.event()).await.expect("a ping or an end") {
+                        Event::Message(ping) => assert_eq!(ping["type"], "ping"),
+                        end => return end,
+                    }
+                }
+            });
+            assert_eq!(event.await.unwrap(), Event::Closed(1013, "Pong timeout".to_owned()));
+            assert!(began.elapsed() + Duration::from_secs(1) > limit, "{:?}", began.elapsed());
+        };
+        let answering = async {
+            let mut answering = socket(server).await;
+            for _ in 0..2 {
+                assert_eq!(answering.message().await["type"], "ping");
+                answering.send(json!({ "type": "pong" })).await;
+            }
+            sleep(limits::PONG_TIMEOUT / 4).await;
+            answering.lives().await;
+        };
+        let crowd = join_all((0..200).map(|_| async { socket(server).await.closed().await.0 }));
+        let (ends, (), ()) = tokio::join!(crowd, silent, answering);
+        assert!(ends.iter().all(|code| *code == 1013), "{ends:?}");
+    };
+    edge(&[]).rounds(1).holds(within, above).await;
+}
+
+/// Bids on an auction, many at a time, until it is dropped.
+async fn bids_without_end(server: &Child, id: &str) {
+    let amount = AtomicU64::new(1000);
+    let bidder = async |n: usize| {
+        let user = format!("user-{n}");
+        let token = server.token(&user, &["bidder"]);
+        let mut socket = socket_of(server, &token).await;
+        loop {
+            let amount = amount.fetch_add(1, Ordering::Relaxed).to_string();
+            let input = json!({ "auctionId": id, "amount": amount });
+            let bid = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
+            socket.subscribe("1", bid, json!({ "i": input })).await;
+            while socket.message().await["type"] != "complete" {}
+        }
+    };
+    let bidders: Vec<()> = join_all((0..24).map(bidder)).await;
+    unreachable!("{} bidders ended", bidders.len());
+}
+
+async fn socket_of(server: &Child, token: &str) -> e2e::Socket {
+    let mut socket = super::upgrade(server).await.unwrap();
+    socket.init(Some(token)).await;
+    socket
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_frames_queued_for_a_subscription() {
+    let within = async |server: &Child| {
+        let id = server.auction(json!({ "minimumIncrement": "1" })).await;
+        let mut reader = socket(server).await;
+        reader.subscribe("1", WATCH, json!({ "id": id })).await;
+        server.bid("ann", &id, 1000).await;
+        assert_eq!(reader.next("1").await["data"]["bidCreated"]["sequence"], 1);
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        let id = server.auction(json!({ "minimumIncrement": "1" })).await;
+        let mut slow = SmallSocket::connect_small(&server.base, None).await.unwrap();
+        slow.subscribe_as("1", &heavy(), json!({ "id": id })).await.unwrap();
+        // Slower than the bids come, but never so slow that nothing can be written.
+        let reading = async {
+            let mut read = 0_u64;
+            loop {
+                match slow.next().await.expect("the socket stays") {
+                    Said::Next { .. } => read += 1,
+                    Said::Error(errors) => return (read, format!("{errors:?}")),
+                    other => panic!("the subscription goes on: {other:?}"),
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let (read, errors) = tokio::select! {
+            read = timeout(DEADLINE * 6, reading) => read.expect("it is told"),
+            () = bids_without_end(server, &id) => unreachable!(),
+        };
+        assert!(errors.contains("SLOW_CONSUMER") && errors.contains("resumeAfter"), "{errors}");
+        assert!(errors.contains(&read.to_string()), "it resumes after {read}: {errors}");
+    };
+    edge(&[]).rounds(1).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_in_which_nothing_can_be_written() {
+    let heavy = heavy();
+    let within = async |server: &Child| {
+        let id = server.auction(json!({})).await;
+        let mut reader = socket(server).await;
+        reader.subscribe("1", &heavy, json!({ "id": id })).await;
+        server.bid("ann", &id, 1000).await;
+        reader.next("1").await;
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        let id = server.auction(json!({})).await;
+        let mut stalled = Vec::new();
+        for _ in 0..4 {
+            let mut socket = SmallSocket::connect_small(&server.base, None).await.unwrap();
+            for n in 0..50 {
+                socket.subscribe_as(&n.to_string(), &heavy, json!({ "id": id })).await.unwrap();
+            }
+            stalled.push(socket);
+        }
+        let mut sent = 0;
+        for n in 0..40 {
+            sent += u32::from(server.bid("ann", &id, 1000 + 100 * n).await["bid"].is_object());
+        }
+        sleep(limits::SOCKET_WRITE_TIMEOUT + limits::CLOSE_TIMEOUT).await;
+        for mut socket in stalled {
+            let mut frames = 0;
+            let reading = async {
+                loop {
+                    match socket.next().await {
+                        Ok(Said::Next { .. } | Said::Error(_)) => frames += 1,
+                        Ok(Said::Closed(close)) => break close.map(|(code, _)| code),
+                        Ok(Said::Complete) => panic!("the auction goes on"),
+                        Err(_) => break None,
+                    }
+                }
+            };
+            let end = timeout(DEADLINE, reading).await.expect("its socket ends");
+            assert!(end.is_none_or(|code| code == 1013), "{end:?}");
+            assert!(frames < 50 * sent, "{frames} frames came, so nothing was dropped");
+        }
+    };
+    edge(&[]).rounds(1).holds(within, above).await;
+}

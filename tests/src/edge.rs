@@ -1,0 +1,61 @@
+//! What every limit must hold at its edge, in one place: below it works; above it the client is
+//! told; meanwhile another client does not notice, and the server's memory stays what it was.
+
+use crate::bystander::Bystander;
+use crate::child::Child;
+
+/// By how much the server's peak memory may rise while a limit is met again and again. Where what is
+/// refused can carry ballast, a case brings more than this: a server that kept it would be seen.
+pub const MEMORY_GROWTH_KIB_MAX: u64 = 16 * 1024;
+
+/// A limit under test.
+pub struct Edge<'a> {
+    /// The server's program.
+    pub program: &'a str,
+    /// Its flags: the limit, most often changed.
+    pub flags: &'a [&'a str],
+    /// How often the limit is met.
+    pub rounds: usize,
+}
+
+impl Edge<'_> {
+    /// The same, met so often.
+    #[must_use]
+    pub fn rounds(self, rounds: usize) -> Self {
+        Self { rounds, ..self }
+    }
+
+    /// `within` is all that is allowed, and asserts that it works; what it returns is held while
+    /// `above` asks for more, and asserts what it is told.
+    pub async fn holds<S>(
+        &self,
+        within: impl AsyncFn(&Child) -> S,
+        above: impl AsyncFn(&Child, &mut S),
+    ) {
+        let server = Child::start(self.program, self.flags).await;
+        let mut bystander = Bystander::of(&server).await;
+        let mut held = within(&server).await;
+        // Buffers and arenas that a server has after its first clients are not growth.
+        bystander.during(meet(&server, &mut held, &above, self.rounds.div_ceil(4))).await;
+        let before = server.memory_peak_kib();
+        bystander.during(meet(&server, &mut held, &above, self.rounds)).await;
+        let grown = server.memory_peak_kib() - before;
+        assert!(grown <= MEMORY_GROWTH_KIB_MAX, "the server's memory grew by {grown} KiB");
+        // Whoever is within the limit again is served again.
+        drop(held);
+        bystander.during(within(&server)).await;
+        bystander.bids_and_is_told().await;
+        server.stop().await;
+    }
+}
+
+async fn meet<S>(
+    server: &Child,
+    held: &mut S,
+    above: &impl AsyncFn(&Child, &mut S),
+    rounds: usize,
+) {
+    for _ in 0..rounds {
+        above(server, held).await;
+    }
+}
