@@ -1,6 +1,8 @@
 //! What every limit must hold at its edge, in one place: below it works; above it the client is
 //! told; meanwhile another client does not notice, and the server's memory stays what it was.
 
+use std::pin::Pin;
+
 use crate::bystander::Bystander;
 use crate::child::Child;
 
@@ -27,25 +29,27 @@ impl Edge<'_> {
 
     /// `within` is all that is allowed, and asserts that it works; what it returns is held while
     /// `above` asks for more, and asserts what it is told.
-    pub async fn holds<S>(
-        &self,
-        within: impl AsyncFn(&Child) -> S,
-        above: impl AsyncFn(&Child, &mut S),
-    ) {
-        let server = Child::start(self.program, self.flags).await;
-        let mut bystander = Bystander::of(&server).await;
-        let mut held = within(&server).await;
-        // Buffers and arenas that a server has after its first clients are not growth.
-        bystander.during(meet(&server, &mut held, &above, self.rounds.div_ceil(4))).await;
-        let before = server.memory_peak_kib();
-        bystander.during(meet(&server, &mut held, &above, self.rounds)).await;
-        let grown = server.memory_peak_kib() - before;
-        assert!(grown <= MEMORY_GROWTH_KIB_MAX, "the server's memory grew by {grown} KiB");
-        // Whoever is within the limit again is served again.
-        drop(held);
-        bystander.during(within(&server)).await;
-        bystander.bids_and_is_told().await;
-        server.stop().await;
+    pub fn holds<'a, S: 'a>(
+        &'a self,
+        within: impl AsyncFn(&Child) -> S + 'a,
+        above: impl AsyncFn(&Child, &mut S) + 'a,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+        Box::pin(async move {
+            let server = Child::start(self.program, self.flags).await;
+            let mut bystander = Bystander::of(&server).await;
+            let mut held = within(&server).await;
+            // Buffers and arenas that a server has after its first clients are not growth.
+            bystander.during(meet(&server, &mut held, &above, self.rounds.div_ceil(4))).await;
+            let before = server.memory_peak_kib();
+            bystander.during(meet(&server, &mut held, &above, self.rounds)).await;
+            let grown = server.memory_peak_kib() - before;
+            assert!(grown <= MEMORY_GROWTH_KIB_MAX, "the server's memory grew by {grown} KiB");
+            // Whoever is within the limit again is served again.
+            drop(held);
+            bystander.during(within(&server)).await;
+            bystander.bids_and_is_told().await;
+            server.stop().await;
+        })
     }
 }
 

@@ -27,10 +27,11 @@ async fn the_connections_of_an_address() {
         let mut held: Vec<TcpStream> = Vec::new();
         while held.len() < 5 {
             let mut stream = send(server, GET).await;
-            match first(&mut stream).await.starts_with("HTTP/1.1 200") {
-                true => held.push(stream),
+            if first(&mut stream).await.starts_with("HTTP/1.1 200") {
+                held.push(stream);
+            } else {
                 // Those that were given up are free a moment later.
-                false => sleep(Duration::from_millis(50)).await,
+                sleep(Duration::from_millis(50)).await;
             }
         }
         held

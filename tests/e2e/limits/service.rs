@@ -75,9 +75,9 @@ async fn the_bids_that_wait_for_one_auction() {
     let within = async |server: &Child| {
         let id = server.auction(json!({ "minimumIncrement": "1" })).await;
         assert_eq!(server.bid("ann", &id, 1000).await["__typename"], "BidAccepted");
-        id
     };
-    let above = async |server: &Child, id: &mut String| {
+    let above = async |server: &Child, (): &mut ()| {
+        let id = server.auction(json!({ "minimumIncrement": "1" })).await;
         let token = server.token("ann", &["bidder"]);
         let flood = (0..30_u64).map(async |n| {
             let mut socket = upgrade(server).await.unwrap();
