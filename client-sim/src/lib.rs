@@ -11,6 +11,7 @@ pub mod stamp;
 pub mod api;
 pub mod socket;
 pub mod server;
+pub mod scrape;
 pub mod probe;
 pub mod scenario;
 pub mod schedule;

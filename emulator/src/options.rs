@@ -89,7 +89,7 @@ impl Behaviour {
     }
 
     /// What is wrong with it, in one line.
-    pub(crate) fn mistake(&self) -> Option<&'static str> {
+    pub fn mistake(&self) -> Option<&'static str> {
         let has_shards = self.streams.shards > 0;
         if !self.latency.is_valid() {
             Some("latency: a delay is a finite number, not below 0")

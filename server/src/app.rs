@@ -23,11 +23,12 @@ use crate::bidding::{Herald, LaneSettings, Lanes, schedule};
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
 use crate::config::door::DoorArgs;
-use crate::config::{self, Args, Dynamodb, RelayMode, Switch};
+use crate::config::{self, Args, Dynamodb, JwksSource, RelayMode, Switch};
 use crate::demo::{self, Demo};
 use crate::graphql::Api;
 use crate::guard::{Allowances, Guard};
 use crate::http::health::Readiness;
+use crate::http::metrics::Metrics;
 use crate::http::playground::{Examples, Playground};
 use crate::http::serve::serve;
 use crate::relay::stream::DynamoStream;
@@ -50,6 +51,8 @@ pub struct Ready {
     pub address: SocketAddr,
     /// Where /healthz and /readyz are.
     pub admin_address: SocketAddr,
+    /// Where /metrics is, if it is served.
+    pub metrics_address: Option<SocketAddr>,
     /// The embedded DynamoDB's endpoint, if there is one.
     pub embedded_endpoint: Option<String>,
     /// Auctions and tokens to play with, if asked for.
@@ -58,6 +61,25 @@ pub struct Ready {
     pub executions: Arc<AtomicU64>,
     /// What the relay has counted, now and later.
     pub relay: Health,
+}
+
+/// Checks settings, and the files that they name, without binding a port or reaching anything. A JWK
+/// set behind a URL is not fetched.
+///
+/// # Errors
+/// When the service could not start with them; one line says why.
+pub async fn check(args: &Args) -> anyhow::Result<()> {
+    config::check(args)?;
+    lambda_settings(args)?;
+    if let Some(mistake) = behaviour(args)?.mistake() {
+        bail!("--embedded-behaviour: {mistake}");
+    }
+    match &args.jwks {
+        None => drop(verifier(args, None)?),
+        Some(JwksSource::Url(_)) => {}
+        Some(file) => drop(Jwks::open(file.clone()).await.context("--jwks")?),
+    }
+    Ok(())
 }
 
 /// Runs the service until `shutdown` is cancelled or a part fails.
@@ -83,6 +105,10 @@ pub async fn run(
     let listener = bind("listen", args.listen).await?;
     let admin = match args.admin_listen {
         Some(address) => Some(bind("admin-listen", address).await?),
+        None => None,
+    };
+    let metrics = match args.metrics_listen {
+        Some(address) => Some(bind("metrics-listen", address).await?),
         None => None,
     };
     let lambda = lambda_settings(&args)?;
@@ -114,6 +140,7 @@ pub async fn run(
     let ready = Ready {
         address: listener.local_addr()?,
         admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
+        metrics_address: metrics.as_ref().map(TcpListener::local_addr).transpose()?,
         embedded_endpoint: emulator.as_ref().map(Emulator::endpoint),
         demo,
         executions: parts.sockets.fanout.executions(),
@@ -129,7 +156,8 @@ pub async fn run(
     };
     let playground = (args.door.playground == Switch::On)
         .then(|| Arc::new(Playground::new(&args.playground_dir, &examples)));
-    let running = parts.start(listener, admin, playground, &args.door);
+    let listeners = Listeners { public: listener, admin, metrics };
+    let running = parts.start(listeners, playground, &args.door);
     on_ready(&ready);
 
     tokio::select! {
@@ -201,20 +229,23 @@ async fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("--{flag}: cannot bind {address}"))
 }
 
+fn behaviour(args: &Args) -> anyhow::Result<Behaviour> {
+    match &args.embedded_behaviour {
+        Some(name) if name.as_os_str() == "aws" => Ok(Behaviour::aws_like()),
+        Some(file) => read_json(file).context("--embedded-behaviour"),
+        None => Ok(Behaviour::default()),
+    }
+}
+
 async fn start_emulator(args: &Args) -> anyhow::Result<Option<Emulator>> {
     if args.dynamodb != Dynamodb::Embedded {
         return Ok(None);
     }
-    let behaviour = match &args.embedded_behaviour {
-        Some(name) if name.as_os_str() == "aws" => Behaviour::aws_like(),
-        Some(file) => read_json(file).context("--embedded-behaviour")?,
-        None => Behaviour::default(),
-    };
     let options = Options {
         listen: args.embedded_listen,
         data_dir: args.data_dir.clone(),
         transact_delay: Duration::from_millis(args.embedded_transact_delay_ms),
-        behaviour,
+        behaviour: behaviour(args)?,
         seed: args.embedded_seed,
         ..Options::default()
     };
@@ -236,6 +267,13 @@ fn lambda_settings(args: &Args) -> anyhow::Result<Option<lambda::Settings>> {
 fn read_json<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     serde_json::from_str(&text).with_context(|| file.display().to_string())
+}
+
+/// Where a service is reached.
+struct Listeners {
+    public: TcpListener,
+    admin: Option<TcpListener>,
+    metrics: Option<TcpListener>,
 }
 
 /// The parts of a service that has not started.
@@ -302,8 +340,7 @@ impl Parts {
 
     fn start(
         self,
-        listener: TcpListener,
-        admin: Option<TcpListener>,
+        listeners: Listeners,
         playground: Option<Arc<Playground>>,
         door: &DoorArgs,
     ) -> Running {
@@ -315,6 +352,14 @@ impl Parts {
             serving: self.sockets.shutdown.clone(),
             background: CancellationToken::new(),
         };
+        let metrics = http::metrics::routes(Metrics {
+            store: Arc::clone(&self.store),
+            lanes: self.lanes.clone(),
+            relay: self.relay.health(),
+            sockets: Arc::clone(&self.sockets),
+            verifier: self.verifier.clone(),
+            tasks: self.tasks.clone(),
+        });
         let health = http::health::routes(Readiness {
             store: Arc::clone(&self.store),
             relay: self.relay.health(),
@@ -332,13 +377,17 @@ impl Parts {
         let sockets = self.sockets;
         let guard = sockets.guard.clone();
         let public = http::routes(http::State { api, gate, sockets, playground, body_bytes_max });
+        // Health and metrics are told until the end, and to whoever asks.
+        let open = || Guard::new(Allowances::default());
+        let Listeners { public: listener, admin, metrics: scraped } = listeners;
+        if let Some(scraped) = scraped {
+            running.serve("metrics", scraped, metrics, open(), &running.background);
+        }
         match admin {
             None => running.serve("http", listener, public.merge(health), guard, &running.serving),
             Some(admin) => {
                 running.serve("http", listener, public, guard, &running.serving);
-                // Health is told until the end, and to whoever asks.
-                let open = Guard::new(Allowances::default());
-                running.serve("admin", admin, health, open, &running.background);
+                running.serve("admin", admin, health, open(), &running.background);
             }
         }
         running

@@ -3,6 +3,7 @@
 //! A wrong value is told in one line that names it, before any port is bound.
 
 pub mod door;
+pub mod print;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,6 +54,10 @@ pub struct Args {
     /// Address of /healthz and /readyz, if they should not be on --listen.
     #[arg(long, env = "GAVEL_ADMIN_LISTEN")]
     pub admin_listen: Option<SocketAddr>,
+
+    /// Address of /metrics, which nothing else serves. Without it there is none.
+    #[arg(long, env = "GAVEL_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
 
     /// Where DynamoDB is: `embedded`, `aws` (normal credential chain and region), or a URL.
     #[arg(long, env = "GAVEL_DYNAMODB", default_value = "embedded", value_parser = parse_dynamodb)]

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod limits;
+pub mod metrics;
 pub mod tasks;
 pub mod sabotage;
 pub mod config;

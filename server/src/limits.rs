@@ -211,6 +211,8 @@ pub const DEMAND_EXPIRY: Duration = Duration::from_millis(500);
 pub const DESCRIBE_EVERY: Duration = Duration::from_secs(10);
 /// How soon after a shard's end its children are looked for.
 pub const DESCRIBE_AFTER_END: Duration = Duration::from_millis(100);
+/// What a GetRecords call costs on AWS, about, in US dollars (FACTS 2: $0.02 per 100,000).
+pub const READ_PRICE_USD: f64 = 0.02 / 100_000.0;
 /// The pause after a description failed (AWS: 10 calls a second).
 pub const DESCRIBE_PAUSE: Duration = Duration::from_millis(500);
 /// A page of at least so many records is followed by the next at once.

@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use gavel_server::app::{self, Ready};
-use gavel_server::config::Args;
+use gavel_server::config::{Args, print};
 use gavel_server::{graphql, telemetry};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,12 @@ use tokio_util::sync::CancellationToken;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Print the settings as they stand, secrets masked, and end.
+    #[arg(long)]
+    print_config: bool,
+    /// Check the settings and the files that they name, and end.
+    #[arg(long)]
+    check_config: bool,
     #[command(flatten)]
     args: Args,
 }
@@ -26,10 +32,18 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let command = Cli::command();
+    let given = command.clone().get_matches();
+    let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
     let result = match cli.command {
         Some(Command::Schema) => {
             std::io::stdout().write_all(graphql::execute::sdl().as_bytes()).map_err(Into::into)
+        }
+        None if cli.print_config || cli.check_config => {
+            let printed =
+                if cli.print_config { print::settings(&command, &given) } else { String::new() };
+            let printed = std::io::stdout().write_all(printed.as_bytes()).map_err(Into::into);
+            if cli.check_config { printed.and_then(|()| check(&cli.args)) } else { printed }
         }
         None => serve(cli.args),
     };
@@ -40,6 +54,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn check(args: &Args) -> anyhow::Result<()> {
+    app::check(args).await?;
+    println!("the settings are good");
+    Ok(())
 }
 
 #[tokio::main]
@@ -56,6 +77,9 @@ fn say(ready: &Ready) {
     println!("gavel-server listens on {url} (open it in a browser for the playground)");
     println!("subscriptions on ws://{}/graphql/ws", ready.address);
     println!("health on http://{}/readyz", ready.admin_address);
+    if let Some(address) = ready.metrics_address {
+        println!("metrics on http://{address}/metrics");
+    }
     if let Some(endpoint) = &ready.embedded_endpoint {
         println!("embedded DynamoDB on {endpoint}");
     }

@@ -14,6 +14,7 @@ mod rude;
 mod http;
 mod auth;
 mod limits;
+mod metrics;
 mod security;
 mod latency;
 mod tracing;

@@ -2,6 +2,7 @@
 //! EdDSA); never both.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
@@ -13,6 +14,7 @@ use super::keys::Key;
 use super::principal::{AuthError, Principal, Role};
 use crate::auction::{Timestamp, UserId};
 use crate::limits;
+use crate::metrics::Counter;
 
 /// Claims that are read; issuer and audience are the library's to check.
 #[derive(Debug, Deserialize)]
@@ -72,6 +74,8 @@ enum Keys {
 pub struct Verifier {
     keys: Keys,
     rules: Rules,
+    /// Tokens refused for their length.
+    too_long: Arc<Counter>,
 }
 
 impl fmt::Debug for Verifier {
@@ -89,12 +93,12 @@ impl Verifier {
         let decoding = DecodingKey::from_secret(secret.as_bytes());
         let key = Key { algorithm: Algorithm::HS256, decoding };
         let encoding = EncodingKey::from_secret(secret.as_bytes());
-        Ok(Self { keys: Keys::Secret { key, encoding }, rules })
+        Ok(Self { keys: Keys::Secret { key, encoding }, rules, too_long: Arc::default() })
     }
 
     /// A verifier of tokens signed with a key of this set.
     pub fn with_jwks(jwks: Jwks, rules: Rules) -> Self {
-        Self { keys: Keys::Set(jwks), rules }
+        Self { keys: Keys::Set(jwks), rules, too_long: Arc::default() }
     }
 
     /// How long after its expiry a token is still taken.
@@ -102,9 +106,15 @@ impl Verifier {
         self.rules.leeway
     }
 
+    /// How many tokens were refused for their length.
+    pub fn too_long(&self) -> u64 {
+        self.too_long.get()
+    }
+
     /// Who a token makes its bearer at a time. It waits only for a key that is not known yet.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, AuthError> {
         if token.len() > limits::TOKEN_BYTES_MAX {
+            self.too_long.inc();
             return Err(AuthError::Malformed("too long"));
         }
         match &self.keys {

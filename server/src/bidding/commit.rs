@@ -7,6 +7,7 @@ use rand::Rng as _;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, warn};
 
+use super::counts::LaneCounts;
 use crate::auction::Auction;
 use crate::limits;
 use crate::sabotage::{self, Break};
@@ -45,10 +46,15 @@ impl Outcome {
 
 /// Sends a transaction, again and unchanged while its outcome is unknown. One line of the log tells
 /// of all that went wrong.
-pub(super) async fn send<T: Table>(table: &T, transaction: &Transaction) -> Outcome {
+pub(super) async fn send<T: Table>(
+    table: &T,
+    transaction: &Transaction,
+    counts: &LaneCounts,
+) -> Outcome {
     let started = Instant::now();
     let mut failures = Failures::default();
-    let outcome = until_known(table, transaction, started, &mut failures).await;
+    let outcome = until_known(table, transaction, started, &mut failures, counts).await;
+    counts.commits.inc((&outcome).into());
     failures.log(transaction, started, &outcome);
     outcome
 }
@@ -101,6 +107,7 @@ async fn until_known<T: Table>(
     transaction: &Transaction,
     started: Instant,
     failures: &mut Failures,
+    counts: &LaneCounts,
 ) -> Outcome {
     let mut unknown = false;
     for attempt in 0_u32.. {
@@ -146,6 +153,7 @@ async fn until_known<T: Table>(
             return if unknown { Outcome::Unknown } else { Outcome::Unavailable };
         }
         pause(attempt).await;
+        counts.resends.inc();
     }
     unreachable!("the loop ends by time long before the attempts run out")
 }

@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::command::{BidAnswer, Command, Committed, LaneError, answer};
 use super::commit::{Outcome, pause, send};
+use super::counts::LaneCounts;
 use super::group::{Intent, Plan, Verdict, plan};
 use super::herald::Herald;
 use super::recent::{RecentBid, RecentKeys};
@@ -28,6 +29,7 @@ pub(super) struct Lane<T> {
     /// What this lane last read or wrote; `None` when it must read.
     committed: Option<Auction>,
     recent: RecentKeys,
+    counts: Arc<LaneCounts>,
 }
 
 /// The commands of a group that are not answered yet, in order, with what was planned for each.
@@ -44,8 +46,15 @@ struct Rest {
 }
 
 impl<T: Table> Lane<T> {
-    pub(super) fn new(id: AuctionId, table: Arc<T>, herald: Herald, bids_max: usize) -> Self {
-        Self { id, table, herald, bids_max, committed: None, recent: RecentKeys::default() }
+    pub(super) fn new(
+        id: AuctionId,
+        table: Arc<T>,
+        herald: Herald,
+        bids_max: usize,
+        counts: Arc<LaneCounts>,
+    ) -> Self {
+        let recent = RecentKeys::default();
+        Self { id, table, herald, bids_max, committed: None, recent, counts }
     }
 
     /// Works until each of these commands, and those that arrive meanwhile, is answered.
@@ -141,7 +150,7 @@ impl<T: Table> Lane<T> {
         let version = transaction.auction.version;
         self.herald.before(&self.id, version);
         let commit = async {
-            let outcome = send(&*self.table, &transaction).await;
+            let outcome = send(&*self.table, &transaction, &self.counts).await;
             let committed_at = clock::now();
             match outcome {
                 Outcome::Committed => self.herald.committed(&transaction, committed_at),
@@ -168,6 +177,7 @@ impl<T: Table> Lane<T> {
         match outcome {
             Outcome::Committed => {
                 self.committed = Some(written.auction.clone());
+                self.counts.committed(&written, committed_at);
                 self.remember(&written, committed_at);
                 let left = answer_accepted(planned, written.written_at, committed_at);
                 self.settle(left, &written.auction).await

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::command::{BidAnswer, Command, LaneError, PlaceBid};
+use super::counts::{LaneCounts, NoPlace};
 use super::herald::Herald;
 use super::lane::Lane;
 use crate::auction::{Auction, AuctionId, Transition};
@@ -49,6 +50,7 @@ struct Shared<T> {
     herald: Herald,
     settings: LaneSettings,
     tasks: Tasks,
+    counts: Arc<LaneCounts>,
     /// Held for a look-up and a `try_send` only, so that a lane can end itself under it without a
     /// command slipping into its queue. `None` once closed.
     queues: Mutex<Option<HashMap<AuctionId, mpsc::Sender<Command>>>>,
@@ -58,16 +60,21 @@ impl<T: Table> Lanes<T> {
     /// Lanes over a table. Tasks run on `tasks`.
     pub fn new(table: Arc<T>, herald: Herald, settings: LaneSettings, tasks: Tasks) -> Self {
         let queues = Mutex::new(Some(HashMap::new()));
-        Self { shared: Arc::new(Shared { table, herald, settings, tasks, queues }) }
+        let counts = Arc::default();
+        Self { shared: Arc::new(Shared { table, herald, settings, tasks, counts, queues }) }
     }
 
     /// Decides and writes a bid. The bid goes on if this future is dropped.
     pub async fn place(&self, bid: PlaceBid) -> Result<BidAnswer, LaneError> {
         let (reply, answer) = oneshot::channel();
         let id = bid.request.auction_id.clone();
-        self.send(&id, Command::Bid(Box::new(bid), reply))?;
-        // A lane that fell dead with the bid in hand: nobody knows.
-        answer.await.unwrap_or(Err(LaneError::OutcomeUnknown))
+        let answered = match self.send(&id, Command::Bid(Box::new(bid), reply)) {
+            // A lane that fell dead with the bid in hand: nobody knows.
+            Ok(()) => answer.await.unwrap_or(Err(LaneError::OutcomeUnknown)),
+            Err(error) => Err(error),
+        };
+        self.shared.counts.bids.inc((&answered).into());
+        answered
     }
 
     /// Opens, closes or cancels an auction; answers with the auction as it then stands.
@@ -86,6 +93,19 @@ impl<T: Table> Lanes<T> {
         *self.shared.queues.lock() = None;
     }
 
+    /// What they count.
+    pub fn counts(&self) -> Arc<LaneCounts> {
+        Arc::clone(&self.shared.counts)
+    }
+
+    /// How many commands wait: all together, and in the longest queue.
+    pub fn queued(&self) -> (usize, usize) {
+        let queues = self.shared.queues.lock();
+        let waiting = queues.iter().flat_map(HashMap::values);
+        let waiting = waiting.map(|queue| queue.max_capacity() - queue.capacity());
+        waiting.fold((0, 0), |(all, longest), queued| (all + queued, longest.max(queued)))
+    }
+
     /// How many auctions are busy.
     pub fn count(&self) -> usize {
         self.shared.queues.lock().as_ref().map_or(0, HashMap::len)
@@ -98,11 +118,15 @@ impl<T: Table> Lanes<T> {
             None => command,
             Some(queue) => match queue.try_send(command) {
                 Ok(()) => return Ok(()),
-                Err(TrySendError::Full(_)) => return Err(LaneError::Overloaded),
+                Err(TrySendError::Full(_)) => {
+                    self.shared.counts.no_place.inc(NoPlace::Queue);
+                    return Err(LaneError::Overloaded);
+                }
                 Err(TrySendError::Closed(command)) => command,
             },
         };
         if queues.len() >= limits::LANES_MAX {
+            self.shared.counts.no_place.inc(NoPlace::Lanes);
             return Err(LaneError::Overloaded);
         }
         let (queue, commands) = mpsc::channel(limits::LANE_QUEUE_MAX);
@@ -120,6 +144,7 @@ impl<T: Table> Lanes<T> {
             Arc::clone(&shared.table),
             shared.herald.clone(),
             shared.settings.group_commit_max,
+            Arc::clone(&shared.counts),
         );
         let idle = shared.settings.idle;
         shared.tasks.spawn("lane", async move {

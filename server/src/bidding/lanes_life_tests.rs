@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::lanes_tests::{Server, placed, running_auction};
 use super::simulated::{Fault, Simulated};
 use super::{BidAnswer, LaneError};
-use crate::auction::{Auction, RefusalCode, Status, Transition, TransitionError};
+use crate::auction::{Auction, AuctionId, RefusalCode, Status, Transition, TransitionError};
 use crate::limits;
 
 fn server_over(auction: Auction) -> (Arc<Simulated>, Server) {
@@ -58,6 +58,23 @@ async fn a_full_queue_answers_overloaded_and_loses_nothing_that_it_took() {
     assert!(taken.iter().all(is_accepted));
     assert!(over.iter().all(|answer| *answer == Err(LaneError::Overloaded)));
     assert_eq!(table.written().len(), 1 + limits::LANE_QUEUE_MAX);
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_auction_too_many_is_overloaded_and_the_others_go_on() {
+    let (_, server) = server_over(running_auction());
+    assert!(is_accepted(&server.lanes.place(placed("ann", 100, None)).await));
+    let elsewhere = || {
+        let mut bid = placed("ann", 100, None);
+        bid.request.auction_id = AuctionId::random();
+        server.lanes.place(bid)
+    };
+    for _ in 1..limits::LANES_MAX {
+        assert_eq!(elsewhere().await, Err(LaneError::NotFound));
+    }
+    assert_eq!(elsewhere().await, Err(LaneError::Overloaded));
+    assert!(is_accepted(&server.lanes.place(placed("bob", 110, None)).await));
     server.end().await;
 }
 

@@ -5,6 +5,7 @@
 //! [`Herald`].
 
 pub mod command;
+pub mod counts;
 pub mod group;
 pub mod herald;
 mod recent;

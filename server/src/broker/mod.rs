@@ -5,6 +5,7 @@
 
 pub mod demand;
 pub mod event;
+pub mod counts;
 pub mod sequencer;
 pub mod topic;
 mod history;

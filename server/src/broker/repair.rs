@@ -14,6 +14,7 @@ use crate::{clock, limits};
 
 impl Broker {
     pub(super) fn start_repair(&self, topic: Arc<Topic>) {
+        self.counts.repairs.inc();
         let broker = self.clone();
         self.tasks.spawn("repair", async move {
             // The missing bids are most often in the same page of the stream.
@@ -30,6 +31,7 @@ impl Broker {
             match self.store.bids(topic.id(), after, limits::STORE_PAGE_BIDS).await {
                 Ok(page) if !page.is_empty() => {
                     repaired += page.len() as u64;
+                    self.counts.repaired.add(page.len() as u64);
                     self.publish_page(topic, page);
                 }
                 Ok(_) => sleep(limits::REPAIR_PAUSE).await,

@@ -12,6 +12,7 @@ use gavel_trace::Tracer;
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, watch};
 
+use super::counts::BrokerCounts;
 use super::event::{Event, PublishedBid, Stamped};
 use super::sequencer::Sequencer;
 use super::trace;
@@ -34,6 +35,7 @@ pub struct Mark {
 pub struct Topic {
     id: AuctionId,
     tracer: Tracer,
+    counts: Arc<BrokerCounts>,
     state: Mutex<State>,
     mark: watch::Sender<Mark>,
     /// Set when the first consistent read has given the position.
@@ -68,7 +70,7 @@ pub(super) struct Published {
 }
 
 impl Topic {
-    pub(super) fn new(id: AuctionId, tracer: Tracer) -> Self {
+    pub(super) fn new(id: AuctionId, tracer: Tracer, counts: Arc<BrokerCounts>) -> Self {
         let state = State {
             sequencer: Sequencer::new(limits::TOPIC_EARLY_MAX),
             released: None,
@@ -80,6 +82,7 @@ impl Topic {
         Self {
             id,
             tracer,
+            counts,
             state: Mutex::new(state),
             mark: watch::Sender::new(Mark::default()),
             started: OnceCell::new(),
@@ -138,7 +141,7 @@ impl Topic {
     pub(super) fn start(&self, auction: Auction, now: Instant) -> Published {
         let mut state = self.state.lock();
         let emitted = state.sequencer.start(auction.sequence, now);
-        publish(&mut state, emitted, &self.tracer);
+        publish(&mut state, emitted, &self.tracer, &self.counts);
         hold(&mut state, auction, now);
         self.release(&mut state, now)
     }
@@ -150,7 +153,7 @@ impl Topic {
             Event::Bid(ref bid) => {
                 let sequence = bid.sequence;
                 let emitted = state.sequencer.offer(sequence, stamped, now);
-                publish(&mut state, emitted, &self.tracer);
+                publish(&mut state, emitted, &self.tracer, &self.counts);
             }
             Event::State(auction) => hold(&mut state, auction, now),
         }
@@ -217,7 +220,7 @@ impl Topic {
 }
 
 /// Bids leave the sequencer: they are published now.
-fn publish(state: &mut State, emitted: Vec<Stamped>, tracer: &Tracer) {
+fn publish(state: &mut State, emitted: Vec<Stamped>, tracer: &Tracer, counts: &BrokerCounts) {
     let published_at = clock::now();
     for stamped in emitted {
         let Stamped { event: Event::Bid(bid), written_at, read_at, source } = stamped else {
@@ -226,6 +229,7 @@ fn publish(state: &mut State, emitted: Vec<Stamped>, tracer: &Tracer) {
         let mut published =
             PublishedBid { bid, written_at, read_at, published_at, source, trace: None };
         published.trace = trace::published(tracer, &published);
+        counts.published(&published);
         if state.backlog.len() >= limits::TOPIC_BACKLOG_MAX {
             state.backlog.pop_front();
         }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::counts::BrokerCounts;
 use super::demand::Demand;
 use super::event::{Event, Source, Stamped};
 use super::topic::{Published, Reader, Topic};
@@ -38,6 +39,7 @@ pub struct Broker {
     pub(super) store: Arc<Dynamo>,
     pub(super) demand: Demand,
     pub(super) tasks: Tasks,
+    pub(super) counts: Arc<BrokerCounts>,
     topics: Arc<Mutex<HashMap<AuctionId, Arc<Topic>>>>,
     tracer: Tracer,
     topics_max: usize,
@@ -50,6 +52,7 @@ impl Broker {
             store,
             demand,
             tasks,
+            counts: Arc::default(),
             topics: Arc::default(),
             topics_max: limits::TOPICS_MAX,
             tracer: Tracer::off(),
@@ -64,6 +67,11 @@ impl Broker {
     /// The same with room for so many auctions.
     pub fn with_room_for(self, topics_max: usize) -> Self {
         Self { topics_max, ..self }
+    }
+
+    /// What it counts.
+    pub fn counts(&self) -> Arc<BrokerCounts> {
+        Arc::clone(&self.counts)
     }
 
     /// The topic of an auction, with its position known.
@@ -126,6 +134,7 @@ impl Broker {
             let now = Instant::now();
             let expired = self.demand.expired(now);
             if !expired.is_empty() {
+                self.counts.late.add(expired.len() as u64);
                 self.check(&expired, "the stream is late").await;
             }
             if now.duration_since(checked) >= limits::TOPIC_CHECK_EVERY {
@@ -176,9 +185,11 @@ impl Broker {
             return Ok(topic.attach());
         }
         if topics.len() >= self.topics_max {
+            self.counts.no_place.inc();
             return Err(TopicError::TooMany);
         }
-        let topic = Arc::new(Topic::new(id.clone(), self.tracer.clone()));
+        let counts = Arc::clone(&self.counts);
+        let topic = Arc::new(Topic::new(id.clone(), self.tracer.clone(), counts));
         topics.insert(id.clone(), Arc::clone(&topic));
         self.demand.topic_live(id);
         Ok(topic.attach())

@@ -3,15 +3,18 @@
 //! Policy: the client is told what happened to its request and what to do; internal detail is
 //! logged, once, where it is handled. A refused bid is data, not an error.
 
-use async_graphql::{Error, ErrorExtensionValues, ErrorExtensions as _, Response, ServerError};
+use async_graphql::{
+    Error, ErrorExtensionValues, ErrorExtensions as _, Response, ServerError, Value,
+};
 use tracing::error;
 
 use crate::auction::DraftError;
 use crate::auth::AuthError;
 use crate::bidding::LaneError;
 use crate::broker::TopicError;
-use crate::guard::{Limit, TooMany};
+use crate::guard::{Bound, Limit, TooMany};
 use crate::limits;
+use crate::metrics::Label;
 use crate::store::StoreError;
 
 /// `extensions.code`.
@@ -73,6 +76,14 @@ impl Code {
         }
     }
 
+    /// The code of an error that has one.
+    pub fn of(error: &ServerError) -> Option<Self> {
+        match error.extensions.as_ref()?.get("code")? {
+            Value::String(text) => Self::ALL.into_iter().find(|code| code.as_str() == text),
+            _ => None,
+        }
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_retryable(self) -> bool {
         matches!(
@@ -105,6 +116,41 @@ impl Code {
             extensions.set("retryAfterMs", ms);
         }
     }
+}
+
+impl Label for Code {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn label(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+/// What an answer's errors are, for those who count them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told(pub Vec<(Code, Option<Bound>)>);
+
+impl Told {
+    /// Of these errors.
+    pub fn of(errors: &[ServerError]) -> Self {
+        Self(errors.iter().filter_map(|e| Some((Code::of(e)?, bound_of(&e.message)))).collect())
+    }
+}
+
+/// The limit that an error is about, by its message: some are the library's.
+fn bound_of(message: &str) -> Option<Bound> {
+    const MESSAGES: [(&str, Bound); 9] = [
+        ("Query is too complex.", Bound::QueryComplexity),
+        ("Query is nested too deep.", Bound::QueryDepth),
+        ("recursion depth", Bound::QueryNesting),
+        ("the document nests too deep", Bound::QueryNesting),
+        ("directives", Bound::QueryDirectives),
+        (" selections; ask for less", Bound::QuerySelections),
+        (" aliases; ask for less", Bound::QueryAliases),
+        ("first: must be from", Bound::Page),
+        ("idempotencyKey: must be", Bound::IdempotencyKey),
+    ];
+    MESSAGES.into_iter().find(|(part, _)| message.contains(part)).map(|(_, bound)| bound)
 }
 
 /// An error of this code with a sentence that says what to do.

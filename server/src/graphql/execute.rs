@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
 use super::caller::Caller;
+use super::counts::ApiCounts;
 use super::error::{self, Code};
 use super::mutation::Mutation;
 use super::query::Query;
@@ -71,6 +72,7 @@ pub struct Api {
     rules: QueryRules,
     tasks: Tasks,
     tracer: Tracer,
+    counts: Arc<ApiCounts>,
 }
 
 /// The schema without anything behind it: for its SDL.
@@ -101,11 +103,17 @@ impl Api {
         tasks: Tasks,
         tracer: Tracer,
     ) -> Self {
+        let counts = ApiCounts::new(guard.clone());
         let mut builder = builder(rules).data(store).data(lanes).data(guard).data(tracer.clone());
         if !rules.introspection {
             builder = builder.disable_introspection();
         }
-        Self { schema: builder.finish(), rules, tasks, tracer }
+        Self { schema: builder.finish(), rules, tasks, tracer, counts }
+    }
+
+    /// What it counts.
+    pub fn counts(&self) -> Arc<ApiCounts> {
+        Arc::clone(&self.counts)
     }
 
     /// The schema, for the executions of the fan-out.
@@ -149,6 +157,7 @@ impl Api {
                 Ok(()) => (kind, request),
             },
         };
+        self.counts.operations.inc(kind.into());
         let schema = self.schema.clone();
         let span = self.log_span(&caller);
         let execution = async move {

@@ -5,6 +5,7 @@
 //! [`crate::websocket::fanout`].
 
 pub mod caller;
+pub mod counts;
 pub mod error;
 pub mod scalar;
 pub mod cursor;

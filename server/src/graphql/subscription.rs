@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::error::{Code, api_error};
 use super::query::auction_id;
 use super::types::{AuctionObject, BidObject, View};
-use crate::auction::{Auction, AuctionId};
+use crate::auction::{Auction, AuctionId, Timestamp};
 use crate::broker::PublishedBid;
 
 /// What a subscriber asked for.
@@ -57,6 +57,16 @@ pub enum FeedItem {
     Bid(Arc<PublishedBid>, Option<TraceContext>),
     /// For `auctionUpdated`, in the group's view.
     Auction(Arc<Auction>, View),
+}
+
+impl FeedItem {
+    /// When it was published, if it is a bid.
+    pub fn published_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Bid(bid, _) => Some(bid.published_at),
+            Self::Auction(..) => None,
+        }
+    }
 }
 
 /// The events of a group: its one execution takes the receiver.

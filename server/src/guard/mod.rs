@@ -7,6 +7,7 @@ pub mod rate;
 pub mod count;
 pub mod address;
 pub mod origin;
+pub mod bound;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,11 +18,13 @@ use axum::http::{HeaderMap, HeaderName};
 use tracing::debug;
 
 pub use address::Address;
+pub use bound::Bound;
 pub use origin::Origins;
 
 use self::count::{Counts, Held};
 use self::rate::{Rate, RateLimiter};
 use crate::auction::{AuctionId, Timestamp, UserId};
+use crate::metrics::{CountBy, Held as HeldLevel, Level};
 
 /// The limits that depend on who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +115,8 @@ struct Inner {
     trusted_header: Option<HeaderName>,
     origins: Origins,
     refused: [AtomicU64; Limit::ALL.len()],
+    met: CountBy<Bound>,
+    open: Arc<Level>,
 }
 
 /// How long one waits for a place that somebody has to give up first.
@@ -130,6 +135,8 @@ impl Guard {
             trusted_header: allowed.trusted_header,
             origins: allowed.origins,
             refused: Default::default(),
+            met: CountBy::default(),
+            open: Arc::default(),
         }))
     }
 
@@ -173,6 +180,31 @@ impl Guard {
     pub fn refusals(&self) -> impl Iterator<Item = (Limit, u64)> {
         let count = |limit: Limit| self.0.refused[limit as usize].load(Ordering::Relaxed);
         Limit::ALL.into_iter().map(move |limit| (limit, count(limit)))
+    }
+
+    /// Somebody has met a limit that is the same for all.
+    pub fn meets(&self, bound: Bound) {
+        self.0.met.inc(bound);
+    }
+
+    /// How often each limit that is the same for all was met.
+    pub fn met(&self) -> &CountBy<Bound> {
+        &self.0.met
+    }
+
+    /// How often a rate was refused only because too many clients are remembered.
+    pub fn rate_keys_full(&self) -> u64 {
+        self.0.handshakes.full() + self.0.user_bids.full() + self.0.auction_bids.full()
+    }
+
+    /// Counts an HTTP connection as open while the result lives.
+    pub fn hold_open(&self) -> HeldLevel {
+        HeldLevel::one(Arc::clone(&self.0.open))
+    }
+
+    /// How many HTTP connections are open.
+    pub fn open(&self) -> i64 {
+        self.0.open.get()
     }
 
     fn place<T>(&self, place: Option<T>, limit: Limit) -> Result<T, TooMany> {

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::auction::Timestamp;
 use crate::limits;
+use crate::metrics::Counter;
 
 /// So many a second, evenly or at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,7 @@ impl Rate {
 pub struct RateLimiter<K> {
     rate: Option<Rate>,
     keys: Mutex<Keys<K>>,
+    full: Counter,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl<K: Hash + Eq> RateLimiter<K> {
     /// A limiter; `None` limits nothing.
     pub fn new(rate: Option<Rate>) -> Self {
         let keys = Keys { whole_at: HashMap::new(), tidied_at: Timestamp::from_micros(0) };
-        Self { rate, keys: Mutex::new(keys) }
+        Self { rate, keys: Mutex::new(keys), full: Counter::default() }
     }
 
     /// Takes one for a key, or says how long to wait.
@@ -67,10 +69,16 @@ impl<K: Hash + Eq> RateLimiter<K> {
         let is_full = keys.whole_at.len() >= limits::RATE_KEYS_MAX;
         let known = keys.whole_at.get(&key).copied();
         if is_full && known.is_none() {
+            self.full.inc();
             return Err(limits::RATE_TIDY_EVERY);
         }
         keys.whole_at.insert(key, rate.decide(known, now)?);
         Ok(())
+    }
+
+    /// How often a key found no place.
+    pub fn full(&self) -> u64 {
+        self.full.get()
     }
 
     /// How many keys are remembered.

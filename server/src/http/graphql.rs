@@ -2,6 +2,7 @@
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as GraphqlResponse, ServerError, Variables};
+use axum::Extension;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
@@ -15,8 +16,9 @@ use tokio::time::timeout;
 
 use crate::auth::Principal;
 use crate::graphql::Caller;
-use crate::graphql::error::{Code, complete_error, from_auth};
+use crate::graphql::error::{Code, Told, complete_error, from_auth};
 use crate::graphql::execute::{Operation, failed, is_traceparent};
+use crate::guard::{Bound, Guard};
 use crate::{clock, limits};
 
 const JSON: &str = "application/json";
@@ -55,7 +57,7 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
         let message = "send the request as content-type: application/json";
         return problem(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
     }
-    let body = match read(body, state.body_bytes_max).await {
+    let body = match read(body, state.body_bytes_max, &state.sockets.guard).await {
         Ok(body) => body,
         Err((status, message)) => return problem(media, status, message),
     };
@@ -79,14 +81,20 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
 }
 
 /// The whole body, within its size and time.
-async fn read(body: axum::body::Body, max: usize) -> Result<Bytes, (StatusCode, String)> {
+async fn read(
+    body: axum::body::Body,
+    max: usize,
+    guard: &Guard,
+) -> Result<Bytes, (StatusCode, String)> {
     match timeout(limits::HTTP_BODY_TIMEOUT, to_bytes(body, max)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if is_too_large(&error) => {
+            guard.meets(Bound::HttpBody);
             Err((StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {max} bytes")))
         }
         Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "the body ended early".to_owned())),
         Err(_) => {
+            guard.meets(Bound::HttpBodyTime);
             let seconds = limits::HTTP_BODY_TIMEOUT.as_secs();
             let message = format!("the body took longer than {seconds} s");
             Err((StatusCode::REQUEST_TIMEOUT, message))
@@ -214,7 +222,10 @@ fn reply(media: &'static str, status: StatusCode, response: &GraphqlResponse) ->
         _ => "application/json; charset=utf-8",
     };
     match encode(response) {
-        Ok(body) => (status, [(CONTENT_TYPE, content_type)], body).into_response(),
+        Ok(body) => {
+            let told = Extension(Told::of(&response.errors));
+            (status, [(CONTENT_TYPE, content_type)], told, body).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "a response cannot be encoded");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -2,6 +2,7 @@
 
 pub mod graphql;
 pub mod health;
+pub mod metrics;
 pub mod playground;
 pub mod socket;
 pub mod refusal;
@@ -10,8 +11,11 @@ pub mod serve;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State as Counts;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::map_response_with_state;
+use axum::response::Response;
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
@@ -19,6 +23,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::auth::Gate;
 use crate::graphql::Api;
+use crate::graphql::counts::ApiCounts;
+use crate::graphql::error::Told;
 use crate::guard::Origins;
 use crate::limits;
 use crate::websocket::Sockets;
@@ -49,8 +55,17 @@ pub fn routes(state: State) -> Router {
         .layer(cors)
         .layer(compression)
         .route("/graphql/ws", get(socket::upgrade))
+        .layer(map_response_with_state(state.api.counts(), count))
         .with_state(state)
         .merge(assets)
+}
+
+/// Counts the errors that an answer tells of.
+async fn count(Counts(counts): Counts<Arc<ApiCounts>>, response: Response) -> Response {
+    if let Some(told) = response.extensions().get::<Told>() {
+        counts.told(told);
+    }
+    response
 }
 
 /// What browsers are told: without a setting nothing, so that only the service's own pages get

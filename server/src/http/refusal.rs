@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use async_graphql::{Response as GraphqlResponse, ServerError};
+use axum::Extension;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::graphql::error::{Code, rate_limited};
+use crate::graphql::error::{Code, Told, rate_limited};
 use crate::guard::TooMany;
 
 /// A refusal as JSON, for clients that have not said what they take.
@@ -30,5 +31,7 @@ fn respond(status: StatusCode, mut error: ServerError) -> Response {
     error.locations.clear();
     let errors = GraphqlResponse::from_errors(vec![error]).errors;
     let body = serde_json::json!({ "errors": errors }).to_string();
-    (status, [(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
+    let told = Told::of(&errors);
+    let head = [(CONTENT_TYPE, "application/json; charset=utf-8")];
+    (status, head, Extension(told), body).into_response()
 }

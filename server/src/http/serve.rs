@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use super::refusal;
-use crate::guard::{Guard, TooMany};
+use crate::guard::{Bound, Guard, TooMany};
 use crate::limits;
 use crate::tasks::Tasks;
 use crate::websocket::wire::Wire;
@@ -42,14 +42,14 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(places));
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &places, &guard) => accepted,
             () = until.cancelled() => return,
         };
         let Some((stream, peer, place)) = accepted else { continue };
         let (router, guard, until) = (router.clone(), guard.clone(), until.clone());
         tasks.spawn("connection", async move {
             match guard.connect(peer) {
-                Ok(_held) => connection(stream, peer, router, until).await,
+                Ok(_held) => connection(stream, peer, router, &guard, until).await,
                 Err(refused) => refuse(stream, refused).await,
             }
             drop(place);
@@ -60,7 +60,14 @@ pub async fn serve(
 type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
 /// The next connection. At the bound nothing is accepted: clients wait in the kernel's queue.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    guard: &Guard,
+) -> Option<Accepted> {
+    if places.available_permits() == 0 {
+        guard.meets(Bound::Connections);
+    }
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, peer, place)),
@@ -74,7 +81,14 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accep
 }
 
 /// Serves one connection's requests, until it is upgraded or ends.
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, until: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    guard: &Guard,
+    until: CancellationToken,
+) {
+    let _open = guard.hold_open();
     // Small frames and delayed acknowledgements cost up to 40 ms (FACTS 8).
     let set = stream.set_nodelay(true).and_then(|()| {
         SockRef::from(&stream).set_send_buffer_size(limits::SOCKET_SEND_BUFFER_BYTES)
@@ -104,6 +118,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, until: 
         }
     };
     if let Err(error) = ended {
+        if error.is_timeout() {
+            guard.meets(Bound::HttpHeadTime);
+        } else if error.is_parse_too_large() {
+            guard.meets(Bound::HttpHead);
+        }
         // A peer that went, sent no HTTP, or took too long.
         debug!(%error, "a connection ended");
     }

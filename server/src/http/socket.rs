@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use super::refusal::{refuse, too_many};
 use crate::graphql::error::Code;
+use crate::guard::Bound;
 use crate::websocket::protocol::SUBPROTOCOL;
 use crate::websocket::wire::Wire;
 use crate::{clock, limits};
@@ -33,6 +34,7 @@ pub async fn upgrade(
         Err(refused) => return too_many(refused),
     };
     let Some(room) = sockets.room() else {
+        guard.meets(Bound::Sockets);
         let message = "the service has as many sockets as it can; try again";
         return refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message);
     };

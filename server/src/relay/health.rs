@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::handler::Tally;
 use super::shards::ShardId;
+use super::stream::StreamError;
+use crate::broker::Stamped;
 use crate::limits;
+use crate::metrics::Level;
 
 /// Counters of the relay, since start.
 #[derive(Debug, Default)]
@@ -28,6 +32,8 @@ pub struct Stats {
     pub trimmed: AtomicU64,
     /// Calls that failed.
     pub errors: AtomicU64,
+    /// How long the last record that was read had been on its way since its seal, in microseconds.
+    pub lag_us: Level,
     /// The handlers of `--relay lambda`.
     pub handlers: Mutex<Tally>,
 }
@@ -44,6 +50,8 @@ struct State {
     started: bool,
     /// Shards whose last read failed, since when.
     failing: BTreeMap<ShardId, Instant>,
+    /// When each shard was last read.
+    read: BTreeMap<ShardId, Instant>,
 }
 
 impl Health {
@@ -66,6 +74,13 @@ impl Health {
         }
     }
 
+    /// How many shards are being read, and for how long the one that waits longest was not.
+    pub fn ages(&self) -> (usize, Duration) {
+        let state = self.state.lock();
+        let oldest = state.read.values().min().map(Instant::elapsed);
+        (state.read.len(), oldest.unwrap_or_default())
+    }
+
     pub(super) fn started(&self) {
         self.state.lock().started = true;
     }
@@ -79,8 +94,38 @@ impl Health {
         let mut state = self.state.lock();
         if ok {
             state.failing.remove(shard);
+            match state.read.get_mut(shard) {
+                Some(read) => *read = Instant::now(),
+                None => {
+                    state.read.insert(shard.clone(), Instant::now());
+                }
+            }
         } else {
+            // One that was never read ages, too.
+            state.read.entry(shard.clone()).or_insert_with(Instant::now);
             state.failing.entry(shard.clone()).or_insert_with(Instant::now);
         }
+    }
+
+    /// A shard has ended.
+    pub(super) fn ended(&self, shard: &ShardId) {
+        let mut state = self.state.lock();
+        state.read.remove(shard);
+        state.failing.remove(shard);
+    }
+
+    /// A record was read.
+    pub(super) fn lags(&self, of: &Stamped) {
+        self.stats.lag_us.set(of.read_at.as_micros() - of.written_at.as_micros());
+    }
+
+    /// A call has failed.
+    pub(super) fn failed(&self, problem: &StreamError) {
+        let counter = match problem {
+            StreamError::Expired => &self.stats.expired_iterators,
+            StreamError::Trimmed => &self.stats.trimmed,
+            StreamError::Gone(_) | StreamError::Failed(_) => &self.stats.errors,
+        };
+        counter.fetch_add(1, Relaxed);
     }
 }

@@ -66,6 +66,7 @@ impl<S: Stream> Mapping<S> {
                     }
                 }
                 Err(problem) => {
+                    self.health.failed(&problem);
                     debug!(shard.id = %self.shard, %problem, "a poll failed; the next will not");
                     if matches!(problem, StreamError::Trimmed) {
                         warn!(shard.id = %self.shard, "stream records lost");
@@ -98,6 +99,7 @@ impl<S: Stream> Mapping<S> {
             };
             self.position = Position::After(number.to_owned());
             let Ok(Some(stamped)) = record::event(record, clock::now()) else { continue };
+            self.health.lags(&stamped);
             if self.settings.bids_only && !matches!(stamped.event, Event::Bid(_)) {
                 continue;
             }

@@ -105,6 +105,7 @@ impl<S: Stream> Relay<S> {
                 Some(ended) = readers.join_next() => {
                     // A reader that panics stops the relay, and that the process, with a message.
                     let ended = ended.unwrap_or_else(|error| panic!("a reader failed: {error}"));
+                    self.health.ended(&ended);
                     info!(shard.id = %ended, "shard read to its end");
                     for assignment in lineage.ended(&ended) {
                         readers.spawn(self.reader(&assignment, None));

@@ -118,7 +118,10 @@ impl<S: Stream> Reader<S> {
         let read_at = clock::now();
         for record in &page.records {
             match record::event(record, read_at) {
-                Ok(Some(stamped)) => self.broker.publish(stamped),
+                Ok(Some(stamped)) => {
+                    self.health.lags(&stamped);
+                    self.broker.publish(stamped);
+                }
                 Ok(None) => {}
                 Err(problem) => {
                     stats.undecodable.fetch_add(1, Relaxed);
@@ -152,24 +155,19 @@ impl<S: Stream> Reader<S> {
 
     /// Finds another place to read from. True: wait before trying again.
     async fn recover(&mut self, problem: &StreamError) -> bool {
-        let stats = self.health.stats();
+        self.health.failed(problem);
         match problem {
             StreamError::Expired => {
-                stats.expired_iterators.fetch_add(1, Relaxed);
                 debug!(shard.id = %self.shard, position = ?self.position, "iterator expired");
                 false
             }
             StreamError::Trimmed => {
-                stats.trimmed.fetch_add(1, Relaxed);
                 error!(shard.id = %self.shard, "stream records lost; reading the table instead");
                 self.position = Position::TrimHorizon;
                 self.broker.check_live_topics("trimmed records").await;
                 true
             }
-            StreamError::Gone(_) | StreamError::Failed(_) => {
-                stats.errors.fetch_add(1, Relaxed);
-                true
-            }
+            StreamError::Gone(_) | StreamError::Failed(_) => true,
         }
     }
 

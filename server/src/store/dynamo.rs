@@ -1,16 +1,19 @@
 //! The table over the AWS SDK: reads, and the creation of auctions.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
-use super::error::{CommitError, StoreError, classify};
+use super::counts::Kind;
+use super::error::{CommitError, StoreError};
 use super::item::{self, Item};
 use super::key::{IdempotencyKey, KeyRecord};
 use super::{StoredBid, Table, Transaction, transact};
 use crate::auction::{Auction, AuctionId};
+use crate::metrics::CountBy;
 use crate::{clock, limits};
 
 /// One table of one DynamoDB.
@@ -18,6 +21,7 @@ use crate::{clock, limits};
 pub struct Dynamo {
     pub(super) client: Client,
     pub(super) table: String,
+    pub(super) errors: Arc<CountBy<Kind>>,
 }
 
 /// The order in which a page of bids is read.
@@ -32,7 +36,12 @@ pub enum Order {
 impl Dynamo {
     /// The table of this name. Does not connect.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, errors: Arc::default() }
+    }
+
+    /// How many requests have failed, by kind.
+    pub fn errors(&self) -> &CountBy<Kind> {
+        &self.errors
     }
 
     /// Writes a new auction. Sent again with the same id, it finds its own item and is content.
@@ -47,7 +56,7 @@ impl Dynamo {
             Ok(_) => Ok(()),
             // Ids are random: an item under this id is this auction, from an earlier attempt.
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-            Err(error) => Err(classify(&error)),
+            Err(error) => Err(self.failed(&error)),
         }
     }
 
@@ -58,7 +67,7 @@ impl Dynamo {
         for chunk in ids.chunks(limits::BATCH_GET_MAX) {
             let keys = chunk.iter().map(item::state_key).collect();
             for item in self.batch_get(keys).await? {
-                let auction = item::auction(&item)?;
+                let auction = self.read(item::auction(&item))?;
                 found.insert(auction.id.clone(), auction);
             }
         }
@@ -93,14 +102,14 @@ impl Dynamo {
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await
-            .map_err(|error| classify(&error))?;
-        output.items().iter().map(|item| item::bid(item).map_err(StoreError::from)).collect()
+            .map_err(|error| self.failed(&error))?;
+        output.items().iter().map(|item| self.read(item::bid(item))).collect()
     }
 
     /// Whether the table answers: for /readyz.
     pub async fn reachable(&self) -> Result<(), StoreError> {
         let described = self.client.describe_table().table_name(&self.table).send().await;
-        described.map(|_| ()).map_err(|error| classify(&error))
+        described.map(|_| ()).map_err(|error| self.failed(&error))
     }
 
     /// A consistent BatchGetItem that asks again for what was left unprocessed.
@@ -119,7 +128,7 @@ impl Dynamo {
                 .request_items(&self.table, request)
                 .send()
                 .await
-                .map_err(|error| classify(&error))?;
+                .map_err(|error| self.failed(&error))?;
             let mut responses = output.responses.unwrap_or_default();
             items.extend(responses.remove(&self.table).unwrap_or_default());
             wanted = output
@@ -147,8 +156,8 @@ impl Table for Dynamo {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| classify(&error))?;
-        Ok(output.item.as_ref().map(item::auction).transpose()?)
+            .map_err(|error| self.failed(&error))?;
+        self.read(output.item.as_ref().map(item::auction).transpose())
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<(), CommitError> {
@@ -165,7 +174,7 @@ impl Table for Dynamo {
             let wanted = wanted.into_iter().map(item::idempotency_item_key).collect();
             for item in self.batch_get(wanted).await? {
                 if let (Some(record), Some(AttributeValue::S(pk))) =
-                    (item::key_record(&item, clock::now())?, item.get("pk"))
+                    (self.read(item::key_record(&item, clock::now()))?, item.get("pk"))
                 {
                     found.insert(pk.clone(), record);
                 }

@@ -47,7 +47,7 @@ impl From<StoreError> for CommitError {
 }
 
 /// Error codes that mean "not carried out, try later".
-const THROTTLED: [&str; 6] = [
+pub(super) const THROTTLED: [&str; 6] = [
     "ThrottlingException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 
 use super::Dynamo;
-use super::error::{StoreError, classify};
+use super::error::StoreError;
 use super::item;
 use super::phase::{Phase, Place};
 use super::setup::DUE_INDEX;
@@ -84,9 +84,9 @@ impl Dynamo {
                 .set_exclusive_start_key(start_key)
                 .send()
                 .await
-                .map_err(|error| classify(&error))?;
+                .map_err(|error| self.failed(&error))?;
             for item in output.items() {
-                let place = item::place(item)?;
+                let place = self.read(item::place(item))?;
                 if after.is_none_or(|after| place > *after) {
                     places.push(place);
                 }

@@ -5,6 +5,7 @@
 //! was written, what was not and what is unknown.
 
 pub mod error;
+pub mod counts;
 pub mod phase;
 pub mod item;
 pub mod key;

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem, Update,
 };
 
-use super::error::{CommitError, StoreError, classify};
+use super::error::{CommitError, StoreError};
 use super::item;
 use super::key::{IdempotencyKey, KeyRecord};
 use super::{Dynamo, NewBid, Transaction};
@@ -26,9 +26,9 @@ pub(super) async fn commit(store: &Dynamo, transaction: &Transaction) -> Result<
         Ok(_) => Ok(()),
         Err(error) => match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                Err(reason(transaction, cancelled.cancellation_reasons()))
+                Err(store.cancelled(reason(transaction, cancelled.cancellation_reasons())))
             }
-            _ => Err(CommitError::Store(classify(&error))),
+            _ => Err(CommitError::Store(store.failed(&error))),
         },
     }
 }

@@ -10,8 +10,10 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::counts::{End as SocketEnd, bound_of};
 use super::expiry::{Due, Expiry};
 use super::outbox::{End, Frame, Outbox, Subscriber};
+use super::payload::Payload;
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
 use super::wire::Wire;
 use super::{Sockets, message, operation};
@@ -21,7 +23,7 @@ use crate::graphql::Caller;
 use crate::graphql::error::{Code, api_error};
 use crate::graphql::execute::{Operation, is_traceparent};
 use crate::graphql::scalar::format_time;
-use crate::guard::Place;
+use crate::guard::{Bound, Place};
 use crate::{clock, limits};
 
 /// The state of a socket's task.
@@ -57,7 +59,8 @@ type Ended = Option<Close>;
 
 impl Connection {
     pub(super) fn new(sockets: Arc<Sockets>, socket: WebSocket, wire: Arc<Wire>) -> Self {
-        let (outbox, frames) = Outbox::new(&wire);
+        let queued = Arc::clone(&sockets.fanout.counts().queued);
+        let (outbox, frames) = Outbox::new(&wire, queued);
         Self {
             socket,
             wire,
@@ -78,7 +81,11 @@ impl Connection {
         let ended = if speaks { self.serve().await } else { Some(Close::SUBPROTOCOL) };
         self.operations.clear();
         self.outbox.close();
+        self.sockets.fanout.counts().ends.inc(SocketEnd::from(ended.as_ref()));
         if let Some(close) = ended {
+            if let Some(bound) = bound_of(&close) {
+                self.sockets.guard.meets(bound);
+            }
             let frame = CloseFrame { code: close.code, reason: close.reason.as_ref().into() };
             let said = self.socket.send(Message::Close(Some(frame)));
             // A peer that takes nothing is reset by dropping the socket.
@@ -164,8 +171,9 @@ impl Connection {
             }
             Some(Action::Refuse(id)) => {
                 let max = self.sockets.limits.operations_max;
+                self.sockets.guard.meets(Bound::Operations);
                 let message = format!("a socket runs at most {max} operations at a time");
-                let errors = errors_json(Code::Overloaded, &message, None);
+                let errors = self.errors_json(Code::Overloaded, &message, None);
                 self.send(vec![message::error(&id, &errors)]).await
             }
         }
@@ -228,6 +236,7 @@ impl Connection {
     /// Writes all that is ready in one go.
     async fn write(&mut self, batch: &mut Vec<Frame>) -> Result<(), Ended> {
         let mut texts = Vec::with_capacity(batch.len());
+        let mut events = Vec::new();
         let wire = Arc::clone(&self.wire);
         // Until this batch is written: what is taken from the queue comes before what follows it.
         let _held = wire.hold();
@@ -236,7 +245,9 @@ impl Connection {
             match frame {
                 Frame::Next { subscriber, payload, number, replay, .. } => {
                     if subscriber.taken(number) {
-                        texts.push(payload.frame(&subscriber.prefix, replay));
+                        let text = payload.frame(&subscriber.prefix, replay);
+                        events.push((payload, replay, Payload::framed(text.len())));
+                        texts.push(text);
                     }
                 }
                 Frame::Answer { subscriber, payload } if !subscriber.is_over() => {
@@ -258,7 +269,12 @@ impl Connection {
         if flush && texts.is_empty() {
             return self.flush().await;
         }
-        self.send(texts).await
+        self.send(texts).await?;
+        let now = clock::now();
+        for (payload, replay, bytes) in events {
+            self.sockets.fanout.counts().delivered(&payload, replay, bytes, now);
+        }
+        Ok(())
     }
 
     /// Ends subscriptions that did not keep up; their queued frames are dropped as they come.
@@ -268,12 +284,26 @@ impl Connection {
             let current = self.operations.get(&subscriber.id);
             if current.is_some_and(|running| Arc::ptr_eq(&running.subscriber, &subscriber)) {
                 let message = "this subscription did not keep up; subscribe again with after";
-                let errors = errors_json(Code::SlowConsumer, message, Some(subscriber.last()));
+                self.sockets.guard.meets(Bound::SubscriptionQueue);
+                self.sockets.fanout.counts().slow.inc();
+                let after = Some(subscriber.last());
+                let errors = self.errors_json(Code::SlowConsumer, message, after);
                 texts.push(message::error(&subscriber.id, &errors));
                 self.forget(&subscriber);
             }
         }
         self.send(texts).await
+    }
+
+    fn errors_json(&self, code: Code, message: &str, resume_after: Option<u64>) -> String {
+        let mut error = api_error(code, message).into_server_error(async_graphql::Pos::default());
+        if let Some(number) = resume_after {
+            error.extensions.get_or_insert_default().set("resumeAfter", number);
+        }
+        error.locations.clear();
+        let errors = [error];
+        self.sockets.api.counts().tell(&errors);
+        serde_json::to_string(&errors).unwrap_or_default()
     }
 
     /// The server has ended an operation.
@@ -315,15 +345,6 @@ fn authorization_of(payload: &str) -> Option<String> {
     let field = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
     // Not a text: an authorization that cannot be right, and not the absence of one.
     Some(field.1.as_str().unwrap_or_default().to_owned())
-}
-
-fn errors_json(code: Code, message: &str, resume_after: Option<u64>) -> String {
-    let mut error = api_error(code, message).into_server_error(async_graphql::Pos::default());
-    if let Some(number) = resume_after {
-        error.extensions.get_or_insert_default().set("resumeAfter", number);
-    }
-    error.locations.clear();
-    serde_json::to_string(&[error]).unwrap_or_default()
 }
 
 /// How a read error ends the socket.

@@ -35,11 +35,12 @@ impl Execution {
     /// while events come.
     pub async fn run(&mut self, item: FeedItem) -> Option<Payload> {
         self.count.fetch_add(1, Relaxed);
+        let published_at = item.published_at();
         self.events.send(item).await.ok()?;
         let mut response = self.responses.next().await?;
         complete(&mut response);
         match serde_json::to_string(&response) {
-            Ok(json) => Some(Payload::new(json)),
+            Ok(json) => Some(Payload::new(json).published(published_at)),
             Err(problem) => {
                 error!(%problem, "a response cannot be encoded");
                 None

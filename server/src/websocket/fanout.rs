@@ -13,6 +13,7 @@ use gavel_trace::Tracer;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::counts::SocketCounts;
 use super::execution::Execution;
 use super::group::{Group, GroupKey, Join, Joined};
 use super::outbox::Subscriber;
@@ -30,13 +31,14 @@ pub struct Fanout {
     executions: Arc<AtomicU64>,
     tracer: Tracer,
     each_watcher: bool,
+    counts: Arc<SocketCounts>,
 }
 
 impl Fanout {
     /// A fan-out that executes on a schema. Groups run on `tasks`.
     pub fn new(schema: Schema, tasks: Tasks, tracer: Tracer) -> Self {
-        let (groups, executions) = Default::default();
-        Self { schema, tasks, groups, executions, tracer, each_watcher: false }
+        let (groups, executions, counts) = Default::default();
+        Self { schema, tasks, groups, executions, tracer, each_watcher: false, counts }
     }
 
     /// The same; a delivery that is traced has a span for each watcher, too.
@@ -52,6 +54,11 @@ impl Fanout {
     /// How many events groups have executed, now and later.
     pub fn executions(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.executions)
+    }
+
+    /// What sockets and groups count.
+    pub fn counts(&self) -> &Arc<SocketCounts> {
+        &self.counts
     }
 
     /// How many groups run.
@@ -95,7 +102,7 @@ impl Fanout {
         groups.insert(key.clone(), joins.clone());
         let count = Arc::clone(&self.executions);
         let execution = Execution::new(&self.schema, request(), count);
-        let group = Group::new(key, execution, topic.attach())
+        let group = Group::new(key, execution, topic.attach(), Arc::clone(&self.counts))
             .traced(self.tracer.clone(), self.each_watcher);
         let (fanout, key) = (self.clone(), key.clone());
         self.tasks.spawn("fan-out group", async move {

@@ -7,6 +7,7 @@ use gavel_trace::{Context, Tracer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::error;
 
+use super::counts::{SocketCounts, Tally};
 use super::execution::Execution;
 use super::outbox::{End, Subscriber};
 use super::payload::{Frames, Payload};
@@ -16,6 +17,7 @@ use crate::broker::topic::Reader;
 use crate::broker::{Mark, PublishedBid};
 use crate::graphql::subscription::{FeedItem, Topic};
 use crate::graphql::types::View;
+use crate::metrics::Held;
 use crate::{clock, limits};
 
 /// What makes two subscriptions the same.
@@ -84,7 +86,7 @@ impl Member {
     }
 
     /// Tells it what is new to it: at once if nothing is on its way to it, else through its queue.
-    fn tell(&self, events: &[(u64, Arc<Payload>)], frames: &mut Frames) -> Told {
+    fn tell(&self, events: &[(u64, Arc<Payload>)], frames: &mut Frames, tally: &mut Tally) -> Told {
         let from = events.partition_point(|(number, _)| *number <= self.after);
         let Some((last, _)) = events.last().filter(|_| from < events.len()) else {
             return Told::Before;
@@ -93,6 +95,7 @@ impl Member {
         let subscriber = &self.subscriber;
         let bytes = frames.of(events, &self.prefix, (from, live_from));
         if subscriber.write(bytes, *last, self.membership) {
+            tally.add((from, live_from), bytes.len());
             return Told::Written;
         }
         let queued = self.stays()
@@ -119,11 +122,19 @@ pub struct Group {
     tracer: Tracer,
     /// Whether a delivery that is traced has a span for each watcher, too.
     each_watcher: bool,
+    counts: Arc<SocketCounts>,
+    /// Its members among all.
+    counted: Held,
 }
 
 impl Group {
     /// A group without members, at the topic's position.
-    pub fn new(key: &GroupKey, execution: Execution, topic: Reader) -> Self {
+    pub fn new(
+        key: &GroupKey,
+        execution: Execution,
+        topic: Reader,
+        counts: Arc<SocketCounts>,
+    ) -> Self {
         let cursor = match key.topic {
             Topic::Bids => topic.mark().position,
             Topic::Auction => 0,
@@ -136,6 +147,8 @@ impl Group {
             cursor,
             ring: VecDeque::new(),
             left: Arc::default(),
+            counted: Held::new(Arc::clone(&counts.subscriptions)),
+            counts,
             topic,
             tracer: Tracer::off(),
             each_watcher: false,
@@ -168,6 +181,7 @@ impl Group {
                 }
                 left.notify_one();
             }
+            self.counted.set(self.members.len());
             tokio::select! {
                 Some(join) = joins.recv() => self.join(join).await,
                 // The topic lives as long as the reader that this group holds.
@@ -265,9 +279,11 @@ impl Group {
     ) {
         let Some((last, _)) = events.last() else { return };
         let mut frames = Frames::default();
+        let mut tally = Tally::new(events.len());
         let (mut at, mut turn) = (0, 0);
+        self.counts.group_members.add(self.members.len());
         while at < self.members.len() {
-            let told = self.members[at].tell(events, &mut frames);
+            let told = self.members[at].tell(events, &mut frames, &mut tally);
             if told == Told::Left {
                 self.members.swap_remove(at);
             } else {
@@ -276,12 +292,16 @@ impl Group {
             if let Some(times) = &mut times {
                 times.push((told, clock::now()));
             }
+            if tally.is_ripe() {
+                tally.add_up(events, &self.counts, clock::now);
+            }
             turn += 1;
             if turn % limits::GROUP_WRITES_MAX == 0 {
                 // Others have events, too.
                 tokio::task::yield_now().await;
             }
         }
+        tally.add_up(events, &self.counts, clock::now);
         self.cursor = *last;
     }
 

@@ -89,10 +89,12 @@ fn subscribe<'a>(
     })
 }
 
+/// Why an operation's id is not one.
+pub const BAD_ID: &str = "id must be 1 to 64 bytes of text";
+
 fn id(id: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, &'static str> {
-    let problem = "id must be 1 to 64 bytes of text";
     let fits = |id: &Cow<'_, str>| (1..=crate::limits::OPERATION_ID_BYTES_MAX).contains(&id.len());
-    id.filter(fits).ok_or(problem)
+    id.filter(fits).ok_or(BAD_ID)
 }
 
 /// `connection_ack`, with a payload as JSON.

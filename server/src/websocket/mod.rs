@@ -4,6 +4,7 @@
 //! `fanout` and `group` the one execution for all who ask the same.
 
 pub mod message;
+pub mod counts;
 pub mod protocol;
 pub mod payload;
 pub mod wire;

@@ -16,6 +16,7 @@ use super::outbox::Subscriber;
 use crate::auth::Principal;
 use crate::broker::topic::Reader;
 use crate::graphql::Caller;
+use crate::graphql::counts::Kind;
 use crate::graphql::error::{Code, api_error, complete, from_topic};
 use crate::graphql::execute::{Operation, failed};
 use crate::graphql::subscription::{Asked, FeedItem, Probe, Topic};
@@ -31,6 +32,7 @@ pub(super) async fn run(
 ) {
     let refusal = match sockets.api.prepare(operation.clone()) {
         Ok((OperationType::Subscription, request)) => {
+            sockets.api.counts().operations.inc(Kind::Subscription);
             let span = sockets.api.log_span(&caller);
             let joining = subscribe(sockets, subscriber, &operation, request, caller);
             match joining.instrument(span).await {
@@ -43,6 +45,7 @@ pub(super) async fn run(
             let began = response.errors.is_empty()
                 || response.errors.iter().any(|error| !error.path.is_empty());
             if began {
+                sockets.api.counts().tell(&response.errors);
                 let payload = serde_json::to_string(&response).unwrap_or_default();
                 subscriber.answer(payload).await;
                 return;
@@ -51,6 +54,7 @@ pub(super) async fn run(
         }
         Err(error) => failed(error),
     };
+    sockets.api.counts().tell(&refusal.errors);
     subscriber.refuse(serde_json::to_string(&refusal.errors).unwrap_or_default()).await;
 }
 
@@ -74,6 +78,7 @@ async fn subscribe(
     if let Some(after) = asked.after {
         refuse_if_ahead(sockets, &topic, after).await?;
         subscriber.starts_after(after);
+        sockets.api.counts().resumes.inc();
     }
     let view = view_of(&asked, &topic, &principal);
     join(sockets, subscriber, operation, &asked, &topic, view).await?;

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use super::payload::Payload;
 use super::wire::{Wire, Written};
 use crate::limits;
+use crate::metrics::Level;
 
 /// A frame on its way.
 #[derive(Debug)]
@@ -67,14 +68,16 @@ pub struct Outbox {
     wake: Notify,
     /// The connection's own: a socket ends with its connection, whoever may still know of it.
     wire: Weak<Wire>,
+    /// The frames that are queued in all outboxes.
+    level: Arc<Level>,
 }
 
 impl Outbox {
     /// An outbox, and the receiving side for its connection.
-    pub fn new(wire: &Arc<Wire>) -> (Arc<Self>, mpsc::Receiver<Frame>) {
+    pub fn new(wire: &Arc<Wire>, level: Arc<Level>) -> (Arc<Self>, mpsc::Receiver<Frame>) {
         let (queue, frames) = mpsc::channel(limits::SOCKET_QUEUE_MAX);
         let (overflowed, wire) = (Mutex::new(Some(Vec::new())), Arc::downgrade(wire));
-        let outbox = Self { queue, overflowed, wake: Notify::new(), wire };
+        let outbox = Self { queue, overflowed, wake: Notify::new(), wire, level };
         (Arc::new(outbox), frames)
     }
 
@@ -218,10 +221,11 @@ impl Subscriber {
             replay,
             permit: None,
         };
-        if self.queued.fetch_add(1, Ordering::Relaxed) >= limits::SUBSCRIPTION_QUEUE_MAX
+        if self.queue_one() >= limits::SUBSCRIPTION_QUEUE_MAX
             || self.outbox.queue.try_send(frame).is_err()
         {
             self.overflow();
+            self.unqueue(1);
             return false;
         }
         true
@@ -235,7 +239,7 @@ impl Subscriber {
         number: u64,
         permit: OwnedSemaphorePermit,
     ) -> bool {
-        self.queued.fetch_add(1, Ordering::Relaxed);
+        self.queue_one();
         let frame = Frame::Next {
             subscriber: Arc::clone(self),
             payload,
@@ -269,12 +273,23 @@ impl Subscriber {
 
     /// A frame has left the queue. False: it must not be written.
     pub fn taken(&self, number: u64) -> bool {
-        self.queued.fetch_sub(1, Ordering::Relaxed);
+        self.unqueue(1);
         if self.is_over() {
             return false;
         }
         self.last.fetch_max(number, Ordering::Relaxed);
         true
+    }
+
+    /// One more is queued; returns how many were before.
+    fn queue_one(&self) -> usize {
+        self.outbox.level.add(1);
+        self.queued.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn unqueue(&self, count: usize) {
+        self.queued.fetch_sub(count, Ordering::Relaxed);
+        self.outbox.level.add(-i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Ends it because it cannot keep up: its client is told where to resume.
@@ -285,5 +300,12 @@ impl Subscriber {
             }
             self.outbox.wake.notify_one();
         }
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        // What its connection has dropped with its queue.
+        self.unqueue(self.queued.load(Ordering::Relaxed));
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::auction::Timestamp;
+
 /// A GraphQL response as JSON, in two forms that differ only in the replay mark.
 #[derive(Debug)]
 pub struct Payload {
     json: String,
+    published_at: Option<Timestamp>,
 }
 
 /// What stands after a payload in a `next` frame.
@@ -16,7 +19,27 @@ impl Payload {
     /// A payload of a response's JSON.
     pub fn new(json: String) -> Self {
         debug_assert!(json.ends_with('}'), "a response is a JSON object");
-        Self { json }
+        Self { json, published_at: None }
+    }
+
+    /// The same, of a bid that was published then.
+    pub fn published(self, at: Option<Timestamp>) -> Self {
+        Self { published_at: at, ..self }
+    }
+
+    /// When the bid was published, if it is one.
+    pub fn published_at(&self) -> Option<Timestamp> {
+        self.published_at
+    }
+
+    /// The length of the frame of a text so long, with its head.
+    pub fn framed(length: usize) -> usize {
+        length
+            + match length {
+                0..=125 => 2,
+                126..=0xffff => 4,
+                _ => 10,
+            }
     }
 
     /// The whole `next` frame: the subscription's own prefix, the shared payload.
@@ -121,6 +144,7 @@ mod tests {
                 let text = events[0].1.frame(&prefix, live_from == 1);
                 let head = bytes.len() - text.len();
                 assert_eq!(&bytes[head..], text.as_bytes());
+                assert_eq!(Payload::framed(text.len()), bytes.len());
                 let told = match bytes[1] {
                     126 => u64::from(u16::from_be_bytes([bytes[2], bytes[3]])),
                     127 => u64::from_be_bytes(bytes[2..10].try_into().unwrap()),

@@ -53,6 +53,8 @@ impl Close {
     pub const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
     /// No connection_init in time.
     pub const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");
+    /// An operation's id is empty, too long or not there.
+    pub const OPERATION_ID: Self = Self::new(4400, message::BAD_ID);
     /// A second connection_init.
     pub const INIT_AGAIN: Self = Self::new(4429, "Too many initialisation requests");
 }

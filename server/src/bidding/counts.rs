@@ -1,0 +1,145 @@
+//! What lanes count: bids by what became of them, transactions, and the hops up to the commit.
+
+use super::command::{BidAnswer, LaneError};
+use super::commit::Outcome;
+use crate::auction::{RefusalCode, Timestamp};
+use crate::metrics::number::labels;
+use crate::metrics::{CountBy, Counter, Durations, Sizes};
+use crate::store::Transaction;
+
+labels! {
+    /// What became of a bid: as its client is told.
+    pub BidOutcome {
+        /// It is in the table.
+        Accepted = "ACCEPTED",
+        /// The same key once more: the first answer again.
+        Repeated = "REPEATED",
+        /// See [`RefusalCode`].
+        TooLow = "TOO_LOW",
+        /// See [`RefusalCode`].
+        NotOpen = "NOT_OPEN",
+        /// See [`RefusalCode`].
+        Closed = "CLOSED",
+        /// See [`RefusalCode`].
+        OwnAuction = "OWN_AUCTION",
+        /// See [`RefusalCode`].
+        AlreadyLeading = "ALREADY_LEADING",
+        /// See [`LaneError`].
+        NotFound = "NOT_FOUND",
+        /// See [`LaneError`].
+        IdempotencyConflict = "IDEMPOTENCY_CONFLICT",
+        /// See [`LaneError`].
+        Contention = "CONTENTION",
+        /// See [`LaneError`].
+        OutcomeUnknown = "OUTCOME_UNKNOWN",
+        /// See [`LaneError`].
+        StoreUnavailable = "STORE_UNAVAILABLE",
+        /// See [`LaneError`].
+        Overloaded = "OVERLOADED",
+        /// See [`LaneError`].
+        Internal = "INTERNAL",
+    }
+}
+
+labels! {
+    /// What became of a transaction.
+    pub CommitOutcome {
+        /// It is in the table.
+        Committed = "committed",
+        /// Another server wrote the auction first.
+        VersionTaken = "version_taken",
+        /// Some of its keys were remembered.
+        KeysTaken = "keys_taken",
+        /// Certainly not written.
+        Unavailable = "unavailable",
+        /// Nobody knows.
+        Unknown = "unknown",
+        /// A programmer's error.
+        Impossible = "impossible",
+    }
+}
+
+labels! {
+    /// Where there was no place for a command.
+    pub NoPlace {
+        /// In the queue of its auction.
+        Queue = "lane_queue",
+        /// Among the lanes.
+        Lanes = "lanes",
+    }
+}
+
+impl From<&Result<BidAnswer, LaneError>> for BidOutcome {
+    fn from(answer: &Result<BidAnswer, LaneError>) -> Self {
+        match answer {
+            Ok(BidAnswer::Accepted { repeated: false, .. }) => Self::Accepted,
+            Ok(BidAnswer::Accepted { repeated: true, .. }) => Self::Repeated,
+            Ok(BidAnswer::Refused { code, .. }) => match code {
+                RefusalCode::TooLow => Self::TooLow,
+                RefusalCode::NotOpen => Self::NotOpen,
+                RefusalCode::Closed => Self::Closed,
+                RefusalCode::OwnAuction => Self::OwnAuction,
+                RefusalCode::AlreadyLeading => Self::AlreadyLeading,
+            },
+            Err(error) => match error {
+                LaneError::NotFound => Self::NotFound,
+                LaneError::IdempotencyConflict => Self::IdempotencyConflict,
+                LaneError::Contention => Self::Contention,
+                LaneError::OutcomeUnknown => Self::OutcomeUnknown,
+                LaneError::StoreUnavailable => Self::StoreUnavailable,
+                LaneError::Overloaded => Self::Overloaded,
+                LaneError::Transition(_) | LaneError::Internal => Self::Internal,
+            },
+        }
+    }
+}
+
+impl From<&Outcome> for CommitOutcome {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Committed => Self::Committed,
+            Outcome::VersionTaken(_) => Self::VersionTaken,
+            Outcome::KeysTaken(_) => Self::KeysTaken,
+            Outcome::Unavailable => Self::Unavailable,
+            Outcome::Unknown => Self::Unknown,
+            Outcome::Impossible => Self::Impossible,
+        }
+    }
+}
+
+/// The counts of the lanes of a process.
+#[derive(Debug, Default)]
+pub struct LaneCounts {
+    /// Bids that were answered.
+    pub bids: CountBy<BidOutcome>,
+    /// Transactions.
+    pub commits: CountBy<CommitOutcome>,
+    /// Transactions that were sent again, unchanged.
+    pub resends: Counter,
+    /// Bids in each committed transaction that had some.
+    pub group_bids: Sizes,
+    /// Commands that found no place.
+    pub no_place: CountBy<NoPlace>,
+    /// The hop from the client's stamp to the service's, of bids that have one.
+    pub request: Durations,
+    /// The hop from there to the seal.
+    pub lane: Durations,
+    /// From the seal to the store's acknowledgement.
+    pub commit: Durations,
+}
+
+impl LaneCounts {
+    /// A transaction was acknowledged.
+    pub(super) fn committed(&self, written: &Transaction, committed_at: Timestamp) {
+        if !written.bids.is_empty() {
+            self.group_bids.add(written.bids.len());
+        }
+        for new in &written.bids {
+            if let Some(sent_at) = new.bid.sent_at {
+                self.request.between(sent_at, new.bid.received_at);
+            }
+            self.lane.between(new.bid.received_at, written.written_at);
+            self.commit.between(written.written_at, committed_at);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The limits that do not depend on who asks, by the names that metrics have for them.
+
+use crate::metrics::number::labels;
+
+labels! {
+    /// A limit of a request, a socket or the service.
+    pub Bound {
+        /// A request's body.
+        HttpBody = "http_body",
+        /// The time for it.
+        HttpBodyTime = "http_body_time",
+        /// A request's head.
+        HttpHead = "http_head",
+        /// The time for it, and between requests.
+        HttpHeadTime = "http_head_time",
+        /// Nesting of a query.
+        QueryDepth = "query_depth",
+        /// Fields of a query.
+        QueryComplexity = "query_complexity",
+        /// Selections of a document.
+        QuerySelections = "query_selections",
+        /// Aliases of a document.
+        QueryAliases = "query_aliases",
+        /// Directives on a field.
+        QueryDirectives = "query_directives",
+        /// Nesting that the parser follows.
+        QueryNesting = "query_nesting",
+        /// A page.
+        Page = "page",
+        /// An idempotency key.
+        IdempotencyKey = "idempotency_key",
+        /// A message on a socket.
+        SocketMessage = "socket_message",
+        /// Operations of a socket.
+        Operations = "operations_per_socket",
+        /// An operation's id.
+        OperationId = "operation_id",
+        /// The time to connection_init.
+        InitTime = "init_time",
+        /// The time without an operation.
+        SocketIdle = "socket_idle",
+        /// The time to answer a ping.
+        PongTime = "pong_time",
+        /// The time in which nothing can be written.
+        WriteTime = "write_time",
+        /// Frames queued for a subscription.
+        SubscriptionQueue = "subscription_queue",
+        /// The life of a token on an open socket.
+        TokenExpiry = "token_expiry",
+        /// HTTP connections at a time.
+        Connections = "http_connections",
+        /// Sockets at a time.
+        Sockets = "sockets",
+    }
+}

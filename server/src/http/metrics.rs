@@ -1,0 +1,215 @@
+//! /metrics: what every part has counted, in Prometheus' text format. docs/METRICS.md says what each
+//! name means; a test holds the two against each other.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use tracing::error;
+
+use crate::auth::Verifier;
+use crate::bidding::Lanes;
+use crate::limits;
+use crate::metrics::page::{self, Page};
+use crate::relay::Health;
+use crate::store::Dynamo;
+use crate::tasks::Tasks;
+use crate::websocket::Sockets;
+
+/// The parts that have counts.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Errors of the store.
+    pub store: Arc<Dynamo>,
+    /// Bids and transactions.
+    pub lanes: Lanes<Dynamo>,
+    /// Reads of the stream.
+    pub relay: Health,
+    /// Sockets, and through them the broker, the API and the guard.
+    pub sockets: Arc<Sockets>,
+    /// Tokens.
+    pub verifier: Verifier,
+    /// Tasks.
+    pub tasks: Tasks,
+}
+
+/// The route.
+pub fn routes(metrics: Metrics) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state(metrics)
+}
+
+async fn scrape(State(metrics): State<Metrics>) -> Response {
+    match metrics.page().text() {
+        Ok(text) => ([(CONTENT_TYPE, page::CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            error!(%error, "the metrics cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+impl Metrics {
+    /// What a scrape is answered with.
+    pub fn page(&self) -> Page {
+        let mut page = Page::default();
+        self.path(&mut page);
+        self.bids(&mut page);
+        self.relay(&mut page);
+        self.broker(&mut page);
+        self.fanout(&mut page);
+        self.clients(&mut page);
+        self.refusals(&mut page);
+        let version = env!("CARGO_PKG_VERSION");
+        page.info("gavel_build_info", "The version that runs", "version", version);
+        let tasks = self.tasks.running() as f64;
+        page.gauge("gavel_tasks", "Tasks of the process that run", tasks);
+        page
+    }
+
+    fn path(&self, page: &mut Page) {
+        let (lanes, broker) = (self.lanes.counts(), self.sockets.broker.counts());
+        let hops = [
+            ("request", &lanes.request),
+            ("lane", &lanes.lane),
+            ("commit", &lanes.commit),
+            ("store_and_stream", &broker.store_and_stream),
+            ("relay", &broker.relay),
+            ("deliver", &self.sockets.fanout.counts().deliver),
+        ];
+        let help = "How long bids took over each hop of their path";
+        let hops = hops.map(|(name, durations)| (name, durations.snapshot()));
+        page.histograms("gavel_hop_seconds", help, "hop", hops);
+    }
+
+    fn bids(&self, page: &mut Page) {
+        let counts = self.lanes.counts();
+        let help = "Bids by what their clients were told";
+        page.counters("gavel_bids_total", help, "outcome", counts.bids.each());
+        let help = "Transactions by what became of them";
+        page.counters("gavel_commits_total", help, "outcome", counts.commits.each());
+        let help = "Transactions that were sent again unchanged";
+        page.counter("gavel_commit_resends_total", help, counts.resends.get());
+        let help = "Bids in each committed transaction";
+        page.histogram("gavel_group_commit_bids", help, &counts.group_bids.snapshot());
+        page.gauge("gavel_lanes", "Auctions that are being written", self.lanes.count() as f64);
+        let (all, longest) = self.lanes.queued();
+        page.gauge("gavel_lane_queued", "Commands that wait for their lane", all as f64);
+        let help = "Commands in the longest queue of a lane";
+        page.gauge("gavel_lane_queue_longest", help, longest as f64);
+        let help = "Requests to DynamoDB that failed, by what is known of them";
+        page.counters("gavel_store_errors_total", help, "kind", self.store.errors().each());
+    }
+
+    fn relay(&self, page: &mut Page) {
+        let stats = self.relay.stats();
+        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
+        let (polls, empty) = (get(&stats.polls), get(&stats.empty_polls));
+        let results = [("records", polls.saturating_sub(empty)), ("empty", empty)];
+        let help = "GetRecords calls that answered";
+        page.counters("gavel_relay_polls_total", help, "result", results);
+        let help = "What AWS would charge for them, about";
+        let dollars = polls as f64 * limits::READ_PRICE_USD;
+        page.amount("gavel_relay_estimated_cost_usd_total", help, dollars);
+        page.counter("gavel_relay_records_total", "Stream records read", get(&stats.records));
+        let problems = [
+            ("expired", get(&stats.expired_iterators)),
+            ("trimmed", get(&stats.trimmed)),
+            ("undecodable", get(&stats.undecodable)),
+            ("failed", get(&stats.errors)),
+        ];
+        let help = "What went wrong with reading the stream";
+        page.counters("gavel_relay_errors_total", help, "kind", problems);
+        let help = "From seal to read, of the last record that was read";
+        page.gauge("gavel_relay_lag_seconds", help, stats.lag_us.get() as f64 / 1e6);
+        let (shards, age) = self.relay.ages();
+        let help = "Since the shard that waits longest was read";
+        page.gauge("gavel_relay_iterator_age_seconds", help, age.as_secs_f64());
+        page.gauge("gavel_relay_shards", "Shards that are read", shards as f64);
+        let ready = f64::from(u8::from(self.relay.ready().is_ok()));
+        page.gauge("gavel_relay_ready", "Whether every shard can be read", ready);
+        let handlers = *stats.handlers.lock();
+        let results = [("ok", handlers.invocations - handlers.failed), ("failed", handlers.failed)];
+        let help = "Invocations by the modelled Lambda trigger";
+        page.counters("gavel_lambda_invocations_total", help, "result", results);
+        let records = [
+            ("handled", handlers.handled),
+            ("replayed", handlers.replayed),
+            ("given_up", handlers.given_up),
+        ];
+        let help = "Records of the modelled Lambda trigger";
+        page.counters("gavel_lambda_records_total", help, "what", records);
+    }
+
+    fn broker(&self, page: &mut Page) {
+        let broker = &self.sockets.broker;
+        let counts = broker.counts();
+        page.gauge("gavel_topics", "Auctions that are watched", broker.count() as f64);
+        let help = "Bids published to watchers, by where they were read";
+        page.counters("gavel_published_bids_total", help, "source", counts.published.each());
+        let help = "Gaps that were read from the table";
+        page.counter("gavel_repairs_total", help, counts.repairs.get());
+        let help = "Bids that were read to close gaps";
+        page.counter("gavel_repaired_bids_total", help, counts.repaired.get());
+        let help = "Writes that the stream did not show in time";
+        page.counter("gavel_late_writes_total", help, counts.late.get());
+    }
+
+    fn fanout(&self, page: &mut Page) {
+        let fanout = &self.sockets.fanout;
+        let counts = fanout.counts();
+        page.gauge("gavel_groups", "Groups of equal subscriptions", fanout.count() as f64);
+        let help = "Events that groups have executed";
+        page.counter("gavel_executions_total", help, fanout.executions().load(Relaxed));
+        let help = "Members of a group, each time that it delivers";
+        page.histogram("gavel_group_members", help, &counts.group_members.snapshot());
+        let subscriptions = counts.subscriptions.get() as f64;
+        page.gauge(
+            "gavel_subscriptions",
+            "Subscriptions that are members of groups",
+            subscriptions,
+        );
+        let help = "Events handed to sockets";
+        page.counters("gavel_deliveries_total", help, "kind", counts.deliveries.each());
+        let help = "Bytes of the frames of these events";
+        page.counter("gavel_delivered_bytes_total", help, counts.bytes.get());
+        let queued = counts.queued.get() as f64;
+        page.gauge("gavel_queued_frames", "Events that wait in the queues of sockets", queued);
+        let help = "Subscriptions that ended because they did not keep up";
+        page.counter("gavel_slow_consumers_total", help, counts.slow.get());
+        let help = "Subscriptions that began with a cursor";
+        page.counter("gavel_resumes_total", help, self.sockets.api.counts().resumes.get());
+    }
+
+    fn clients(&self, page: &mut Page) {
+        let sockets = limits::SOCKETS_MAX - self.sockets.room.available_permits();
+        page.gauge("gavel_sockets", "Open sockets", sockets as f64);
+        let ends = self.sockets.fanout.counts().ends.each();
+        page.counters("gavel_socket_ends_total", "Sockets that ended, by close code", "code", ends);
+        let open = self.sockets.guard.open() as f64;
+        page.gauge("gavel_http_connections", "Open HTTP connections, sockets not counted", open);
+        let counts = self.sockets.api.counts();
+        let operations = counts.operations.each();
+        page.counters("gavel_operations_total", "GraphQL operations", "kind", operations);
+        let help = "Errors that clients were told";
+        page.counters("gavel_errors_total", help, "code", counts.errors.each());
+    }
+
+    fn refusals(&self, page: &mut Page) {
+        let guard = &self.sockets.guard;
+        let clients = guard.refusals().map(|(limit, count)| (limit.name(), count));
+        let lanes = self.lanes.counts();
+        let parts = [
+            ("token", self.verifier.too_long()),
+            ("topics", self.sockets.broker.counts().no_place.get()),
+            ("rate_keys", guard.rate_keys_full()),
+        ];
+        let all = guard.met().each().chain(clients).chain(lanes.no_place.each()).chain(parts);
+        let help = "How often each limit of docs/LIMITS.md was met";
+        page.counters("gavel_limit_refusals_total", help, "limit", all);
+    }
+}

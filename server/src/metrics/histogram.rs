@@ -1,0 +1,147 @@
+//! Histograms with fixed buckets: a sample is two relaxed atomic adds, and so are a thousand equal
+//! ones.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::auction::Timestamp;
+
+/// Upper edges of durations, in microseconds. 300 ms, the goal, is one of them.
+pub const DURATION_EDGES_US: [u64; 19] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 200_000, 300_000,
+    500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000,
+];
+
+/// Upper edges of how many there are of something.
+pub const SIZE_EDGES: [u64; 13] = [1, 2, 5, 10, 20, 40, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
+
+#[derive(Debug)]
+struct Buckets<const N: usize> {
+    edges: &'static [u64; N],
+    counts: [AtomicU64; N],
+    beyond: AtomicU64,
+    sum: AtomicU64,
+}
+
+impl<const N: usize> Buckets<N> {
+    fn new(edges: &'static [u64; N]) -> Self {
+        let counts = std::array::from_fn(|_| AtomicU64::default());
+        Self { edges, counts, beyond: AtomicU64::default(), sum: AtomicU64::default() }
+    }
+
+    fn add(&self, value: u64, times: u64) {
+        let at = self.edges.partition_point(|edge| *edge < value);
+        self.counts.get(at).unwrap_or(&self.beyond).fetch_add(times, Relaxed);
+        self.sum.fetch_add(value.saturating_mul(times), Relaxed);
+    }
+
+    fn snapshot(&self, unit: f64) -> Snapshot {
+        let mut count = 0;
+        let buckets = self.edges.iter().zip(&self.counts).map(|(edge, counted)| {
+            count += counted.load(Relaxed);
+            (*edge as f64 / unit, count)
+        });
+        let buckets: Vec<(f64, u64)> = buckets.collect();
+        count += self.beyond.load(Relaxed);
+        Snapshot { buckets, count, sum: self.sum.load(Relaxed) as f64 / unit }
+    }
+}
+
+/// A histogram as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Each upper edge, and how many samples are not over it.
+    pub buckets: Vec<(f64, u64)>,
+    /// All samples.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+}
+
+/// How long something took.
+#[derive(Debug)]
+pub struct Durations(Buckets<{ DURATION_EDGES_US.len() }>);
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self(Buckets::new(&DURATION_EDGES_US))
+    }
+}
+
+impl Durations {
+    /// From one stamp to another. Less than nothing, which clocks that differ a little can give, is
+    /// nothing.
+    pub fn between(&self, from: Timestamp, to: Timestamp) {
+        self.between_times(from, to, 1);
+    }
+
+    /// The same, for so many that took as long.
+    pub fn between_times(&self, from: Timestamp, to: Timestamp, times: u64) {
+        self.0.add(u64::try_from(to.as_micros() - from.as_micros()).unwrap_or(0), times);
+    }
+
+    /// As it stands, in seconds.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.snapshot(1e6)
+    }
+}
+
+/// How many there were of something.
+#[derive(Debug)]
+pub struct Sizes(Buckets<{ SIZE_EDGES.len() }>);
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self(Buckets::new(&SIZE_EDGES))
+    }
+}
+
+impl Sizes {
+    /// So many.
+    pub fn add(&self, size: usize) {
+        self.0.add(size as u64, 1);
+    }
+
+    /// As it stands.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.snapshot(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+    fn at(us: i64) -> Timestamp {
+        Timestamp::from_micros(START.as_micros() + us)
+    }
+
+    #[test]
+    fn a_sample_falls_in_the_first_bucket_whose_edge_it_does_not_exceed() {
+        let durations = Durations::default();
+        durations.between(START, at(300_000));
+        durations.between_times(START, at(300_001), 3);
+        durations.between(START, at(60_000_000));
+        let told = durations.snapshot();
+        let upto =
+            |edge: f64| told.buckets.iter().find(|(e, _)| (e - edge).abs() < 1e-9).unwrap().1;
+        assert_eq!((upto(0.2), upto(0.3), upto(0.5), upto(30.0)), (0, 1, 4, 4));
+        assert_eq!(told.count, 5);
+        assert!((told.sum - 61.200_003).abs() < 1e-9, "{}", told.sum);
+    }
+
+    #[test]
+    fn clocks_that_differ_give_nothing_less_than_nothing() {
+        let durations = Durations::default();
+        durations.between(START, at(-5));
+        assert_eq!(durations.snapshot().buckets[0], (0.000_1, 1));
+        assert!(durations.snapshot().sum.abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn the_goal_is_an_edge_and_edges_rise() {
+        assert!(DURATION_EDGES_US.contains(&300_000));
+        assert!(DURATION_EDGES_US.is_sorted() && SIZE_EDGES.is_sorted());
+    }
+}

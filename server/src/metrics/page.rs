@@ -1,0 +1,128 @@
+//! The page of a scrape, in Prometheus' text format: the library writes it.
+
+use prometheus::TextEncoder;
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
+
+use super::histogram::Snapshot;
+
+/// What a scrape is answered with.
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// A page that is being written, name by name.
+#[derive(Debug, Default)]
+pub struct Page {
+    families: Vec<MetricFamily>,
+}
+
+impl Page {
+    /// A counter.
+    pub fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.amount(name, help, value as f64);
+    }
+
+    /// A counter of something that is not whole.
+    pub fn amount(&mut self, name: &str, help: &str, value: f64) {
+        self.family(name, help, MetricType::COUNTER, vec![counted(Vec::new(), value)]);
+    }
+
+    /// A counter for each value of a label.
+    pub fn counters<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'a str, u64)>,
+    ) {
+        let metrics =
+            values.into_iter().map(|(text, value)| counted(vec![pair(label, text)], value as f64));
+        let metrics = metrics.collect();
+        self.family(name, help, MetricType::COUNTER, metrics);
+    }
+
+    /// A gauge.
+    pub fn gauge(&mut self, name: &str, help: &str, value: f64) {
+        self.gauge_with(name, help, Vec::new(), value);
+    }
+
+    /// A gauge that is 1, for what its label says.
+    pub fn info(&mut self, name: &str, help: &str, label: &str, text: &str) {
+        self.gauge_with(name, help, vec![pair(label, text)], 1.0);
+    }
+
+    /// A histogram.
+    pub fn histogram(&mut self, name: &str, help: &str, snapshot: &Snapshot) {
+        let metrics = vec![distributed(Vec::new(), snapshot)];
+        self.family(name, help, MetricType::HISTOGRAM, metrics);
+    }
+
+    /// A histogram for each value of a label.
+    pub fn histograms<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'a str, Snapshot)>,
+    ) {
+        let metrics = values.into_iter();
+        let metrics = metrics.map(|(text, of)| distributed(vec![pair(label, text)], &of)).collect();
+        self.family(name, help, MetricType::HISTOGRAM, metrics);
+    }
+
+    /// The text.
+    ///
+    /// # Errors
+    /// When a family has no sample or no name: a programmer's error.
+    pub fn text(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.families)
+    }
+
+    fn gauge_with(&mut self, name: &str, help: &str, labels: Vec<LabelPair>, value: f64) {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value);
+        let mut metric = Metric::from_label(labels);
+        metric.set_gauge(gauge);
+        self.family(name, help, MetricType::GAUGE, vec![metric]);
+    }
+
+    fn family(&mut self, name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) {
+        let mut family = MetricFamily::default();
+        family.set_name(name.to_owned());
+        family.set_help(help.to_owned());
+        family.set_field_type(kind);
+        family.set_metric(metrics);
+        self.families.push(family);
+    }
+}
+
+fn pair(name: &str, value: &str) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
+}
+
+fn counted(labels: Vec<LabelPair>, value: f64) -> Metric {
+    let mut counter = Counter::default();
+    counter.set_value(value);
+    let mut metric = Metric::from_label(labels);
+    metric.set_counter(counter);
+    metric
+}
+
+fn distributed(labels: Vec<LabelPair>, of: &Snapshot) -> Metric {
+    let bucket = |(edge, count): &(f64, u64)| {
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(*edge);
+        bucket.set_cumulative_count(*count);
+        bucket
+    };
+    let mut histogram = Histogram::default();
+    histogram.set_bucket(of.buckets.iter().map(bucket).collect());
+    histogram.set_sample_count(of.count);
+    histogram.set_sample_sum(of.sum);
+    let mut metric = Metric::from_label(labels);
+    metric.set_histogram(histogram);
+    metric
+}

@@ -1,0 +1,69 @@
+//! What the store counts: its errors, by kind.
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+use super::error::{StoreError, THROTTLED, classify};
+use super::item::ItemError;
+use super::{CommitError, Dynamo};
+use crate::metrics::number::labels;
+
+labels! {
+    /// What went wrong with a request.
+    pub Kind {
+        /// The table, the account or an item takes no more just now: not carried out.
+        Throttled = "throttled",
+        /// Another transaction held an item: not carried out.
+        Busy = "busy",
+        /// Never connected: not carried out.
+        Unavailable = "unavailable",
+        /// Nobody knows whether it was carried out.
+        Unknown = "unknown",
+        /// It can never succeed.
+        Refused = "refused",
+        /// An item is not one of ours.
+        Corrupt = "corrupt",
+    }
+}
+
+impl From<&StoreError> for Kind {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable,
+            StoreError::Unknown(_) => Self::Unknown,
+            StoreError::Refused(_) => Self::Refused,
+            StoreError::Corrupt(_) => Self::Corrupt,
+        }
+    }
+}
+
+impl Dynamo {
+    /// What an SDK error says about the fate of its request; counted.
+    pub(super) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> StoreError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let failed = classify(error);
+        let throttled = error.code().is_some_and(|code| THROTTLED.contains(&code));
+        self.errors.inc(if throttled { Kind::Throttled } else { Kind::from(&failed) });
+        failed
+    }
+
+    /// An item as it was read; one that is not ours is counted.
+    pub(super) fn read<V>(&self, item: Result<V, ItemError>) -> Result<V, StoreError> {
+        item.map_err(|error| {
+            self.errors.inc(Kind::Corrupt);
+            error.into()
+        })
+    }
+
+    /// Counts what a cancelled transaction says, where that is an error.
+    pub(super) fn cancelled(&self, said: CommitError) -> CommitError {
+        match &said {
+            CommitError::VersionTaken(_) | CommitError::KeysTaken(_) => {}
+            CommitError::Busy(_) => self.errors.inc(Kind::Busy),
+            CommitError::Store(error) => self.errors.inc(error.into()),
+        }
+        said
+    }
+}
