@@ -143,8 +143,7 @@ async fn a_socket_is_told_of_its_token_s_end_and_ends_with_it_unless_it_renews()
     assert!(ack["tokenExpiresAt"].as_str().unwrap().ends_with('Z'), "{ack}");
     let (mut renewing, _) = admitted(&gavel, &short("bob")).await;
     for socket in [&mut lapsing, &mut renewing] {
-        let ping = socket.message().await;
-        assert_eq!(ping["type"], "ping", "{ping}");
+        let ping = socket.ping().await;
         let left_ms = ping["payload"]["tokenExpiresInMs"].as_u64().unwrap();
         assert!(left_ms <= 3000, "{ping}");
     }

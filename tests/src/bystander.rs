@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::child::Child;
@@ -58,7 +58,6 @@ impl Bystander {
                     assert_eq!(*placed, "BidAccepted", "{message}");
                 }
                 (Some("bid"), Some("complete")) => answered = true,
-                (None, Some("ping")) => self.pong().await,
                 _ => panic!("a bystander was disturbed: {message}"),
             }
         }
@@ -76,10 +75,5 @@ impl Bystander {
                 () = sleep(PAUSE) => {}
             }
         }
-    }
-
-    async fn pong(&mut self) {
-        let pong: Value = json!({ "type": "pong" });
-        self.socket.send(pong).await;
     }
 }

@@ -149,11 +149,24 @@ impl Socket {
         }
     }
 
-    /// The next message.
+    /// The next message. Pings on the way are answered, as every client does.
     pub async fn message(&mut self) -> Value {
+        loop {
+            match self.event().await {
+                Event::Message(ping) if ping["type"] == "ping" => {
+                    self.send(json!({ "type": "pong" })).await;
+                }
+                Event::Message(message) => return message,
+                other => panic!("not a message: {other:?}"),
+            }
+        }
+    }
+
+    /// The next message, which is a ping, and not answered yet.
+    pub async fn ping(&mut self) -> Value {
         match self.event().await {
-            Event::Message(message) => message,
-            other => panic!("not a message: {other:?}"),
+            Event::Message(ping) if ping["type"] == "ping" => ping,
+            other => panic!("not a ping: {other:?}"),
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use e2e::child::Child;
 use e2e::{Socket, code};
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -71,44 +72,69 @@ async fn the_auctions_watched_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bids_that_wait_for_one_auction() {
-    let bid = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
+    let auction = async |server: &Child| server.auction(json!({ "minimumIncrement": "1" })).await;
     let within = async |server: &Child| {
-        let id = server.auction(json!({ "minimumIncrement": "1" })).await;
+        let id = auction(server).await;
         assert_eq!(server.bid("ann", &id, 1000).await["__typename"], "BidAccepted");
     };
     let above = async |server: &Child, (): &mut ()| {
-        let id = server.auction(json!({ "minimumIncrement": "1" })).await;
-        let token = server.token("ann", &["bidder"]);
-        let flood = (0..30_u64).map(async |n| {
-            let mut socket = upgrade(server).await.unwrap();
-            socket.init(Some(&token)).await;
-            for m in 0..100 {
-                let amount = (2000 + 100 * n + m).to_string();
-                let input = json!({ "auctionId": id, "amount": amount });
-                socket.subscribe(&m.to_string(), bid, json!({ "i": input })).await;
-            }
-            let (mut answered, mut refused) = (0, 0);
-            while answered < 100 {
-                let message = socket.message().await;
-                match message["type"].as_str() {
-                    Some("complete") => answered += 1,
-                    Some("next") if message["payload"]["errors"].is_array() => {
-                        match code(&message["payload"]["errors"][0]) {
-                            "OVERLOADED" => refused += 1,
-                            // Taken, and then it waited too long.
-                            code => assert_eq!(code, "STORE_UNAVAILABLE"),
-                        }
-                    }
-                    Some("next") => {}
-                    _ => panic!("{message}"),
-                }
-            }
-            refused
+        let id = auction(server).await;
+        // A few more than may wait: the memory of those that do is the limit's own.
+        let crowd = (0..12).map(async |_| {
+            let mut bids = Bids::of(server, &id).await;
+            bids.place(100).await;
+            bids.refused(100).await
         });
-        let refused: u32 = futures_util::future::join_all(flood).await.into_iter().sum();
+        let refused: u32 = join_all(crowd).await.into_iter().sum();
         assert!(refused > 0, "the lane takes everything");
         sleep(Duration::from_millis(100)).await;
     };
     let flags = ["--dynamodb", "embedded", "--embedded-transact-delay-ms", "1500"];
     edge(&flags).rounds(3).holds(within, above).await;
+}
+
+/// Bids of one socket on one auction, each higher than the last.
+struct Bids {
+    socket: Socket,
+    auction: String,
+    placed: u64,
+}
+
+impl Bids {
+    async fn of(server: &Child, auction: &str) -> Self {
+        let mut socket = upgrade(server).await.unwrap();
+        socket.init(Some(&server.token("ann", &["bidder"]))).await;
+        Self { socket, auction: auction.to_owned(), placed: 0 }
+    }
+
+    async fn place(&mut self, count: u64) {
+        let bid = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
+        for _ in 0..count {
+            self.placed += 1;
+            let amount = (2000 + self.placed).to_string();
+            let input = json!({ "auctionId": self.auction, "amount": amount });
+            self.socket.subscribe(&self.placed.to_string(), bid, json!({ "i": input })).await;
+        }
+    }
+
+    /// How many of the next answers say that the auction has too many bids.
+    async fn refused(&mut self, count: u32) -> u32 {
+        let (mut answered, mut refused) = (0, 0);
+        while answered < count {
+            let message = self.socket.message().await;
+            match message["type"].as_str() {
+                Some("complete") => answered += 1,
+                Some("next") if message["payload"]["errors"].is_array() => {
+                    match code(&message["payload"]["errors"][0]) {
+                        "OVERLOADED" => refused += 1,
+                        // Taken, and then it waited too long.
+                        code => assert_eq!(code, "STORE_UNAVAILABLE"),
+                    }
+                }
+                Some("next") => {}
+                _ => panic!("{message}"),
+            }
+        }
+        refused
+    }
 }
