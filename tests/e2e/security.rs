@@ -221,7 +221,7 @@ async fn a_client_that_reads_a_byte_at_a_time_does_not_harm_others() {
             let sent = std::time::Instant::now();
             gavel.bid("ann", &id, 900 + 100 * n).await;
             assert_eq!(reader.next("w").await["data"]["bidCreated"]["sequence"], n);
-            assert!(sent.elapsed() < Duration::from_secs(2), "others wait for nobody");
+            assert!(sent.elapsed() < Duration::from_secs(5), "others wait for nobody");
         }
     };
     tokio::select! {
