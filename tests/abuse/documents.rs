@@ -2,7 +2,8 @@
 
 use async_graphql::Variables;
 use async_graphql::parser::parse_query;
-use gavel_server::graphql::execute::{Operation, QueryRules, prepare};
+use gavel_server::graphql::execute::{Operation, prepare};
+use gavel_server::graphql::rules::QueryRules;
 use gavel_server::graphql::shape;
 use gavel_server::websocket::normalise::normalise;
 use proptest::prelude::*;

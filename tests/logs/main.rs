@@ -1,51 +1,14 @@
 //! What the log says of requests: the trace of each that is kept, and one line a failure. A test
 //! binary of its own: the log belongs to the process.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use dynamodb_emulator::{Command, Emulator, FaultKind, FaultRule, Options, Target};
 use e2e::collector::Collector;
+use e2e::log::Log;
 use e2e::{Gavel, code};
 use gavel_server::config::LogFormat;
 use gavel_server::telemetry;
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    /// The lines that hold a text.
-    fn lines(&self, text: &str) -> Vec<String> {
-        let bytes = self.0.lock().unwrap().clone();
-        let all = String::from_utf8(bytes).unwrap();
-        all.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
-    }
-}
 
 const KEPT_BID: &str = "000000000000000000000000000000a1";
 const LEFT_BID: &str = "000000000000000000000000000000a2";

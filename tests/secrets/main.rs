@@ -1,37 +1,9 @@
 //! No token and no secret reaches the log, even at its most talkative. A test binary of its own: the
 //! log belongs to the process.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::io;
-use std::sync::{Arc, Mutex};
-
+use e2e::log::Log;
 use e2e::{Gavel, Socket};
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_and_no_secret_reaches_the_log() {
@@ -67,7 +39,7 @@ async fn no_token_and_no_secret_reaches_the_log() {
     let secret = gavel.secret();
     gavel.stop().await.unwrap();
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("gavel_server"), "the log works: {}", log.len());
     for (what, text) in [("token", &good), ("renewed token", &renewed), ("forged token", &forged)] {
         let signature = text.rsplit('.').next().unwrap();

@@ -9,6 +9,7 @@ pub mod child;
 pub mod bystander;
 pub mod edge;
 pub mod issuer;
+pub mod log;
 pub mod socket;
 
 pub use gavel::{Gavel, code, soon};

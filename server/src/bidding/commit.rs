@@ -7,7 +7,7 @@ use rand::Rng as _;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, warn};
 
-use super::counts::LaneCounts;
+use super::counts::{CommitOutcome, LaneCounts};
 use crate::auction::Auction;
 use crate::limits;
 use crate::sabotage::{self, Break};
@@ -40,6 +40,19 @@ impl Outcome {
             Self::Unavailable => "not written",
             Self::Unknown => "unknown",
             Self::Impossible => "impossible",
+        }
+    }
+}
+
+impl From<&Outcome> for CommitOutcome {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Committed => Self::Committed,
+            Outcome::VersionTaken(_) => Self::VersionTaken,
+            Outcome::KeysTaken(_) => Self::KeysTaken,
+            Outcome::Unavailable => Self::Unavailable,
+            Outcome::Unknown => Self::Unknown,
+            Outcome::Impossible => Self::Impossible,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What lanes count: bids by what became of them, transactions, and the hops up to the commit.
 
 use super::command::{BidAnswer, LaneError};
-use super::commit::Outcome;
 use crate::auction::{RefusalCode, Timestamp};
 use crate::metrics::number::labels;
 use crate::metrics::{CountBy, Counter, Durations, Sizes};
@@ -90,19 +89,6 @@ impl From<&Result<BidAnswer, LaneError>> for BidOutcome {
                 LaneError::Overloaded => Self::Overloaded,
                 LaneError::Transition(_) | LaneError::Internal => Self::Internal,
             },
-        }
-    }
-}
-
-impl From<&Outcome> for CommitOutcome {
-    fn from(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Committed => Self::Committed,
-            Outcome::VersionTaken(_) => Self::VersionTaken,
-            Outcome::KeysTaken(_) => Self::KeysTaken,
-            Outcome::Unavailable => Self::Unavailable,
-            Outcome::Unknown => Self::Unknown,
-            Outcome::Impossible => Self::Impossible,
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::http::HeaderName;
 use clap::Args as ClapArgs;
 
 use super::{ConfigError, Switch};
-use crate::graphql::execute::QueryRules;
+use crate::graphql::rules::QueryRules;
 use crate::guard::{Allowances, Origins};
 use crate::limits;
 use crate::websocket::SocketLimits;

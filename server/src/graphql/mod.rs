@@ -13,6 +13,7 @@ pub mod types;
 pub mod query;
 pub mod mutation;
 pub mod subscription;
+pub mod rules;
 pub mod shape;
 pub mod execute;
 

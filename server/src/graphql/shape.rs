@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use async_graphql::Name;
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 
-use super::execute::QueryRules;
+use super::rules::QueryRules;
 use crate::limits;
 
 /// What a document asks for, its fragments written out.

@@ -9,6 +9,7 @@ use tracing::error;
 
 use super::counts::{SocketCounts, Tally};
 use super::execution::Execution;
+use super::member::{Member, Told};
 use super::outbox::{End, Subscriber};
 use super::payload::{Frames, Payload};
 use super::trace;
@@ -54,56 +55,6 @@ pub enum Joined {
     Yes,
     /// Its cursor lies before what the group has at hand: bring it nearer first.
     Behind,
-}
-
-/// A member: it gets what is numbered over `after`, as a replay up to `live_after`.
-struct Member {
-    subscriber: Arc<Subscriber>,
-    /// The subscriber's, shared with members that have the same: nearly all do.
-    prefix: Arc<str>,
-    /// Its membership when it joined.
-    membership: u64,
-    after: u64,
-    live_after: u64,
-}
-
-/// What became of events for a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
-    /// It had them already.
-    Before,
-    /// They are written.
-    Written,
-    /// They are in its queue.
-    Queued,
-    /// It has left.
-    Left,
-}
-
-impl Member {
-    fn stays(&self) -> bool {
-        !self.subscriber.is_over() && self.subscriber.membership() == self.membership
-    }
-
-    /// Tells it what is new to it: at once if nothing is on its way to it, else through its queue.
-    fn tell(&self, events: &[(u64, Arc<Payload>)], frames: &mut Frames, tally: &mut Tally) -> Told {
-        let from = events.partition_point(|(number, _)| *number <= self.after);
-        let Some((last, _)) = events.last().filter(|_| from < events.len()) else {
-            return Told::Before;
-        };
-        let live_from = events.partition_point(|(number, _)| *number <= self.live_after);
-        let subscriber = &self.subscriber;
-        let bytes = frames.of(events, &self.prefix, (from, live_from));
-        if subscriber.write(bytes, *last, self.membership) {
-            tally.add((from, live_from), bytes.len());
-            return Told::Written;
-        }
-        let queued = self.stays()
-            && events[from..].iter().all(|(number, payload)| {
-                subscriber.push(payload, *number, *number <= self.live_after)
-            });
-        if queued { Told::Queued } else { Told::Left }
-    }
 }
 
 /// The state of a group's task.

@@ -11,6 +11,7 @@ pub mod wire;
 pub mod outbox;
 pub mod execution;
 pub mod normalise;
+mod member;
 pub mod group;
 pub mod fanout;
 mod expiry;

@@ -2,7 +2,7 @@
 
 use gavel_trace::{Context, Kind, Span, Tracer};
 
-use super::group::Told;
+use super::member::Told;
 use crate::auction::Timestamp;
 use crate::broker::PublishedBid;
 use crate::clock;
