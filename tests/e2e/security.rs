@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use e2e::gavel::DEADLINE;
 use e2e::{Gavel, code};
 use gavel_server::limits;
 use serde_json::{Value, json};
@@ -224,9 +223,10 @@ async fn a_client_that_reads_a_byte_at_a_time_does_not_harm_others() {
             assert!(sent.elapsed() < Duration::from_secs(5), "others wait for nobody");
         }
     };
+    // Each bid has its own bound; a hundred of them take a busy store a while.
     tokio::select! {
-        () = dripping => {}
-        done = tokio::time::timeout(DEADLINE * 2, bidding) => done.unwrap(),
+        () = dripping => panic!("it is read without end"),
+        () = bidding => {}
     }
     reader.lives().await;
     gavel.stop().await.unwrap();
