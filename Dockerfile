@@ -22,8 +22,10 @@ RUN apt-get update \
 COPY --from=build /usr/local/bin/gavel-server /usr/local/bin/client-sim /usr/local/bin/
 COPY --from=playground /playground/assets /usr/local/share/gavel/playground
 USER gavel
-ENV GAVEL_LISTEN=0.0.0.0:8080 GAVEL_LOG=json GAVEL_PLAYGROUND_DIR=/usr/local/share/gavel/playground
-EXPOSE 8080
+# Health and metrics have an address of their own, which is not to be published to strangers.
+ENV GAVEL_LISTEN=0.0.0.0:8080 GAVEL_ADMIN_LISTEN=0.0.0.0:9464 GAVEL_LOG=json \
+    GAVEL_PLAYGROUND_DIR=/usr/local/share/gavel/playground
+EXPOSE 8080 9464
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-    CMD curl --fail --silent --show-error http://127.0.0.1:8080/readyz || exit 1
+    CMD curl --fail --silent --show-error http://127.0.0.1:9464/readyz || exit 1
 ENTRYPOINT ["gavel-server"]

@@ -18,10 +18,7 @@ use crate::frame;
 pub(crate) fn run(rate: f64) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}", listener.local_addr()?);
-    println!(
-        "{}",
-        serde_json::to_string(&ReadyLine { url, embedded_endpoint: None, metrics_url: None })?
-    );
+    println!("{}", serde_json::to_string(&ReadyLine { url, embedded_endpoint: None })?);
     let (sender, arrivals) = mpsc::sync_channel::<TcpStream>(1_000);
     thread::Builder::new().name("accept".into()).spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {

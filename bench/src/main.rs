@@ -16,6 +16,7 @@ mod suite;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum as _};
@@ -58,6 +59,16 @@ enum Command {
         /// Events a second.
         rate: f64,
     },
+    /// The watchers of a quiet auction, for a parent process.
+    #[command(hide = true)]
+    QuietWatchers {
+        /// The server.
+        url: String,
+        /// The auction.
+        auction_id: String,
+        /// How long they are told, in milliseconds.
+        window_ms: u64,
+    },
     /// The store alone, for a parent process.
     #[command(hide = true)]
     Store {
@@ -79,6 +90,11 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Floor { rate } => floor::run(rate),
         Command::Stock { rate } => stock::run(rate).await,
+        Command::QuietWatchers { url, auction_id, window_ms } => {
+            let p90_us = quiet::watch(&url, auction_id, Duration::from_millis(window_ms)).await?;
+            println!("{p90_us}");
+            Ok(())
+        }
         Command::Store { seed } => client_sim::server::store(seed).await,
         Command::Serve { flags } => client_sim::server::serve(&flags).await,
         Command::Run { quick, only, json, node } => {

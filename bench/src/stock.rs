@@ -60,10 +60,7 @@ pub(crate) async fn run(rate: f64) -> anyhow::Result<()> {
     let routes = Router::new().route_service("/graphql/ws", GraphQLSubscription::new(schema));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
-    println!(
-        "{}",
-        serde_json::to_string(&ReadyLine { url, embedded_endpoint: None, metrics_url: None })?
-    );
+    println!("{}", serde_json::to_string(&ReadyLine { url, embedded_endpoint: None })?);
     let publish = async {
         let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
         for sequence in 1.. {

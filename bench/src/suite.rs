@@ -109,21 +109,19 @@ async fn send(depth: Depth, node: &Path, results: &mut Results) -> anyhow::Resul
         ("node", Subject::node(node, RATE).await?),
     ];
     for round in 1..=depth.rounds {
-        let mut ones = Vec::new();
-        for (_, subject) in &mut subjects {
-            ones.push(subject.sample(1, depth.window).await?);
-        }
-        // Next to each other what is compared: other work on the machine comes and goes.
+        // Next to each other what is compared: other work on the machine comes and goes, and with one
+        // watcher Gavel spends on the bids themselves as much as with a crowd.
         for crowd in depth.crowds {
-            for ((name, subject), one) in subjects.iter_mut().zip(&ones) {
+            for (name, subject) in &mut subjects {
                 // Peers are compared where they are still at ease.
                 if matches!(*name, "stock" | "node") && *crowd > 500 {
                     continue;
                 }
+                let one = subject.sample(1, depth.window).await?;
                 let sample = subject.sample(*crowd, depth.window).await?;
-                let us = marginal_us(one, &sample);
+                let us = marginal_us(&one, &sample);
                 eprintln!("round {round}: {name}, {crowd} watchers: {us:.2} us a delivery");
-                results.keep(&format!("{name}_{crowd}"), us, one, &sample);
+                results.keep(&format!("{name}_{crowd}"), us, &one, &sample);
             }
         }
     }
@@ -218,7 +216,7 @@ async fn quiet(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
     let loud = LOUD_SHARE * results.median("maximum_events_per_second_500");
     eprintln!("a loud auction: {loud:.0} events/s to {LOUD_CROWD} watchers");
     for round in 1..=depth.rounds {
-        let quiet = quiet::quiet(LOUD_CROWD, loud, depth.window).await?;
+        let quiet = quiet::quiet(LOUD_CROWD, loud, depth.window * 2).await?;
         let ratio = quiet.beside_us as f64 / quiet.alone_us as f64;
         eprintln!("round {round}: quiet auction, p90 {ratio:.2} times, {quiet:?}");
         results.push("quiet_p90_ratio", ratio, json!(quiet));

@@ -32,9 +32,6 @@ pub struct ReadyLine {
     pub url: String,
     /// The service's embedded DynamoDB.
     pub embedded_endpoint: Option<String>,
-    /// Where the service's metrics are, if `--metrics-listen` was given.
-    #[serde(default)]
-    pub metrics_url: Option<String>,
 }
 
 /// What a service says at its end: what its relay has counted.
@@ -171,11 +168,6 @@ impl Server {
         self.process.ready.embedded_endpoint.as_deref()
     }
 
-    /// Where its metrics are, if its flags say so.
-    pub fn metrics_url(&self) -> Option<&str> {
-        self.process.ready.metrics_url.as_deref()
-    }
-
     /// The most memory it has had since it was started, in KiB.
     pub fn memory_peak_kb(&self) -> Option<u64> {
         self.process.memory_peak_kb()
@@ -289,7 +281,7 @@ pub async fn plain(routes: axum::Router) -> anyhow::Result<()> {
         // One that cannot be set up so is slower, and that is all.
         stream.set_nodelay(true).ok();
     });
-    say(&ReadyLine { url, embedded_endpoint: None, metrics_url: None });
+    say(&ReadyLine { url, embedded_endpoint: None });
     tokio::select! {
         served = axum::serve(listener, routes) => Ok(served?),
         () = parent_gone() => Ok(()),
@@ -320,7 +312,6 @@ pub async fn serve(flags: &[OsString]) -> anyhow::Result<()> {
         say(&ReadyLine {
             url: format!("http://{}", ready.address),
             embedded_endpoint: ready.embedded_endpoint.clone(),
-            metrics_url: ready.metrics_address.map(|address| format!("http://{address}/metrics")),
         });
         relay = Some(ready.relay.clone());
     });
@@ -368,7 +359,7 @@ pub async fn store(seed: u64) -> anyhow::Result<()> {
     let behaviour = serde_json::from_str(&behaviour).context(BEHAVIOUR_VARIABLE)?;
     let options = Options { behaviour, seed: Some(seed), ..Options::default() };
     let emulator = Emulator::start(options).await?;
-    say(&ReadyLine { url: emulator.endpoint(), embedded_endpoint: None, metrics_url: None });
+    say(&ReadyLine { url: emulator.endpoint(), embedded_endpoint: None });
     parent_gone().await;
     emulator.shutdown().await;
     Ok(())

@@ -49,10 +49,8 @@ const SERVICE: &str = "gavel-server";
 pub struct Ready {
     /// Where GraphQL is.
     pub address: SocketAddr,
-    /// Where /healthz and /readyz are.
+    /// Where /healthz, /readyz and /metrics are.
     pub admin_address: SocketAddr,
-    /// Where /metrics is, if it is served.
-    pub metrics_address: Option<SocketAddr>,
     /// The embedded DynamoDB's endpoint, if there is one.
     pub embedded_endpoint: Option<String>,
     /// Auctions and tokens to play with, if asked for.
@@ -107,10 +105,6 @@ pub async fn run(
         Some(address) => Some(bind("admin-listen", address).await?),
         None => None,
     };
-    let metrics = match args.metrics_listen {
-        Some(address) => Some(bind("metrics-listen", address).await?),
-        None => None,
-    };
     let lambda = lambda_settings(&args)?;
     let tracer = tracer(&args)?;
     let emulator = start_emulator(&args).await?;
@@ -140,7 +134,6 @@ pub async fn run(
     let ready = Ready {
         address: listener.local_addr()?,
         admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
-        metrics_address: metrics.as_ref().map(TcpListener::local_addr).transpose()?,
         embedded_endpoint: emulator.as_ref().map(Emulator::endpoint),
         demo,
         executions: parts.sockets.fanout.executions(),
@@ -156,7 +149,7 @@ pub async fn run(
     };
     let playground = (args.door.playground == Switch::On)
         .then(|| Arc::new(Playground::new(&args.playground_dir, &examples)));
-    let listeners = Listeners { public: listener, admin, metrics };
+    let listeners = Listeners { public: listener, admin };
     let running = parts.start(listeners, playground, &args.door);
     on_ready(&ready);
 
@@ -273,7 +266,6 @@ fn read_json<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
 struct Listeners {
     public: TcpListener,
     admin: Option<TcpListener>,
-    metrics: Option<TcpListener>,
 }
 
 /// The parts of a service that has not started.
@@ -377,17 +369,15 @@ impl Parts {
         let sockets = self.sockets;
         let guard = sockets.guard.clone();
         let public = http::routes(http::State { api, gate, sockets, playground, body_bytes_max });
-        // Health and metrics are told until the end, and to whoever asks.
-        let open = || Guard::new(Allowances::default());
-        let Listeners { public: listener, admin, metrics: scraped } = listeners;
-        if let Some(scraped) = scraped {
-            running.serve("metrics", scraped, metrics, open(), &running.background);
-        }
+        // On an address of their own, health and metrics are told until the end, to whoever asks.
+        let told = health.merge(metrics);
+        let Listeners { public: listener, admin } = listeners;
         match admin {
-            None => running.serve("http", listener, public.merge(health), guard, &running.serving),
+            None => running.serve("http", listener, public.merge(told), guard, &running.serving),
             Some(admin) => {
+                let open = Guard::new(Allowances::default());
                 running.serve("http", listener, public, guard, &running.serving);
-                running.serve("admin", admin, health, open(), &running.background);
+                running.serve("admin", admin, told, open, &running.background);
             }
         }
         running

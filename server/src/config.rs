@@ -51,13 +51,9 @@ pub struct Args {
     #[arg(long, env = "GAVEL_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Address of /healthz and /readyz, if they should not be on --listen.
+    /// Address of /healthz, /readyz and /metrics, if they should not be on --listen.
     #[arg(long, env = "GAVEL_ADMIN_LISTEN")]
     pub admin_listen: Option<SocketAddr>,
-
-    /// Address of /metrics, which nothing else serves. Without it there is none.
-    #[arg(long, env = "GAVEL_METRICS_LISTEN")]
-    pub metrics_listen: Option<SocketAddr>,
 
     /// Where DynamoDB is: `embedded`, `aws` (normal credential chain and region), or a URL.
     #[arg(long, env = "GAVEL_DYNAMODB", default_value = "embedded", value_parser = parse_dynamodb)]

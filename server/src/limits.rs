@@ -120,7 +120,9 @@ pub const GROUP_RING_MAX: usize = 256;
 /// Bids that a group takes in one turn.
 pub const GROUP_TURN_MAX: usize = 64;
 /// Sockets that a group writes to before it lets other tasks of its thread run: about 1 ms.
-pub const GROUP_WRITES_MAX: usize = 128;
+pub const GROUP_WRITES_MAX: usize = 256;
+/// Members whose state a group looks up together, before it writes to the first of them.
+pub const GROUP_LOOK_AHEAD: usize = 16;
 /// Joins that wait for one group; further ones wait for a place.
 pub const GROUP_JOINS_MAX: usize = 64;
 /// A group without members ends after this.
@@ -213,6 +215,8 @@ pub const DESCRIBE_EVERY: Duration = Duration::from_secs(10);
 pub const DESCRIBE_AFTER_END: Duration = Duration::from_millis(100);
 /// What a GetRecords call costs on AWS, about, in US dollars (FACTS 2: $0.02 per 100,000).
 pub const READ_PRICE_USD: f64 = 0.02 / 100_000.0;
+/// A shard that is said to be gone for so long has ended: what it may have held is in the table.
+pub const SHARD_GONE_AFTER: Duration = Duration::from_secs(3);
 /// The pause after a description failed (AWS: 10 calls a second).
 pub const DESCRIBE_PAUSE: Duration = Duration::from_millis(500);
 /// A page of at least so many records is followed by the next at once.

@@ -76,10 +76,7 @@ fn say(ready: &Ready) {
     let url = format!("http://{}/graphql", ready.address);
     println!("gavel-server listens on {url} (open it in a browser for the playground)");
     println!("subscriptions on ws://{}/graphql/ws", ready.address);
-    println!("health on http://{}/readyz", ready.admin_address);
-    if let Some(address) = ready.metrics_address {
-        println!("metrics on http://{address}/metrics");
-    }
+    println!("health on http://{0}/readyz, metrics on http://{0}/metrics", ready.admin_address);
     if let Some(endpoint) = &ready.embedded_endpoint {
         println!("embedded DynamoDB on {endpoint}");
     }

@@ -14,12 +14,8 @@ const ALERTS: &str = include_str!("../../deploy/prometheus/alerts.yml");
 const DASHBOARD: &str = include_str!("../../deploy/grafana/gavel.json");
 const LIMITS: &str = include_str!("../../docs/LIMITS.md");
 
-async fn served() -> Gavel {
-    Gavel::with(&["--metrics-listen", "127.0.0.1:0"]).await
-}
-
 async fn scrape(gavel: &Gavel) -> Scrape {
-    let address = gavel.ready.metrics_address.expect("metrics are served");
+    let address = gavel.ready.admin_address;
     Scrape::fetch(&format!("http://{address}/metrics")).await.expect("a scrape")
 }
 
@@ -37,7 +33,7 @@ fn names(text: &str) -> BTreeSet<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_name_is_documented_and_every_documented_name_is_exported() {
-    let gavel = served().await;
+    let gavel = Gavel::start().await;
     let scrape = scrape(&gavel).await;
     let documented = first_cells(METRICS).into_iter().filter(|name| name.starts_with("gavel_"));
     let documented: BTreeSet<&str> = documented.collect();
@@ -55,7 +51,7 @@ async fn every_name_is_documented_and_every_documented_name_is_exported() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_limit_of_the_page_has_a_count() {
-    let gavel = served().await;
+    let gavel = Gavel::start().await;
     let scrape = scrape(&gavel).await;
     let exported: BTreeSet<&str> = scrape.values("gavel_limit_refusals_total", "limit").collect();
     // The last cell but one of a row whose first is a limit.
@@ -79,14 +75,14 @@ async fn every_limit_of_the_page_has_a_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_public_address_has_no_metrics_and_by_default_nobody_has() {
+async fn metrics_are_on_the_admin_address_and_nowhere_else() {
     let gavel = Gavel::start().await;
-    assert_eq!(gavel.ready.metrics_address, None);
-    assert_eq!(gavel.get("/metrics").await.0, 404);
+    assert_eq!(gavel.ready.admin_address, gavel.ready.address);
+    assert_eq!(gavel.get("/metrics").await.0, 200);
     gavel.stop().await.unwrap();
-    let gavel = served().await;
+    let gavel = Gavel::with(&["--admin-listen", "127.0.0.1:0"]).await;
     assert_eq!(gavel.get("/metrics").await.0, 404);
-    let address = gavel.ready.metrics_address.unwrap();
+    let address = gavel.ready.admin_address;
     let page = reqwest::get(format!("http://{address}/metrics")).await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/plain; version=0.0.4");
     // Nor has its address anything else.
@@ -97,7 +93,7 @@ async fn the_public_address_has_no_metrics_and_by_default_nobody_has() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_counted_by_code_and_by_limit() {
-    let gavel = served().await;
+    let gavel = Gavel::start().await;
     let id = gavel.auction(json!({})).await;
     let before = scrape(&gavel).await;
     let ask = async |query: &str| {
@@ -163,7 +159,7 @@ fn queries<'a>(json: &'a Value, found: &mut Vec<&'a str>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_dashboard_and_the_alerts_ask_for_what_is_exported_and_each_alert_is_documented() {
-    let gavel = served().await;
+    let gavel = Gavel::start().await;
     let scrape = scrape(&gavel).await;
     let exported: BTreeSet<&str> = scrape.families().collect();
     let samples: BTreeSet<&str> = scrape.names().collect();
@@ -196,7 +192,7 @@ async fn the_dashboard_and_the_alerts_ask_for_what_is_exported_and_each_alert_is
 /// A label's value that does not exist makes a query that never fires.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_labels_that_alerts_and_dashboard_pick_exist() {
-    let gavel = served().await;
+    let gavel = Gavel::start().await;
     let scrape = scrape(&gavel).await;
     let picked = |text: &'static str| {
         let parts = text.split('{').skip(1).filter_map(|part| part.split('}').next());

@@ -14,7 +14,6 @@ use crate::{clock, limits};
 
 impl Broker {
     pub(super) fn start_repair(&self, topic: Arc<Topic>) {
-        self.counts.repairs.inc();
         let broker = self.clone();
         self.tasks.spawn("repair", async move {
             // The missing bids are most often in the same page of the stream.
@@ -27,7 +26,12 @@ impl Broker {
     /// published, the rest asked for again.
     async fn repair(&self, topic: &Arc<Topic>) {
         let mut repaired = 0_u64;
+        let mut reads = false;
         while let Some(after) = topic.next_repair(Instant::now()) {
+            // Most gaps have closed by now: those are none.
+            if !std::mem::replace(&mut reads, true) {
+                self.counts.repairs.inc();
+            }
             match self.store.bids(topic.id(), after, limits::STORE_PAGE_BIDS).await {
                 Ok(page) if !page.is_empty() => {
                     repaired += page.len() as u64;

@@ -57,17 +57,23 @@ impl<S: Stream> Reader<S> {
         }
     }
 
-    /// Reads until the shard is closed and read to its end.
+    /// Reads until the shard is closed and read to its end, or gone with what it held.
     pub(super) async fn run(mut self, mut iterator: Option<String>) {
         let mut failures = 0_u32;
+        let mut gone_since: Option<Instant> = None;
         loop {
             let result = self.step(iterator.take()).await;
             self.health.read(&self.shard, result.is_ok());
             match result {
                 Ok(None) => return,
                 Ok(next) => {
-                    failures = 0;
+                    (failures, gone_since) = (0, None);
                     iterator = next;
+                }
+                Err(StreamError::Gone(problem)) if self.is_over(&mut gone_since) => {
+                    error!(shard.id = %self.shard, problem, "a shard is gone; reading the table instead");
+                    self.broker.check_live_topics("a shard is gone").await;
+                    return;
                 }
                 Err(problem) => {
                     if self.recover(&problem).await {
@@ -151,6 +157,11 @@ impl<S: Stream> Reader<S> {
                 }
             }
         }
+    }
+
+    /// Whether a shard that is said to be gone has been so for long: not a mistake of a moment.
+    fn is_over(&self, gone_since: &mut Option<Instant>) -> bool {
+        gone_since.get_or_insert_with(Instant::now).elapsed() >= limits::SHARD_GONE_AFTER
     }
 
     /// Finds another place to read from. True: wait before trying again.

@@ -13,6 +13,7 @@ use super::stream::{Page, Position, Stream, StreamError};
 use crate::auction::AuctionId;
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
+use crate::limits;
 use crate::store::Dynamo;
 use crate::store::connect::{Endpoint, connect};
 use crate::tasks::Tasks;
@@ -71,6 +72,17 @@ impl Bench {
 
     /// Reads for a while, with something else going on; returns the times of the reads.
     async fn read(&self, whole: Duration, meanwhile: impl Future<Output = ()>) -> Vec<Duration> {
+        let (has_ended, reads) = self.read_or_end(whole, meanwhile).await;
+        assert!(!has_ended, "the shard has not ended");
+        reads
+    }
+
+    /// The same, and whether the reader has ended.
+    async fn read_or_end(
+        &self,
+        whole: Duration,
+        meanwhile: impl Future<Output = ()>,
+    ) -> (bool, Vec<Duration>) {
         // Nobody watches, so the store is never asked.
         let clients = connect(&Endpoint::Url("http://127.0.0.1:1".to_owned())).await;
         let store = Arc::new(Dynamo::new(clients.dynamodb, "none".to_owned()));
@@ -86,8 +98,8 @@ impl Bench {
         let started = Instant::now();
         let reading = timeout(whole, reader.run(Some("first".to_owned())));
         let (ended, ()) = tokio::join!(reading, meanwhile);
-        assert!(ended.is_err(), "the shard has not ended");
-        self.stream.reads.lock().iter().map(|at| at.duration_since(started)).collect()
+        let reads = self.stream.reads.lock();
+        (ended.is_ok(), reads.iter().map(|at| at.duration_since(started)).collect())
     }
 }
 
@@ -141,4 +153,19 @@ async fn an_expired_iterator_is_replaced_at_once_and_other_errors_back_off() {
     assert!((50..=110).contains(&pauses[0]), "{pauses:?}");
     assert!((100..=210).contains(&pauses[1]), "{pauses:?}");
     assert_eq!(*bench.stream.iterators.lock(), vec![Position::Latest; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_stays_gone_has_ended_and_one_that_comes_back_is_read_on() {
+    let gone = || StreamError::Gone("no such shard".to_owned());
+    let bench = Bench::new();
+    *bench.stream.fails.lock() = vec![gone(); 3];
+    let reads = bench.read(Duration::from_secs(30), async {}).await;
+    assert!(reads.len() > 4, "read on after a moment: {reads:?}");
+
+    let bench = Bench::new();
+    *bench.stream.fails.lock() = vec![gone(); 1_000];
+    let (has_ended, reads) = bench.read_or_end(Duration::from_secs(30), async {}).await;
+    assert!(has_ended, "{} reads", reads.len());
+    assert!(reads.last().is_some_and(|last| *last >= limits::SHARD_GONE_AFTER));
 }
