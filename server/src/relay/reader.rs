@@ -70,7 +70,7 @@ impl<S: Stream> Reader<S> {
                     (failures, gone_since) = (0, None);
                     iterator = next;
                 }
-                Err(StreamError::Gone(problem)) if self.is_over(&mut gone_since) => {
+                Err(StreamError::Gone(problem)) if is_over(&mut gone_since) => {
                     error!(shard.id = %self.shard, problem, "a shard is gone; reading the table instead");
                     self.broker.check_live_topics("a shard is gone").await;
                     return;
@@ -159,11 +159,6 @@ impl<S: Stream> Reader<S> {
         }
     }
 
-    /// Whether a shard that is said to be gone has been so for long: not a mistake of a moment.
-    fn is_over(&self, gone_since: &mut Option<Instant>) -> bool {
-        gone_since.get_or_insert_with(Instant::now).elapsed() >= limits::SHARD_GONE_AFTER
-    }
-
     /// Finds another place to read from. True: wait before trying again.
     async fn recover(&mut self, problem: &StreamError) -> bool {
         self.health.failed(problem);
@@ -189,4 +184,9 @@ impl<S: Stream> Reader<S> {
         warn!(shard.id = %self.shard, %problem, failures, wait_ms, "cannot read; trying again");
         sleep(Duration::from_millis(wait_ms)).await;
     }
+}
+
+/// Whether a shard that is said to be gone has been so for long: not a mistake of a moment.
+fn is_over(gone_since: &mut Option<Instant>) -> bool {
+    gone_since.get_or_insert_with(Instant::now).elapsed() >= limits::SHARD_GONE_AFTER
 }
