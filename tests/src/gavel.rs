@@ -109,8 +109,10 @@ impl Gavel {
         };
         let base = format!("http://{}", ready.address);
         let client = Client { base, http: reqwest::Client::new() };
+        let admin = format!("http://{}", ready.admin_address);
+        let admin = Client { base: admin, http: client.http.clone() };
         let gavel = Self { client, ready, shutdown, running };
-        soon("the server is ready", || async { gavel.get("/readyz").await.0 == 200 }).await;
+        soon("the server is ready", || async { admin.get("/readyz").await.0 == 200 }).await;
         gavel
     }
 
