@@ -262,7 +262,10 @@ fn mid_batch(depth: Depth) -> Vec<Case> {
     let once = vec![json!({ "record": FAILS_AT, "times": 1 }); FAILURES as usize];
     let poison = json!([{ "record": FAILS_AT }]);
     let case = |name: &str, settings: serde_json::Value| {
-        let mut all = json!({ "batch_size": 10, "invoke_ms": 10.0, "record_ms": 1.0 });
+        // A window so long that every batch is full: how many records one loses is then exact.
+        let mut all = json!({
+            "batch_size": 10, "batching_window_ms": 2_000, "invoke_ms": 10.0, "record_ms": 1.0,
+        });
         if let (Some(all), Some(settings)) = (all.as_object_mut(), settings.as_object()) {
             all.extend(settings.clone());
         }
