@@ -7,6 +7,7 @@ pub mod clock;
 pub mod limits;
 pub mod metrics;
 pub mod tasks;
+pub mod outage;
 pub mod sabotage;
 pub mod config;
 pub mod auction;

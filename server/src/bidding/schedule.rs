@@ -3,13 +3,15 @@
 //! Every server runs it; the lanes' conditional writes make sure that each change happens once.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{LaneError, Lanes};
 use crate::auction::{AuctionId, Timestamp, Transition, TransitionError};
+use crate::outage::Outage;
 use crate::store::phase::Phase;
 use crate::store::{Dynamo, StoreError};
 use crate::{clock, limits};
@@ -18,13 +20,24 @@ use crate::{clock, limits};
 pub async fn run(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval(limits::SCHEDULE_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut outage = Outage::default();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = tick(&store, &lanes, clock::now()).await {
-            warn!(%error, "cannot see which auctions are due; trying again");
+        let ticked = tick(&store, &lanes, clock::now()).await;
+        let now = Instant::now();
+        match ticked {
+            Ok(()) => {
+                if let Some(lasted) = outage.over(now) {
+                    info!(?lasted, "sees again which auctions are due");
+                }
+            }
+            Err(error) if outage.failed(now) => {
+                warn!(%error, "cannot see which auctions are due; trying again");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -22,6 +22,7 @@ mod handler_tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
@@ -33,6 +34,7 @@ use tracing::{info, warn};
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
 use crate::limits;
+use crate::outage::Outage;
 pub use health::{Health, Stats};
 use mapping::Mapping;
 pub use reader::Paces;
@@ -84,10 +86,11 @@ impl<S: Stream> Relay<S> {
         let mut looks = interval(limits::DESCRIBE_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut first = true;
+        let mut outage = Outage::default();
         loop {
             tokio::select! {
                 _ = looks.tick() => {
-                    let assignments = self.discover(&mut lineage).await;
+                    let assignments = self.discover(&mut lineage, &mut outage).await;
                     for (assignment, iterator) in self.iterators(assignments).await {
                         readers.spawn(self.reader(&assignment, iterator));
                     }
@@ -117,13 +120,20 @@ impl<S: Stream> Relay<S> {
         }
     }
 
-    async fn discover(&self, lineage: &mut Lineage) -> Vec<Assignment> {
-        for attempt in 0_u32..3 {
+    async fn discover(&self, lineage: &mut Lineage, outage: &mut Outage) -> Vec<Assignment> {
+        for _ in 0..3 {
             match self.stream.describe().await {
-                Ok(described) => return lineage.described(&described),
+                Ok(described) => {
+                    if let Some(lasted) = outage.over(Instant::now()) {
+                        info!(?lasted, "the stream is described again");
+                    }
+                    return lineage.described(&described);
+                }
                 Err(problem) => {
                     self.health.stats().errors.fetch_add(1, Relaxed);
-                    warn!(%problem, attempt, "cannot describe the stream");
+                    if outage.failed(Instant::now()) {
+                        warn!(%problem, "cannot describe the stream; trying again");
+                    }
                     sleep(limits::DESCRIBE_PAUSE).await;
                 }
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::Rng as _;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::health::Health;
 use super::record;
@@ -15,6 +15,7 @@ use super::shards::{Assignment, ShardId, Start};
 use super::stream::{Page, Position, Stream, StreamError};
 use crate::broker::Broker;
 use crate::broker::demand::{Call, Pace};
+use crate::outage::Outage;
 use crate::{clock, limits};
 
 /// How often a shard is read at each pace.
@@ -59,7 +60,7 @@ impl<S: Stream> Reader<S> {
 
     /// Reads until the shard is closed and read to its end, or gone with what it held.
     pub(super) async fn run(mut self, mut iterator: Option<String>) {
-        let mut failures = 0_u32;
+        let mut outage = Outage::default();
         let mut gone_since: Option<Instant> = None;
         loop {
             let result = self.step(iterator.take()).await;
@@ -67,7 +68,10 @@ impl<S: Stream> Reader<S> {
             match result {
                 Ok(None) => return,
                 Ok(next) => {
-                    (failures, gone_since) = (0, None);
+                    gone_since = None;
+                    if let Some(lasted) = outage.over(Instant::now().into_std()) {
+                        info!(shard.id = %self.shard, ?lasted, "reads again");
+                    }
                     iterator = next;
                 }
                 Err(StreamError::Gone(problem)) if is_over(&mut gone_since) => {
@@ -77,8 +81,10 @@ impl<S: Stream> Reader<S> {
                 }
                 Err(problem) => {
                     if self.recover(&problem).await {
-                        failures += 1;
-                        self.back_off(failures, &problem).await;
+                        if outage.failed(Instant::now().into_std()) {
+                            warn!(shard.id = %self.shard, %problem, "cannot read; trying again");
+                        }
+                        self.back_off(outage.failures()).await;
                     }
                 }
             }
@@ -178,10 +184,10 @@ impl<S: Stream> Reader<S> {
     }
 
     /// Our own back-off: from 50 ms to 1 s with jitter, instead of the SDK's silent second.
-    async fn back_off(&self, failures: u32, problem: &StreamError) {
+    async fn back_off(&self, failures: u32) {
         let ceiling_ms = 50_u64.saturating_mul(1 << failures.min(5)).min(1000);
         let wait_ms = rand::rng().random_range(ceiling_ms / 2..=ceiling_ms);
-        warn!(shard.id = %self.shard, %problem, failures, wait_ms, "cannot read; trying again");
+        debug!(shard.id = %self.shard, failures, wait_ms, "backs off");
         sleep(Duration::from_millis(wait_ms)).await;
     }
 }

@@ -1,0 +1,203 @@
+//! The parts of a service: how they are put together, started and stopped.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+use axum::Router;
+use gavel_trace::Tracer;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::auth::{Gate, Jwks, Verifier};
+use crate::bidding::{Herald, LaneSettings, Lanes, schedule};
+use crate::broker::Broker;
+use crate::broker::demand::Demand;
+use crate::config::door::DoorArgs;
+use crate::config::{Args, RelayMode, Switch};
+use crate::graphql::Api;
+use crate::guard::{Allowances, Guard};
+use crate::http::health::Readiness;
+use crate::http::metrics::Metrics;
+use crate::http::playground::Playground;
+use crate::http::serve::serve;
+use crate::relay::stream::DynamoStream;
+use crate::relay::{Paces, Relay};
+use crate::store::Dynamo;
+use crate::store::connect::Clients;
+use crate::tasks::Tasks;
+use crate::websocket::Sockets;
+use crate::websocket::fanout::Fanout;
+use crate::{http, limits};
+
+/// Where a service is reached.
+pub(super) struct Listeners {
+    pub(super) public: TcpListener,
+    pub(super) admin: Option<TcpListener>,
+}
+
+/// The parts of a service that has not started.
+pub(super) struct Parts {
+    pub(super) jwks: Option<Jwks>,
+    pub(super) store: Arc<Dynamo>,
+    pub(super) verifier: Verifier,
+    lanes: Lanes<Dynamo>,
+    pub(super) relay: Relay<DynamoStream>,
+    broker: Broker,
+    pub(super) sockets: Arc<Sockets>,
+    tasks: Tasks,
+}
+
+impl Parts {
+    pub(super) fn build(
+        args: &Args,
+        clients: &Clients,
+        stream_arn: &str,
+        verifier: Verifier,
+        guard: Guard,
+        tracer: Tracer,
+    ) -> Self {
+        let tasks = Tasks::default();
+        let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.table.clone()));
+        let demand = Demand::new(limits::DEMAND_EXPIRY);
+        let broker = Broker::new(Arc::clone(&store), demand.clone(), tasks.clone())
+            .traced(tracer.clone())
+            .with_room_for(args.door.auctions_watched);
+        let settings =
+            LaneSettings { group_commit_max: args.group_commit_max, ..LaneSettings::default() };
+        let herald = match args.relay {
+            RelayMode::Stream => Herald::Relay(demand.clone()),
+            RelayMode::Hybrid => Herald::Broker(broker.clone()),
+            RelayMode::Lambda => Herald::Nobody,
+        };
+        let lanes = Lanes::new(Arc::clone(&store), herald, settings, tasks.clone());
+        let [busy, watched, idle] = args.paces();
+        let stream = DynamoStream::new(clients.streams.clone(), stream_arn.to_owned());
+        let relay = Relay::new(stream, broker.clone(), demand, Paces { busy, watched, idle });
+        let rules = args.door.query_rules();
+        let api = Api::new(
+            Arc::clone(&store),
+            lanes.clone(),
+            guard.clone(),
+            rules,
+            tasks.clone(),
+            tracer.clone(),
+        );
+        let sockets = Arc::new(Sockets {
+            fanout: Fanout::new(api.schema().clone(), tasks.clone(), tracer)
+                .telling_each_watcher(args.trace_watchers),
+            api,
+            gate: Gate::new(verifier.clone(), args.anonymous == Switch::On),
+            broker: broker.clone(),
+            guard,
+            limits: args.door.socket_limits(),
+            room: Arc::new(Semaphore::new(args.door.sockets)),
+            tasks: tasks.clone(),
+            shutdown: CancellationToken::new(),
+        });
+        Self { jwks: None, store, verifier, lanes, relay, broker, sockets, tasks }
+    }
+
+    pub(super) fn start(
+        self,
+        listeners: Listeners,
+        playground: Option<Arc<Playground>>,
+        door: &DoorArgs,
+    ) -> Running {
+        let body_bytes_max = door.http_body_bytes;
+        let running = Running {
+            connections_max: door.connections,
+            tasks: self.tasks.clone(),
+            lanes: self.lanes.clone(),
+            serving: self.sockets.shutdown.clone(),
+            background: CancellationToken::new(),
+        };
+        let metrics = http::metrics::routes(Metrics {
+            store: Arc::clone(&self.store),
+            lanes: self.lanes.clone(),
+            relay: self.relay.health(),
+            sockets: Arc::clone(&self.sockets),
+            verifier: self.verifier.clone(),
+            tasks: self.tasks.clone(),
+        });
+        let health = http::health::routes(Readiness {
+            store: Arc::clone(&self.store),
+            relay: self.relay.health(),
+        });
+        let stop = || running.background.clone();
+        self.tasks.spawn("relay", self.relay.run(stop()));
+        self.tasks.spawn("broker", self.broker.run(stop()));
+        self.tasks.spawn("schedule", schedule::run(self.store, self.lanes, stop()));
+
+        let api = self.sockets.api.clone();
+        let gate = self.sockets.gate.clone();
+        if let Some(jwks) = self.jwks {
+            self.tasks.spawn("jwks", jwks.keep(stop()));
+        }
+        let sockets = self.sockets;
+        let guard = sockets.guard.clone();
+        let public = http::routes(http::State { api, gate, sockets, playground, body_bytes_max });
+        // On an address of their own, health and metrics are told until the end, to whoever asks.
+        let told = health.merge(metrics);
+        let Listeners { public: listener, admin } = listeners;
+        match admin {
+            None => running.serve("http", listener, public.merge(told), guard, &running.serving),
+            Some(admin) => {
+                let open = Guard::new(Allowances::default());
+                running.serve("http", listener, public, guard, &running.serving);
+                running.serve("admin", admin, told, open, &running.background);
+            }
+        }
+        running
+    }
+}
+
+/// A service that runs.
+pub(super) struct Running {
+    connections_max: usize,
+    pub(super) tasks: Tasks,
+    lanes: Lanes<Dynamo>,
+    /// HTTP and sockets; ends first.
+    serving: CancellationToken,
+    /// Relay, broker, schedule and health; ends second.
+    background: CancellationToken,
+}
+
+impl Running {
+    fn serve(
+        &self,
+        name: &'static str,
+        listener: TcpListener,
+        router: Router,
+        guard: Guard,
+        until: &CancellationToken,
+    ) {
+        let (places, tasks) = (self.connections_max, self.tasks.clone());
+        self.tasks.spawn(name, serve(listener, router, guard, places, tasks, until.clone()));
+    }
+
+    /// The shutdown sequence: stop accepting and close sockets with 1012, finish what runs, finish
+    /// lanes, stop the relay; all within a deadline.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        info!(tasks = self.tasks.running(), "stopping");
+        self.serving.cancel();
+        // A mutation that has reached its lane is finished; a later one is told: not written.
+        self.lanes.close();
+        self.background.cancel();
+        let clean = timeout(limits::SHUTDOWN_TIMEOUT, self.tasks.finished()).await.is_ok();
+        if self.tasks.has_failed() {
+            bail!("a task failed; see the log");
+        }
+        if !clean {
+            bail!(
+                "{} tasks did not end within {:?}",
+                self.tasks.running(),
+                limits::SHUTDOWN_TIMEOUT
+            );
+        }
+        info!("stopped; nothing was left undone");
+        Ok(())
+    }
+}
