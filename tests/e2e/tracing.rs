@@ -187,10 +187,14 @@ async fn what_the_ratio_leaves_out_has_no_span_in_any_process() {
     assert!(names.is_empty(), "{names:?}");
 }
 
-/// A user's bid in a trace of its own: its trace id, and whether it was accepted.
+/// The trace of [`traced_bid`]'s bid of an amount.
+fn trace_id(amount: u64) -> u128 {
+    u128::from(amount) + 1
+}
+
+/// A user's bid in a trace of its own: whether it was accepted.
 async fn traced_bid(gavel: &Gavel, id: &str, user: &str, amount: u64) -> bool {
-    let trace_id = u128::from(amount) + 1;
-    let traceparent = format!("00-{trace_id:032x}-00000000000000aa-01");
+    let traceparent = format!("00-{:032x}-00000000000000aa-01", trace_id(amount));
     let bearer = format!("Bearer {}", gavel.token(user, &["bidder"]));
     let query = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
     let input = json!({ "auctionId": id, "amount": amount.to_string() });
@@ -242,6 +246,21 @@ async fn a_group_links_the_spans_of_all_its_bids() {
     assert!(most > 1, "no two bids shared a transaction; nothing was shown");
 }
 
+/// Bids until every watcher is told one live, rather than from history; returns the last amount.
+async fn all_told_live(gavel: &Gavel, id: &str, watchers: &mut [Socket]) -> u64 {
+    for amount in (1_000..).step_by(100) {
+        assert_eq!(gavel.bid("ann", id, amount).await["__typename"], "BidAccepted");
+        let mut live = true;
+        for socket in &mut *watchers {
+            live &= socket.next("1").await["extensions"].is_null();
+        }
+        if live {
+            return amount;
+        }
+    }
+    unreachable!("amounts do not end");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watcher_has_a_span_of_its_own_only_on_demand() {
     for (flags, spans) in [(&[][..], 0), (&["--trace-watchers"][..], 3)] {
@@ -256,13 +275,15 @@ async fn a_watcher_has_a_span_of_its_own_only_on_demand() {
             socket.subscribe("1", watch, json!({ "id": id })).await;
             watchers.push(socket);
         }
-        assert!(traced_bid(&gavel, &id, "ann", 1_000).await);
+        let amount = all_told_live(&gavel, &id, &mut watchers).await + 100;
+        assert!(traced_bid(&gavel, &id, "bob", amount).await);
         for socket in &mut watchers {
             socket.next("1").await;
         }
         gavel.stop().await.unwrap();
 
-        let all = collector.spans();
+        let of_the_bid = |span: &Span| span.trace_id == trace_id(amount).to_be_bytes();
+        let all: Vec<Span> = collector.spans().into_iter().filter(of_the_bid).collect();
         let deliver = span(&all, "fanout.deliver");
         let told: Vec<&Span> = all.iter().filter(|span| span.name == "watcher.tell").collect();
         let is_below = |span: &&&Span| span.parent_span_id == deliver.span_id;

@@ -1,7 +1,13 @@
 //! What a watcher is told.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use dynamodb_emulator::{Emulator, Options};
+use e2e::gavel::store_url;
 use e2e::{Gavel, code};
 use futures_util::future::join_all;
+use gavel_server::store::connect::{Endpoint, connect};
 use serde_json::{Value, json};
 
 const WATCH: &str = "subscription($id: ID!, $after: Int) { bidCreated(auctionId: $id, after: $after) \
@@ -54,6 +60,39 @@ async fn a_watcher_that_comes_back_is_told_what_it_missed_and_then_goes_on_live(
     assert_eq!(sequence(&payload), 7);
     assert_eq!(payload["extensions"], Value::Null);
     gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_somebody_deleted_bids_from_the_table_the_others_are_told() {
+    let emulator = Emulator::start(Options::default()).await.unwrap();
+    let url = store_url().unwrap_or_else(|| emulator.endpoint());
+    let table = format!("e2e-{:016x}", rand::random::<u64>());
+    let gavel = Gavel::with(&["--dynamodb", &url, "--table", &table]).await;
+    let id = gavel.auction(json!({})).await;
+    for n in 1..=4 {
+        gavel.bid("ann", &id, 900 + 100 * n).await;
+    }
+    let clients = connect(&Endpoint::Url(url)).await;
+    for n in [2, 4] {
+        let text = |text: String| AttributeValue::S(text);
+        let deleted = (clients.dynamodb.delete_item().table_name(&table))
+            .key("pk", text(format!("AUCTION#{id}")))
+            .key("sk", text(format!("BID#{n:012}")))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld);
+        assert!(deleted.send().await.unwrap().attributes.is_some(), "it was there");
+    }
+    let mut socket = gavel.socket(None).await;
+    socket.subscribe("w", WATCH, json!({ "id": id, "after": 0 })).await;
+    for n in [1, 3] {
+        assert_eq!(sequence(&socket.next("w").await), n);
+    }
+    // Time to join those who are told live: the table is not asked for the fourth again and again.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    gavel.bid("ann", &id, 2000).await;
+    let payload = socket.next("w").await;
+    assert_eq!((sequence(&payload), &payload["extensions"]), (5, &Value::Null));
+    gavel.stop().await.unwrap();
+    emulator.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::error;
+
 use super::event::{PublishedBid, Source};
 use super::topic::Topic;
 use super::topics::{Broker, TopicError};
@@ -10,29 +12,46 @@ use crate::store::dynamo::Order;
 use crate::store::{StoredBid, Table as _};
 use crate::{clock, limits};
 
+/// A part of an auction's history.
+#[derive(Debug)]
+pub struct History {
+    /// Its bids.
+    pub bids: Vec<Arc<PublishedBid>>,
+    /// The sequence up to which that is all there is.
+    pub reached: u64,
+}
+
 impl Broker {
     /// Bids after a sequence up to the topic's position, at most a page: from the backlog, which
-    /// the first who needs it fills for all, or from the table.
-    pub async fn history(
-        &self,
-        topic: &Arc<Topic>,
-        after: u64,
-    ) -> Result<Vec<Arc<PublishedBid>>, TopicError> {
+    /// the first who needs it fills for all, or from the table. Gavel deletes no bid; where somebody
+    /// else did, the others are told, and the log says so.
+    pub async fn history(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
         let page = limits::STORE_PAGE_BIDS;
         if let Some(bids) = topic.recent_after(after, page) {
-            return Ok(bids);
+            return Ok(History::of(bids, after));
         }
         if after + limits::TOPIC_BACKLOG_MAX as u64 >= topic.mark().position {
             self.warm(topic).await?;
             if let Some(bids) = topic.recent_after(after, page) {
-                return Ok(bids);
+                return Ok(History::of(bids, after));
             }
         }
         let position = topic.mark().position;
         let read = self.store.bids(topic.id(), after, page).await?;
+        let full = read.len() >= page;
         let read = read.into_iter().filter(|stored| stored.bid.sequence <= position);
         let read_at = clock::now();
-        Ok(read.map(|stored| Arc::new(published(stored, read_at))).collect())
+        let bids = read.map(|stored| Arc::new(published(stored, read_at))).collect();
+        let mut history = History::of(bids, after);
+        if !full {
+            history.reached = history.reached.max(position);
+        }
+        let absent = history.reached - after - history.bids.len() as u64;
+        if absent > 0 {
+            let (auction, to) = (topic.id(), history.reached);
+            error!(auction.id = %auction, after, to, absent, "bids are missing from the table");
+        }
+        Ok(history)
     }
 
     /// Fills the backlog from the table, once however many ask.
@@ -58,6 +77,13 @@ impl Broker {
         let known = auction.sequence;
         self.publish_from_table(auction);
         Ok(after > known)
+    }
+}
+
+impl History {
+    fn of(bids: Vec<Arc<PublishedBid>>, after: u64) -> Self {
+        let reached = bids.last().map_or(after, |last| last.bid.sequence);
+        Self { bids, reached }
     }
 }
 

@@ -207,8 +207,9 @@ async fn replay(
     let mut execution = Execution::new(sockets.api.schema(), request, sockets.fanout.executions());
     let places = Arc::new(Semaphore::new(limits::REPLAY_QUEUE_MAX));
     let mut reached = after;
-    let page = sockets.broker.history(topic, after).await;
-    for bid in page.map_err(|error| response_of(from_topic(&error)))? {
+    let history = sockets.broker.history(topic, after).await;
+    let history = history.map_err(|error| response_of(from_topic(&error)))?;
+    for bid in history.bids {
         let number = bid.bid.sequence;
         let Some(payload) = execution.run(FeedItem::Bid(bid, None)).await else {
             return Err(response_of(api_error(Code::Internal, "internal error")));
@@ -219,7 +220,7 @@ async fn replay(
         }
         reached = number;
     }
-    Ok(reached)
+    Ok(history.reached)
 }
 
 fn response_of(error: async_graphql::Error) -> Response {
