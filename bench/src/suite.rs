@@ -34,7 +34,7 @@ pub(crate) struct Depth {
 }
 
 impl Depth {
-    /// About three minutes.
+    /// About six minutes.
     pub(crate) const QUICK: Self =
         Self { rounds: 3, window: Duration::from_secs(2), crowds: &[500, 1_000] };
     /// What the ratios are stated from.

@@ -33,8 +33,18 @@ enum Command {
 
 fn main() -> ExitCode {
     let command = Cli::command();
-    let given = command.clone().get_matches();
-    let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
+    let parsed = command.clone().try_get_matches();
+    let parsed = parsed.and_then(|given| Ok((Cli::from_arg_matches(&given)?, given)));
+    let (cli, given) = match parsed {
+        Ok(parsed) => parsed,
+        // A setting that cannot be is exit code 1, wherever it is noticed; clap's own is 2.
+        Err(error) => {
+            let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+            // The terminal may have gone; the exit code tells.
+            error.print().ok();
+            return code;
+        }
+    };
     let result = match cli.command {
         Some(Command::Schema) => {
             std::io::stdout().write_all(graphql::execute::sdl().as_bytes()).map_err(Into::into)

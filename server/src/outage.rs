@@ -1,51 +1,55 @@
-//! When to tell of a failure that repeats itself: once when it begins, then now and then while it
-//! lasts, and when it is over. Pure: time is an argument.
+//! When to tell of a failure that repeats itself: once when it begins, now and then while it lasts,
+//! and when it is over. Pure: time is an argument.
 
 use std::time::{Duration, Instant};
 
 /// How often an outage that goes on is told again.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// An outage is over when nothing has failed for so long: one that flickers is one.
+const QUIET: Duration = Duration::from_secs(5);
 
-/// What something that is tried again and again has seen of failures in a row.
+/// What something that is tried again and again has seen of failures.
 #[derive(Debug, Default)]
-pub struct Outage(Option<Going>);
+pub struct Outage {
+    going: Option<Going>,
+    in_a_row: u32,
+}
 
 #[derive(Debug)]
 struct Going {
     since: Instant,
     told: Instant,
-    failures: u32,
+    last: Instant,
 }
 
 impl Outage {
     /// One more failure. True: it is to be told.
     pub fn failed(&mut self, now: Instant) -> bool {
-        match &mut self.0 {
-            None => {
-                self.0 = Some(Going { since: now, told: now, failures: 1 });
-                true
-            }
-            Some(going) => {
-                going.failures = going.failures.saturating_add(1);
-                let tell = now.duration_since(going.told) >= TOLD_EVERY;
-                if tell {
-                    going.told = now;
-                }
-                tell
-            }
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        let Some(going) = &mut self.going else {
+            self.going = Some(Going { since: now, told: now, last: now });
+            return true;
+        };
+        going.last = now;
+        let tell = now.duration_since(going.told) >= TOLD_EVERY;
+        if tell {
+            going.told = now;
         }
+        tell
     }
 
-    /// Failures in a row so far.
-    pub fn failures(&self) -> u32 {
-        self.0.as_ref().map_or(0, |going| going.failures)
+    /// Failures since it last went well.
+    pub fn in_a_row(&self) -> u32 {
+        self.in_a_row
     }
 
-    /// It went well. Something: failures in a row are over, and how long they went on. A single one
-    /// was told with its line.
-    pub fn over(&mut self, now: Instant) -> Option<Duration> {
-        let going = self.0.take().filter(|going| going.failures > 1)?;
-        Some(now.duration_since(going.since))
+    /// It went well. Something: an outage is over, and how long it lasted. A single failure was told
+    /// with its line.
+    pub fn went_well(&mut self, now: Instant) -> Option<Duration> {
+        self.in_a_row = 0;
+        let going = self.going.take_if(|going| now.duration_since(going.last) >= QUIET)?;
+        let lasted = going.last - going.since;
+        (lasted > Duration::ZERO).then_some(lasted)
     }
 }
 
@@ -58,13 +62,16 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut outage = Outage::default();
-        assert_eq!(outage.over(at(0)), None, "nothing was wrong");
+        assert_eq!(outage.went_well(at(0)), None, "nothing was wrong");
         let told: Vec<u64> = (0..=130).filter(|&second| outage.failed(at(second))).collect();
-        assert_eq!(told, [0, 60, 120]);
-        assert_eq!(outage.failures(), 131);
-        assert_eq!(outage.over(at(131)), Some(Duration::from_secs(131)));
-        assert_eq!((outage.failures(), outage.over(at(132))), (0, None));
-        assert!(outage.failed(at(133)), "the next is another");
-        assert_eq!(outage.over(at(134)), None, "one failure, one line");
+        assert_eq!((told, outage.in_a_row()), (vec![0, 60, 120], 131));
+        assert_eq!(outage.went_well(at(131)), None, "it may flicker");
+        assert_eq!(outage.in_a_row(), 0);
+        assert!(!outage.failed(at(132)), "it did");
+        assert_eq!(outage.went_well(at(137)), Some(Duration::from_secs(132)));
+        assert_eq!(outage.went_well(at(138)), None);
+        assert!(outage.failed(at(139)), "the next is another");
+        assert_eq!(outage.went_well(at(144)), None, "one failure, one line");
+        assert!(outage.failed(at(145)));
     }
 }

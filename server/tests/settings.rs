@@ -87,3 +87,14 @@ fn settings_that_cannot_be_and_files_that_cannot_be_read_are_told_in_one_line() 
     }
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+#[test]
+fn flags_that_cannot_be_read_are_named_and_end_with_the_same_code() {
+    for flags in [["--relay", "nowhere"], ["--table", "x"], ["--listen", "x"], ["--nothing", "x"]] {
+        let ran = run(&flags);
+        let told = text(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(1), "{flags:?}: {told}");
+        assert!(told.contains(flags[0]), "{flags:?}: {told}");
+    }
+    assert_eq!(run(&["--help"]).status.code(), Some(0));
+}

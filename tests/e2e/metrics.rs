@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use client_sim::scrape::Scrape;
+use dynamodb_emulator::{Command, Emulator, FaultKind, FaultRule, Options, Target};
 use e2e::{Gavel, code};
 use gavel_server::guard::{Bound, Limit};
 use gavel_server::metrics::Label as _;
@@ -47,6 +48,36 @@ async fn every_name_is_documented_and_every_documented_name_is_exported() {
         assert!(known(name), "docs/METRICS.md speaks of {name}");
     }
     gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_sockets_are_counted_whatever_their_limit_is() {
+    for most in ["3", "200000"] {
+        let gavel = Gavel::with(&["--sockets", most]).await;
+        let count = async || scrape(&gavel).await.value("gavel_sockets");
+        assert_eq!(count().await, Some(0.0), "--sockets {most}");
+        let _open = gavel.socket(None).await;
+        assert_eq!(count().await, Some(1.0), "--sockets {most}");
+        gavel.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_throttles_is_told_apart_from_an_item_that_is_held() {
+    let emulator = Emulator::start(Options::default()).await.unwrap();
+    let gavel = Gavel::with(&["--dynamodb", &emulator.endpoint()]).await;
+    let id = gavel.auction(json!({})).await;
+    for (kind, count) in [(FaultKind::Throttled, 2), (FaultKind::TransactionConflict, 3)] {
+        let rule = FaultRule::new(kind).on(Target::Transactions).count(count);
+        emulator.control().apply(Command::Fault(rule)).unwrap();
+    }
+    assert_eq!(gavel.bid("ann", &id, 1000).await["bid"]["sequence"], 1);
+    let scrape = scrape(&gavel).await;
+    for (kind, count) in [("throttled", 2), ("busy", 3)] {
+        assert_eq!(scrape.counter("gavel_store_errors_total", "kind", kind), count, "{kind}");
+    }
+    gavel.stop().await.unwrap();
+    emulator.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,14 @@
 //! What a watcher is told.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use client_sim::scrape::Scrape;
 use dynamodb_emulator::{Emulator, Options};
 use e2e::gavel::store_url;
-use e2e::{Gavel, code};
+use e2e::{Gavel, code, soon};
 use futures_util::future::join_all;
+use gavel_server::limits;
 use gavel_server::store::connect::{Endpoint, connect};
 use serde_json::{Value, json};
 
@@ -17,6 +19,11 @@ const UPDATES: &str = "subscription($id: ID!) { auctionUpdated(auctionId: $id) \
 
 fn sequence(payload: &Value) -> u64 {
     payload["data"]["bidCreated"]["sequence"].as_u64().unwrap_or_else(|| panic!("{payload}"))
+}
+
+async fn value(gavel: &Gavel, metric: &str) -> f64 {
+    let page = format!("http://{}/metrics", gavel.ready.admin_address);
+    Scrape::fetch(&page).await.unwrap().value(metric).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,13 +93,67 @@ async fn where_somebody_deleted_bids_from_the_table_the_others_are_told() {
     for n in [1, 3] {
         assert_eq!(sequence(&socket.next("w").await), n);
     }
-    // Time to join those who are told live: the table is not asked for the fourth again and again.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // The fourth is not waited for for ever: those who are told live are joined.
+    soon("the watcher is told live", || async { value(&gavel, "gavel_subscriptions").await > 0.0 })
+        .await;
     gavel.bid("ann", &id, 2000).await;
     let payload = socket.next("w").await;
     assert_eq!((sequence(&payload), &payload["extensions"]), (5, &Value::Null));
+    // What is known to be missing is waited for once.
+    let mut other = gavel.socket(None).await;
+    let started = Instant::now();
+    other.subscribe("w", WATCH, json!({ "id": id, "after": 0 })).await;
+    for n in [1, 3, 5] {
+        assert_eq!(sequence(&other.next("w").await), n);
+    }
+    assert!(started.elapsed() < limits::HOLE_STANDS, "{:?}", started.elapsed());
     gavel.stop().await.unwrap();
     emulator.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_operation_name_is_none() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({})).await;
+    gavel.bid("ann", &id, 1000).await;
+    let mut socket = gavel.socket(None).await;
+    let query =
+        format!("subscription {{ bidCreated(auctionId: \"{id}\", after: 0) {{ sequence }} }}");
+    let payload = json!({ "operationName": "", "query": query });
+    socket.send(json!({ "type": "subscribe", "id": "w", "payload": payload })).await;
+    for n in 1..=3 {
+        assert_eq!(sequence(&socket.next("w").await), n);
+        gavel.bid("ann", &id, 1000 + 100 * n).await;
+    }
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscriptions_that_end_before_they_joined_leave_nothing_that_runs_on() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({ "minimumIncrement": "1" })).await;
+    // So many that a watcher from the first must be brought nearer before it is told live.
+    for n in 0..=limits::GROUP_RING_MAX as u64 {
+        gavel.bid("ann", &id, 1000 + n).await;
+    }
+    let mut socket = gavel.socket(None).await;
+    for n in 0..20 {
+        let name = format!("w{n}");
+        let watch = WATCH.replace("amount", &format!("a{n}: amount"));
+        socket.subscribe(&name, &watch, json!({ "id": id, "after": 0 })).await;
+        // Its history is on its way.
+        while socket.message().await["id"] != name {}
+        socket.send(json!({ "type": "complete", "id": name })).await;
+    }
+    // Bids go on, and none of them wakes a group.
+    let started = Instant::now();
+    let mut amount = 2_000;
+    while value(&gavel, "gavel_groups").await > 0.0 {
+        assert!(started.elapsed() < limits::GROUP_IDLE / 2, "groups run on");
+        gavel.bid("ann", &id, amount).await;
+        amount += 1;
+    }
+    gavel.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

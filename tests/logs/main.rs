@@ -4,7 +4,7 @@
 use dynamodb_emulator::{Command, Emulator, FaultKind, FaultRule, Options, Target};
 use e2e::collector::Collector;
 use e2e::log::Log;
-use e2e::{Gavel, code};
+use e2e::{Gavel, code, soon};
 use gavel_server::config::LogFormat;
 use gavel_server::telemetry;
 use serde_json::{Value, json};
@@ -13,9 +13,10 @@ use tracing_subscriber::prelude::*;
 const KEPT_BID: &str = "000000000000000000000000000000a1";
 const LEFT_BID: &str = "000000000000000000000000000000a2";
 const KEPT_READ: &str = "000000000000000000000000000000a3";
+const UNTOLD_BID: &str = "000000000000000000000000000000a4";
 
-/// A request in a trace: the code of its error.
-async fn ask(gavel: &Gavel, trace_id: &str, sampled: &str, body: &Value) -> String {
+/// A request in a trace: its first error, if it has one.
+async fn ask(gavel: &Gavel, trace_id: &str, sampled: &str, body: &Value) -> Value {
     let bearer = format!("Bearer {}", gavel.token("ann", &["bidder"]));
     let traceparent = format!("00-{trace_id}-00000000000000aa-{sampled}");
     let headers = [
@@ -24,7 +25,7 @@ async fn ask(gavel: &Gavel, trace_id: &str, sampled: &str, body: &Value) -> Stri
         ("traceparent", traceparent.as_str()),
     ];
     let (_, response) = gavel.post(body.to_string(), &headers).await;
-    code(&response["errors"][0]).to_owned()
+    response["errors"][0].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,11 +48,22 @@ async fn a_failure_is_one_line_with_the_trace_that_it_is_about() {
     let query = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
     let input = json!({ "auctionId": id, "amount": "2000" });
     let bid = json!({ "query": query, "variables": { "i": input } });
-    assert_eq!(ask(&gavel, KEPT_BID, "01", &bid).await, "STORE_UNAVAILABLE");
-    assert_eq!(ask(&gavel, LEFT_BID, "00", &bid).await, "STORE_UNAVAILABLE");
+    assert_eq!(code(&ask(&gavel, KEPT_BID, "01", &bid).await), "STORE_UNAVAILABLE");
+    assert_eq!(code(&ask(&gavel, LEFT_BID, "00", &bid).await), "STORE_UNAVAILABLE");
     let read = json!({ "query": format!("{{ auction(id: \"{id}\") {{ id }} }}") });
-    assert_eq!(ask(&gavel, KEPT_READ, "01", &read).await, "STORE_UNAVAILABLE");
+    assert_eq!(code(&ask(&gavel, KEPT_READ, "01", &read).await), "STORE_UNAVAILABLE");
     emulator.control().apply(Command::ClearFaults).unwrap();
+    for again in ["sees again which auctions are due", "reads again"] {
+        soon(again, || async { !json_log.lines(again).is_empty() }).await;
+    }
+    gavel.stop().await.unwrap();
+
+    // A collector that is not there.
+    let nobody = "http://127.0.0.1:1/v1/traces";
+    let gavel = Gavel::with(&["--dynamodb", &endpoint, "--otlp-endpoint", nobody]).await;
+    assert_eq!(ask(&gavel, UNTOLD_BID, "01", &bid).await, Value::Null);
+    let export_failed = "BatchSpanProcessor.ExportError";
+    soon(export_failed, || async { !json_log.lines(export_failed).is_empty() }).await;
     gavel.stop().await.unwrap();
     emulator.shutdown().await;
 
@@ -68,4 +80,9 @@ async fn a_failure_is_one_line_with_the_trace_that_it_is_about() {
     // The two bids that failed, a line each however often they were sent again.
     let lines = json_log.lines(&id);
     assert_eq!(lines.len(), 2, "{lines:#?}");
+    // The outage itself, a line a part of the service however often it tried.
+    for outage in ["cannot see which auctions are due", "cannot read; trying again"] {
+        let lines = json_log.lines(outage);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+    }
 }

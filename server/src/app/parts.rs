@@ -93,6 +93,7 @@ impl Parts {
             broker: broker.clone(),
             guard,
             limits: args.door.socket_limits(),
+            places: args.door.sockets,
             room: Arc::new(Semaphore::new(args.door.sockets)),
             tasks: tasks.clone(),
             shutdown: CancellationToken::new(),

@@ -145,7 +145,7 @@ async fn until_known<T: Table>(
             }
             // The version was as expected, so no earlier attempt was carried out either.
             Err(CommitError::KeysTaken(taken)) => return Outcome::KeysTaken(taken),
-            Err(CommitError::Busy(problem)) => {
+            Err(CommitError::Busy(problem) | CommitError::Throttled(problem)) => {
                 failures.note(transaction, StoreError::Unavailable(problem));
             }
             Err(CommitError::Store(error @ StoreError::Unavailable(_))) => {

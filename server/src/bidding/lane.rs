@@ -57,6 +57,11 @@ impl<T: Table> Lane<T> {
         Self { id, table, herald, bids_max, committed: None, recent, counts }
     }
 
+    /// Whether it knows how the auction stands.
+    pub(super) fn knows_auction(&self) -> bool {
+        self.committed.is_some()
+    }
+
     /// Works until each of these commands, and those that arrive meanwhile, is answered.
     pub(super) async fn work(&mut self, batch: Vec<Command>, queue: &mut mpsc::Receiver<Command>) {
         let mut rest = Rest { commands: batch, ..Rest::default() };

@@ -158,6 +158,10 @@ impl<T: Table> Lanes<T> {
                             batch.push(command);
                         }
                         lane.work(batch, &mut commands).await;
+                        // One of an auction that does not exist takes no place from others.
+                        if !lane.knows_auction() && lanes.end_if_idle(&id, &commands) {
+                            return;
+                        }
                     }
                     Err(_) if lanes.end_if_idle(&id, &commands) => return,
                     Err(_) => {}

@@ -30,7 +30,7 @@ pub async fn run(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, shutdown: Cancellatio
         let now = Instant::now();
         match ticked {
             Ok(()) => {
-                if let Some(lasted) = outage.over(now) {
+                if let Some(lasted) = outage.went_well(now) {
                     info!(?lasted, "sees again which auctions are due");
                 }
             }

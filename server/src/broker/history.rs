@@ -1,7 +1,9 @@
 //! History: bids before what a topic has at hand, for watchers that resume.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use tokio::time::sleep;
 use tracing::error;
 
 use super::event::{PublishedBid, Source};
@@ -24,8 +26,11 @@ pub struct History {
 impl Broker {
     /// Bids after a sequence up to the topic's position, at most a page: from the backlog, which
     /// the first who needs it fills for all, or from the table. Gavel deletes no bid; where somebody
-    /// else did, the others are told, and the log says so.
+    /// else did, the next one that is there follows, and the log says so once.
     pub async fn history(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
+        if let Some(reached) = topic.hole_after(after) {
+            return Ok(History { bids: Vec::new(), reached });
+        }
         let page = limits::STORE_PAGE_BIDS;
         if let Some(bids) = topic.recent_after(after, page) {
             return Ok(History::of(bids, after));
@@ -36,29 +41,58 @@ impl Broker {
                 return Ok(History::of(bids, after));
             }
         }
+        let history = self.read_history(topic, after).await?.0;
+        if history.reached > after || after >= topic.mark().position {
+            return Ok(history);
+        }
+        self.pass_hole(topic, after).await
+    }
+
+    /// Bids of the table after a sequence, up to the first that is not there; and the first that is.
+    async fn read_history(
+        &self,
+        topic: &Arc<Topic>,
+        after: u64,
+    ) -> Result<(History, Option<u64>), TopicError> {
         let position = topic.mark().position;
-        let read = self.store.bids(topic.id(), after, page).await?;
-        let full = read.len() >= page;
-        let read = read.into_iter().filter(|stored| stored.bid.sequence <= position);
+        let read = self.store.bids(topic.id(), after, limits::STORE_PAGE_BIDS).await?;
+        let first = read.first().map(|stored| stored.bid.sequence);
         let read_at = clock::now();
-        let bids = read.map(|stored| Arc::new(published(stored, read_at))).collect();
-        let mut history = History::of(bids, after);
-        if !full {
-            history.reached = history.reached.max(position);
+        let bids = (after + 1..=position)
+            .zip(read)
+            .take_while(|(expected, stored)| stored.bid.sequence == *expected)
+            .map(|(_, stored)| Arc::new(published(stored, read_at)));
+        Ok((History::of(bids.collect(), after), first))
+    }
+
+    /// The next bid was committed and is not in the table. Reads are not snapshots, so it is asked
+    /// for until that has stood for a while, by one reader for all; then it has been deleted.
+    async fn pass_hole(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
+        let _alone = topic.warming.lock().await;
+        let asked = Instant::now();
+        loop {
+            if let Some(reached) = topic.hole_after(after) {
+                return Ok(History { bids: Vec::new(), reached });
+            }
+            let position = topic.mark().position;
+            let (history, first) = self.read_history(topic, after).await?;
+            if history.reached > after {
+                return Ok(history);
+            }
+            if asked.elapsed() >= limits::HOLE_STANDS {
+                let to = first.map_or(position, |first| (first - 1).min(position));
+                error!(auction.id = %topic.id(), after, to, "bids are missing from the table");
+                topic.note_hole(after, to);
+            }
+            sleep(limits::HOLE_PAUSE).await;
         }
-        let absent = history.reached - after - history.bids.len() as u64;
-        if absent > 0 {
-            let (auction, to) = (topic.id(), history.reached);
-            error!(auction.id = %auction, after, to, absent, "bids are missing from the table");
-        }
-        Ok(history)
     }
 
     /// Fills the backlog from the table, once however many ask.
     async fn warm(&self, topic: &Arc<Topic>) -> Result<(), TopicError> {
         let _alone = topic.warming.lock().await;
         let (oldest, room) = topic.oldest();
-        if oldest <= 1 || room == 0 {
+        if oldest <= 1 || room == 0 || topic.is_hole(oldest - 1) {
             return Ok(());
         }
         let page = self.store.page(topic.id(), Order::Before(oldest), room).await?;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::event::{Event, Source, Stamped};
 use super::topic::Topic;
 use super::topics::Broker;
+use crate::outage::Outage;
 use crate::store::{StoredBid, Table as _};
 use crate::{clock, limits};
 
@@ -27,20 +28,32 @@ impl Broker {
     async fn repair(&self, topic: &Arc<Topic>) {
         let mut repaired = 0_u64;
         let mut reads = false;
+        let mut outage = Outage::default();
+        // Where the repair stands, and since when; it is told once of each place.
+        let (mut stands_at, mut since, mut told) = (u64::MAX, Instant::now(), false);
         while let Some(after) = topic.next_repair(Instant::now()) {
+            if after != stands_at {
+                (stands_at, since, told) = (after, Instant::now(), false);
+            } else if since.elapsed() >= limits::HOLE_STANDS && !std::mem::replace(&mut told, true)
+            {
+                error!(auction.id = %topic.id(), after, "a bid is missing from the table; watchers wait");
+            }
             // Most gaps have closed by now: those are none.
             if !std::mem::replace(&mut reads, true) {
                 self.counts.repairs.inc();
             }
             match self.store.bids(topic.id(), after, limits::STORE_PAGE_BIDS).await {
-                Ok(page) if !page.is_empty() => {
+                Ok(page) if page.first().is_some_and(|first| first.bid.sequence == after + 1) => {
                     repaired += page.len() as u64;
                     self.counts.repaired.add(page.len() as u64);
                     self.publish_page(topic, page);
                 }
+                Ok(_) if told => sleep(limits::REPAIR_ERROR_PAUSE).await,
                 Ok(_) => sleep(limits::REPAIR_PAUSE).await,
                 Err(error) => {
-                    warn!(auction.id = %topic.id(), %error, "a repair cannot read; again soon");
+                    if outage.failed(Instant::now()) {
+                        warn!(auction.id = %topic.id(), %error, "a repair cannot read; again soon");
+                    }
                     sleep(limits::REPAIR_ERROR_PAUSE).await;
                 }
             }

@@ -3,7 +3,7 @@
 //! Readers pull: each keeps its own cursor, is woken by the [`Mark`], and takes what is new. So no
 //! queue stands between topic and reader, and a slow reader costs nobody anything.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -55,6 +55,8 @@ struct State {
     held: Option<Auction>,
     /// The last bids, contiguous, up to the position.
     backlog: VecDeque<Arc<PublishedBid>>,
+    /// Bids that somebody deleted from the table: after which one, up to which.
+    holes: BTreeMap<u64, u64>,
     /// Whether a repair is in flight.
     repairing: bool,
     /// When the last reader left.
@@ -76,6 +78,7 @@ impl Topic {
             released: None,
             held: None,
             backlog: VecDeque::new(),
+            holes: BTreeMap::new(),
             repairing: false,
             idle_since: Instant::now(),
         };
@@ -167,6 +170,27 @@ impl Topic {
         let gap = state.sequencer.gap(Duration::ZERO, now);
         state.repairing = gap.is_some();
         gap
+    }
+
+    /// The end of a hole that begins after a sequence.
+    pub(super) fn hole_after(&self, after: u64) -> Option<u64> {
+        let state = self.state.lock();
+        let (_, to) = state.holes.range(..=after).next_back()?;
+        (*to > after).then_some(*to)
+    }
+
+    /// Whether a bid is in a hole.
+    pub(super) fn is_hole(&self, sequence: u64) -> bool {
+        sequence.checked_sub(1).is_some_and(|before| self.hole_after(before).is_some())
+    }
+
+    /// Remembers a hole.
+    pub(super) fn note_hole(&self, after: u64, to: u64) {
+        let mut state = self.state.lock();
+        if state.holes.len() >= limits::TOPIC_HOLES_MAX {
+            state.holes.pop_first();
+        }
+        state.holes.insert(after, to);
     }
 
     /// Puts older bids before the backlog, if they join it without a gap.

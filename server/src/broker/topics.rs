@@ -14,6 +14,7 @@ use super::demand::Demand;
 use super::event::{Event, Source, Stamped};
 use super::topic::{Published, Reader, Topic};
 use crate::auction::{Auction, AuctionId};
+use crate::outage::Outage;
 use crate::sabotage::{self, Break};
 use crate::store::{Dynamo, StoreError, Table as _};
 use crate::tasks::Tasks;
@@ -43,6 +44,8 @@ pub struct Broker {
     topics: Arc<Mutex<HashMap<AuctionId, Arc<Topic>>>>,
     tracer: Tracer,
     topics_max: usize,
+    /// What the checks of topics have seen of failures.
+    outage: Arc<Mutex<Outage>>,
 }
 
 impl Broker {
@@ -56,6 +59,7 @@ impl Broker {
             topics: Arc::default(),
             topics_max: limits::TOPICS_MAX,
             tracer: Tracer::off(),
+            outage: Arc::default(),
         }
     }
 
@@ -148,11 +152,16 @@ impl Broker {
     async fn check(&self, ids: &[AuctionId], why: &'static str) {
         match self.store.load_many(ids).await {
             Ok(auctions) => {
+                self.outage.lock().went_well(Instant::now());
                 for auction in auctions {
                     self.publish_from_table(auction);
                 }
             }
-            Err(error) => warn!(%error, why, "cannot check topics; the next check will"),
+            Err(error) => {
+                if self.outage.lock().failed(Instant::now()) {
+                    warn!(%error, why, "cannot check topics; the next check will");
+                }
+            }
         }
     }
 

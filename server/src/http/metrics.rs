@@ -186,8 +186,7 @@ impl Metrics {
     }
 
     fn clients(&self, page: &mut Page) {
-        let sockets = limits::SOCKETS_MAX - self.sockets.room.available_permits();
-        page.gauge("gavel_sockets", "Open sockets", sockets as f64);
+        page.gauge("gavel_sockets", "Open sockets", self.sockets.open() as f64);
         let ends = self.sockets.fanout.counts().ends.each();
         page.counters("gavel_socket_ends_total", "Sockets that ended, by close code", "code", ends);
         let open = self.sockets.guard.open() as f64;

@@ -124,7 +124,7 @@ impl<S: Stream> Relay<S> {
         for _ in 0..3 {
             match self.stream.describe().await {
                 Ok(described) => {
-                    if let Some(lasted) = outage.over(Instant::now()) {
+                    if let Some(lasted) = outage.went_well(Instant::now()) {
                         info!(?lasted, "the stream is described again");
                     }
                     return lineage.described(&described);

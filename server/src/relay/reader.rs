@@ -62,14 +62,16 @@ impl<S: Stream> Reader<S> {
     pub(super) async fn run(mut self, mut iterator: Option<String>) {
         let mut outage = Outage::default();
         let mut gone_since: Option<Instant> = None;
+        // Whether an iterator has expired since the last read: another one waits.
+        let mut expired = false;
         loop {
             let result = self.step(iterator.take()).await;
             self.health.read(&self.shard, result.is_ok());
             match result {
                 Ok(None) => return,
                 Ok(next) => {
-                    gone_since = None;
-                    if let Some(lasted) = outage.over(Instant::now().into_std()) {
+                    (gone_since, expired) = (None, false);
+                    if let Some(lasted) = outage.went_well(Instant::now().into_std()) {
                         info!(shard.id = %self.shard, ?lasted, "reads again");
                     }
                     iterator = next;
@@ -80,11 +82,13 @@ impl<S: Stream> Reader<S> {
                     return;
                 }
                 Err(problem) => {
-                    if self.recover(&problem).await {
+                    let waits = self.recover(&problem).await;
+                    let expired_anew = !waits && !std::mem::replace(&mut expired, true);
+                    if !expired_anew {
                         if outage.failed(Instant::now().into_std()) {
                             warn!(shard.id = %self.shard, %problem, "cannot read; trying again");
                         }
-                        self.back_off(outage.failures()).await;
+                        self.back_off(outage.in_a_row()).await;
                     }
                 }
             }

@@ -44,8 +44,11 @@ impl Dynamo {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let failed = classify(error);
-        let throttled = error.code().is_some_and(|code| THROTTLED.contains(&code));
-        self.errors.inc(if throttled { Kind::Throttled } else { Kind::from(&failed) });
+        self.errors.inc(match error.code() {
+            Some("TransactionConflictException") => Kind::Busy,
+            Some(code) if THROTTLED.contains(&code) => Kind::Throttled,
+            _ => Kind::from(&failed),
+        });
         failed
     }
 
@@ -62,6 +65,7 @@ impl Dynamo {
         match &said {
             CommitError::VersionTaken(_) | CommitError::KeysTaken(_) => {}
             CommitError::Busy(_) => self.errors.inc(Kind::Busy),
+            CommitError::Throttled(_) => self.errors.inc(Kind::Throttled),
             CommitError::Store(error) => self.errors.inc(error.into()),
         }
         said

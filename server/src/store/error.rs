@@ -34,8 +34,10 @@ pub enum CommitError {
     VersionTaken(Option<Box<Auction>>),
     /// These bids' keys are remembered already (index into the transaction's bids).
     KeysTaken(Vec<(usize, KeyRecord)>),
-    /// Another transaction held an item, or the table throttled: certainly not written.
+    /// Another transaction held an item: certainly not written.
     Busy(String),
+    /// The table, or one of its items, takes no more just now: certainly not written.
+    Throttled(String),
     /// Anything else; see the variant for what is known.
     Store(StoreError),
 }

@@ -115,6 +115,18 @@ fn reason(transaction: &Transaction, reasons: &[CancellationReason]) -> CommitEr
             Err(error) => CommitError::Store(error.into()),
         };
     }
+    // What is held or throttled was not looked at, so the others were not judged together with it.
+    let codes: Vec<&str> = (reasons.iter().filter_map(CancellationReason::code))
+        .filter(|code| *code != "None")
+        .collect();
+    let any = |kinds: &[&str]| codes.iter().any(|code| kinds.contains(code));
+    let text = || format!("transaction cancelled: {}", codes.join(", "));
+    if any(&["ThrottlingError", "ProvisionedThroughputExceeded"]) {
+        return CommitError::Throttled(text());
+    }
+    if any(&["TransactionConflict"]) {
+        return CommitError::Busy(text());
+    }
     // A bid under this sequence although the version is right: not a table that lanes wrote.
     if reasons.iter().skip(1).take(bids).any(failed) {
         return StoreError::Refused("a bid stands at a sequence that is free".to_owned()).into();
@@ -127,17 +139,10 @@ fn reason(transaction: &Transaction, reasons: &[CancellationReason]) -> CommitEr
     match taken {
         Err(error) => CommitError::Store(error),
         Ok(taken) if !taken.is_empty() => CommitError::KeysTaken(taken),
-        Ok(_) => {
-            let codes: Vec<&str> = reasons
-                .iter()
-                .filter_map(CancellationReason::code)
-                .filter(|code| *code != "None")
-                .collect();
-            if codes.iter().all(|code| *code == "ValidationError") && !codes.is_empty() {
-                return StoreError::Refused("a transaction's action is invalid".to_owned()).into();
-            }
-            CommitError::Busy(format!("transaction cancelled: {}", codes.join(", ")))
+        Ok(_) if !codes.is_empty() && codes.iter().all(|code| *code == "ValidationError") => {
+            StoreError::Refused("a transaction's action is invalid".to_owned()).into()
         }
+        Ok(_) => CommitError::Busy(text()),
     }
 }
 
@@ -147,4 +152,48 @@ fn taken_key(index: usize, reason: &CancellationReason) -> Result<(usize, KeyRec
     // The condition failed, so the key has not expired: read it whatever the clock says here.
     let record = item::key_record(item, clock::now().min(Timestamp::from_micros(0)))?;
     Ok((index, record.ok_or_else(missing)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auction::decide::decide;
+    use crate::auction::testing::{at, bid, open_auction};
+
+    const FAILED: &str = "ConditionalCheckFailed";
+
+    /// What these codes say of a transaction of one bid.
+    fn said(codes: [&str; 2]) -> CommitError {
+        let mut auction = open_auction();
+        let bid = decide(&mut auction, &bid("ann", 100, at(1))).expect("it is high enough");
+        let transaction = Transaction {
+            token: "token".to_owned(),
+            expected_version: 1,
+            auction,
+            bids: vec![NewBid { bid, key: None }],
+            written_at: at(1),
+        };
+        reason(&transaction, &codes.map(|code| CancellationReason::builder().code(code).build()))
+    }
+
+    #[test]
+    fn what_is_held_or_throttled_comes_before_what_failed_beside_it() {
+        // Another transaction is half applied: its bid stands, its auction is still held.
+        let held = said(["TransactionConflict", FAILED]);
+        assert!(matches!(held, CommitError::Busy(_)), "{held:?}");
+        for codes in [["ThrottlingError", FAILED], ["None", "ProvisionedThroughputExceeded"]] {
+            let throttled = said(codes);
+            assert!(matches!(throttled, CommitError::Throttled(_)), "{throttled:?}");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_failed_alone_says_what_it_says() {
+        let taken = said([FAILED, "None"]);
+        assert!(matches!(taken, CommitError::VersionTaken(None)), "{taken:?}");
+        for codes in [["None", FAILED], ["None", "ValidationError"]] {
+            let refused = said(codes);
+            assert!(matches!(refused, CommitError::Store(StoreError::Refused(_))), "{refused:?}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gavel_trace::{Context, Tracer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 use tracing::error;
 
 use super::counts::{SocketCounts, Tally};
@@ -120,6 +121,7 @@ impl Group {
     ) {
         let mut marks = self.topic.marks();
         let left = Arc::clone(&self.left);
+        let mut used = Instant::now();
         loop {
             if !self.catch_up(&mut marks).await {
                 error!(auction.id = %self.topic.id(), "a group's execution ended; members resume");
@@ -134,8 +136,17 @@ impl Group {
                 left.notify_one();
             }
             self.counted.set(self.members.len());
+            if !self.members.is_empty() {
+                used = Instant::now();
+            }
             tokio::select! {
-                Some(join) = joins.recv() => self.join(join).await,
+                Some(join) = joins.recv() => {
+                    self.join(join).await;
+                    // One that must be brought nearer first finds another group, or makes it.
+                    if self.members.is_empty() && end_if_idle(&mut joins) {
+                        return;
+                    }
+                }
                 // The topic lives as long as the reader that this group holds.
                 _ = marks.changed() => {}
                 () = left.notified() => {
@@ -145,7 +156,7 @@ impl Group {
                     }
                 }
                 // Whoever had it started may have gone before it joined.
-                () = tokio::time::sleep(limits::GROUP_IDLE), if self.members.is_empty() => {
+                () = sleep_until(used + limits::GROUP_IDLE), if self.members.is_empty() => {
                     if end_if_idle(&mut joins) {
                         return;
                     }

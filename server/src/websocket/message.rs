@@ -83,7 +83,8 @@ fn subscribe<'a>(
         traceparent: traceparent.map(str::to_owned),
         operation: Box::new(Operation {
             query: payload.query,
-            operation_name: payload.operation_name,
+            // Some clients send an empty one with an operation that has none.
+            operation_name: payload.operation_name.filter(|name| !name.is_empty()),
             variables: Variables::from_json(variables),
         }),
     })

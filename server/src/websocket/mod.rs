@@ -76,7 +76,9 @@ pub struct Sockets {
     pub guard: Guard,
     /// The bounds of each.
     pub limits: SocketLimits,
-    /// A permit for each socket that there is room for.
+    /// Sockets at a time.
+    pub places: usize,
+    /// A permit for each of them that is free.
     pub room: Arc<Semaphore>,
     /// Owns each socket's task.
     pub tasks: Tasks,
@@ -88,6 +90,11 @@ impl Sockets {
     /// Room for one more socket. `None`: there is none.
     pub fn room(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.room).try_acquire_owned().ok()
+    }
+
+    /// Sockets that are open.
+    pub fn open(&self) -> usize {
+        self.places.saturating_sub(self.room.available_permits())
     }
 
     /// Serves a socket on a task of its own: the HTTP server does not wait for upgraded sockets,
