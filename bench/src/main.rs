@@ -69,6 +69,16 @@ enum Command {
         /// How long they are told, in milliseconds.
         window_ms: u64,
     },
+    /// The watchers of a loud auction, for a parent process.
+    #[command(hide = true)]
+    LoudWatchers {
+        /// The server.
+        url: String,
+        /// The auction.
+        auction_id: String,
+        /// How many.
+        crowd: usize,
+    },
     /// The store alone, for a parent process.
     #[command(hide = true)]
     Store {
@@ -94,6 +104,9 @@ async fn main() -> anyhow::Result<()> {
             let p90_us = quiet::watch(&url, auction_id, Duration::from_millis(window_ms)).await?;
             println!("{p90_us}");
             Ok(())
+        }
+        Command::LoudWatchers { url, auction_id, crowd } => {
+            quiet::watch_loud(&url, auction_id, crowd).await
         }
         Command::Store { seed } => client_sim::server::store(seed).await,
         Command::Serve { flags } => client_sim::server::serve(&flags).await,

@@ -1,11 +1,12 @@
 //! A quiet auction beside a loud one.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
 use crate::crowd::{Crowd, Speaks};
@@ -17,7 +18,9 @@ use crate::server::Gavel;
 const LOUD_EACH: usize = 20;
 /// Events a second of the first try for the maximum.
 const MAXIMUM_FROM: f64 = 500.0;
-/// How much longer than their window the quiet watchers may take.
+/// Watchers of the quiet one.
+const QUIET_CROWD: usize = 20;
+/// How much longer than their window watchers may take.
 const WATCHERS_WITHIN: Duration = Duration::from_secs(40);
 /// What of the events offered must have arrived.
 const IN_TIME: f64 = 0.95;
@@ -53,22 +56,22 @@ pub(crate) async fn maximum(crowd: usize, time: Duration) -> anyhow::Result<f64>
     }
 }
 
-/// A quiet auction of 20 watchers and 5 bids/s, beside one of `crowd` watchers and `rate` events/s. The
-/// quiet watchers are a process of their own, as they are elsewhere: else what the loud crowd takes to
-/// read its own events would be counted.
+/// A quiet auction of 20 watchers and 5 bids/s, beside one of `crowd` watchers and `rate` events/s. Either
+/// crowd is a process of its own, and the loud one gives way to every other (nice 19): elsewhere they
+/// have machines of their own, and what they take to read their events is not the server's.
 ///
 /// # Errors
-/// When a server does not start or a watcher is thrown out.
+/// When a server does not start, a watcher is thrown out, or the loud crowd is told of too little.
 pub(crate) async fn quiet(crowd: usize, rate: f64, time: Duration) -> anyhow::Result<Quiet> {
     let gavel = Gavel::start(CLOSE, &[]).await?;
     let (quiet, loud) = (gavel.auction().await?, gavel.auction().await?);
     let mut feed = Feed::by_api(&gavel, &quiet, 5.0)?;
     let alone_us = watch_elsewhere(gavel.url(), &quiet, time).await?;
     let mut loud_feed = Feed::by_store(&gavel, &loud, rate, LOUD_EACH).await?;
-    let loud = Crowd::connect(gavel.url(), &Speaks::Graphql(vec![loud]), crowd).await?;
-    loud.wait_for_events().await?;
+    let loud = Loud::start(gavel.url(), &loud, crowd).await?;
     let beside_us = watch_elsewhere(gavel.url(), &quiet, time).await?;
-    loud.check()?;
+    let told = loud.stop().await?;
+    ensure!(told >= IN_TIME * rate, "the loud crowd was told of {told} of {rate} events/s");
     feed.check()?;
     loud_feed.check()?;
     Ok(Quiet { alone_us, beside_us })
@@ -84,15 +87,62 @@ async fn watch_elsewhere(url: &str, auction_id: &str, time: Duration) -> anyhow:
     String::from_utf8(output.stdout)?.trim().parse().context("the quiet watchers' p90")
 }
 
-/// The p90 of `deliver` of 20 watchers, in microseconds.
+/// The p90 of `deliver` of the quiet watchers, in microseconds.
 ///
 /// # Errors
 /// When they cannot connect, are thrown out, or are hardly told of anything.
 pub(crate) async fn watch(url: &str, auction_id: String, time: Duration) -> anyhow::Result<u64> {
-    let watchers = Crowd::connect(url, &Speaks::Graphql(vec![auction_id]), 20).await?;
+    let watchers = Crowd::connect(url, &Speaks::Graphql(vec![auction_id]), QUIET_CROWD).await?;
     watchers.wait_for_events().await?;
     watchers.take_latency();
     sleep(time).await;
     watchers.check()?;
     watchers.take_latency().percentile(90.0).context("too few deliveries")
+}
+
+/// The process of [`watch_loud`].
+struct Loud {
+    process: Child,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Loud {
+    /// Starts it, and waits until all its watchers are told.
+    async fn start(url: &str, auction_id: &str, crowd: usize) -> anyhow::Result<Self> {
+        let mut command = Command::new("nice");
+        command.args(["-n", "19"]).arg(std::env::current_exe()?);
+        command.args(["loud-watchers", url, auction_id, &crowd.to_string()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().context("nice")?;
+        let stdout = process.stdout.take().context("its output is taken")?;
+        let mut said = BufReader::new(stdout).lines();
+        let ready = timeout(WATCHERS_WITHIN, said.next_line()).await.context("loud watchers")??;
+        ensure!(ready.is_some(), "the loud watchers have ended");
+        Ok(Self { process, said })
+    }
+
+    /// Ends it; the events a second that each watcher was told of.
+    async fn stop(mut self) -> anyhow::Result<f64> {
+        drop(self.process.stdin.take());
+        let told =
+            timeout(WATCHERS_WITHIN, self.said.next_line()).await.context("loud watchers")??;
+        told.context("the loud watchers have ended")?.parse().context("what they were told of")
+    }
+}
+
+/// Watches a loud auction until standard input ends; says when all are told of something, and in the end
+/// how many events a second each was told of.
+///
+/// # Errors
+/// When they cannot connect, are thrown out, or are not told of anything.
+pub(crate) async fn watch_loud(url: &str, auction_id: String, crowd: usize) -> anyhow::Result<()> {
+    let watchers = Crowd::connect(url, &Speaks::Graphql(vec![auction_id]), crowd).await?;
+    watchers.wait_for_events().await?;
+    println!("ready");
+    let (since, before) = (Instant::now(), watchers.frames());
+    tokio::io::stdin().read_to_end(&mut Vec::new()).await?;
+    watchers.check()?;
+    let told = (watchers.frames() - before) as f64 / crowd as f64;
+    println!("{}", told / since.elapsed().as_secs_f64());
+    Ok(())
 }
