@@ -23,6 +23,7 @@ use crate::config::{self, Args, Dynamodb, JwksSource, RelayMode, Switch};
 use crate::demo::{self, Demo};
 use crate::guard::Guard;
 use crate::http::playground::{Examples, Playground};
+use crate::http::serve::listen;
 use crate::limits;
 use crate::relay::{Health, lambda};
 use crate::store::connect::{Endpoint, connect};
@@ -89,9 +90,9 @@ pub async fn run(
     }
     let allowances = args.door.allowances()?;
     let (verifier, secret_is_random) = verifier(&args, jwks.clone())?;
-    let listener = bind("listen", args.listen).await?;
+    let listener = bind("listen", args.listen)?;
     let admin = match args.admin_listen {
-        Some(address) => Some(bind("admin-listen", address).await?),
+        Some(address) => Some(bind("admin-listen", address)?),
         None => None,
     };
     let lambda = lambda_settings(&args)?;
@@ -207,8 +208,8 @@ fn verifier(args: &Args, jwks: Option<Jwks>) -> anyhow::Result<(Verifier, bool)>
     Ok((verifier, is_random))
 }
 
-async fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("--{flag}: cannot bind {address}"))
+fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    listen(address).with_context(|| format!("--{flag}: cannot bind {address}"))
 }
 
 fn behaviour(args: &Args) -> anyhow::Result<Behaviour> {

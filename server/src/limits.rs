@@ -158,6 +158,10 @@ pub const RATE_TIDY_EVERY: Duration = Duration::from_secs(1);
 // HTTP.
 /// Connections at a time; further ones wait in the kernel's queue. Sockets have a bound of their own.
 pub const CONNECTIONS_MAX: usize = 10_000;
+/// Connections that wait in that queue for being accepted, as far as the kernel allows
+/// (`net.core.somaxconn`). A client beyond it is not refused: it tries again after a second, and what
+/// it has sent may be answered with a reset.
+pub const LISTEN_QUEUE_MAX: u32 = 4_096;
 /// How long the head of a request may take, and a connection without a request may last.
 pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The head of a request.

@@ -3,6 +3,7 @@
 //! axum's own loop has no time-out for the head of a request, and no bound on connections.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,21 @@ use crate::guard::{Bound, Guard, TooMany};
 use crate::limits;
 use crate::tasks::Tasks;
 use crate::websocket::wire::Wire;
+
+/// Listens on an address, with a queue in the kernel for a storm of clients that come back.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As tokio's own `bind`: a server that was just stopped leaves the port in TIME_WAIT.
+    socket.set_reuseaddr(cfg!(not(windows)))?;
+    socket.bind(address)?;
+    socket.listen(limits::LISTEN_QUEUE_MAX)
+}
 
 /// Serves connections, so many at a time, until it is told to stop; each then ends after what it has
 /// begun.
@@ -140,4 +156,21 @@ async fn refuse(stream: TcpStream, refused: TooMany) {
     let answered = builder.serve_connection(TokioIo::new(stream), service);
     // Neither an end nor an error says more than the count of refusals does.
     timeout(limits::REFUSAL_TIMEOUT, answered).await.ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_storm_of_connections_waits_to_be_accepted() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        // More than the 128 of tokio's own `bind`; the kernel drops what has no place.
+        let mut waiting = Vec::new();
+        for number in 0..300 {
+            let connected = timeout(limits::HTTP_HEAD_TIMEOUT, TcpStream::connect(address)).await;
+            waiting.push(connected.unwrap_or_else(|_| panic!("{number} got no place")).unwrap());
+        }
+    }
 }
