@@ -4,6 +4,7 @@
 
 mod bidding;
 mod watching;
+mod foreign_writes;
 mod bad_input;
 mod protocol;
 mod process;

@@ -2,14 +2,9 @@
 
 use std::time::Instant;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use client_sim::scrape::Scrape;
-use dynamodb_emulator::{Emulator, Options};
-use e2e::gavel::store_url;
-use e2e::{Gavel, code, soon};
+use e2e::{Gavel, code};
 use futures_util::future::join_all;
 use gavel_server::limits;
-use gavel_server::store::connect::{Endpoint, connect};
 use serde_json::{Value, json};
 
 const WATCH: &str = "subscription($id: ID!, $after: Int) { bidCreated(auctionId: $id, after: $after) \
@@ -19,11 +14,6 @@ const UPDATES: &str = "subscription($id: ID!) { auctionUpdated(auctionId: $id) \
 
 fn sequence(payload: &Value) -> u64 {
     payload["data"]["bidCreated"]["sequence"].as_u64().unwrap_or_else(|| panic!("{payload}"))
-}
-
-async fn value(gavel: &Gavel, metric: &str) -> f64 {
-    let page = format!("http://{}/metrics", gavel.ready.admin_address);
-    Scrape::fetch(&page).await.unwrap().value(metric).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,48 +60,6 @@ async fn a_watcher_that_comes_back_is_told_what_it_missed_and_then_goes_on_live(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_somebody_deleted_bids_from_the_table_the_others_are_told() {
-    let emulator = Emulator::start(Options::default()).await.unwrap();
-    let url = store_url().unwrap_or_else(|| emulator.endpoint());
-    let table = format!("e2e-{:016x}", rand::random::<u64>());
-    let gavel = Gavel::with(&["--dynamodb", &url, "--table", &table]).await;
-    let id = gavel.auction(json!({})).await;
-    for n in 1..=4 {
-        gavel.bid("ann", &id, 900 + 100 * n).await;
-    }
-    let clients = connect(&Endpoint::Url(url)).await;
-    for n in [2, 4] {
-        let text = |text: String| AttributeValue::S(text);
-        let deleted = (clients.dynamodb.delete_item().table_name(&table))
-            .key("pk", text(format!("AUCTION#{id}")))
-            .key("sk", text(format!("BID#{n:012}")))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld);
-        assert!(deleted.send().await.unwrap().attributes.is_some(), "it was there");
-    }
-    let mut socket = gavel.socket(None).await;
-    socket.subscribe("w", WATCH, json!({ "id": id, "after": 0 })).await;
-    for n in [1, 3] {
-        assert_eq!(sequence(&socket.next("w").await), n);
-    }
-    // The fourth is not waited for for ever: those who are told live are joined.
-    soon("the watcher is told live", || async { value(&gavel, "gavel_subscriptions").await > 0.0 })
-        .await;
-    gavel.bid("ann", &id, 2000).await;
-    let payload = socket.next("w").await;
-    assert_eq!((sequence(&payload), &payload["extensions"]), (5, &Value::Null));
-    // What is known to be missing is waited for once.
-    let mut other = gavel.socket(None).await;
-    let started = Instant::now();
-    other.subscribe("w", WATCH, json!({ "id": id, "after": 0 })).await;
-    for n in [1, 3, 5] {
-        assert_eq!(sequence(&other.next("w").await), n);
-    }
-    assert!(started.elapsed() < limits::HOLE_STANDS, "{:?}", started.elapsed());
-    gavel.stop().await.unwrap();
-    emulator.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_operation_name_is_none() {
     let gavel = Gavel::start().await;
     let id = gavel.auction(json!({})).await;
@@ -148,7 +96,7 @@ async fn subscriptions_that_end_before_they_joined_leave_nothing_that_runs_on() 
     // Bids go on, and none of them wakes a group.
     let started = Instant::now();
     let mut amount = 2_000;
-    while value(&gavel, "gavel_groups").await > 0.0 {
+    while gavel.metric("gavel_groups").await > 0.0 {
         assert!(started.elapsed() < limits::GROUP_IDLE / 2, "groups run on");
         gavel.bid("ann", &id, amount).await;
         amount += 1;

@@ -5,6 +5,9 @@ use std::ops::Deref;
 use std::process::Stdio;
 
 use client_sim::server::ReadyLine;
+pub use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -49,6 +52,12 @@ impl Child {
         let child = Self { process, stdin, stdout, client: Client::from(ready.url, HARNESS) };
         soon("the server is ready", || async { child.get("/readyz").await.0 == 200 }).await;
         child
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.process.id().and_then(|id| i32::try_from(id).ok()).expect("it runs");
+        kill(Pid::from_raw(pid), signal).expect("a signal");
     }
 
     /// The most memory that it has had so far, in KiB.

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser};
+use client_sim::scrape::Scrape;
 use client_sim::stamp::format_us;
 use client_sim::token::Mint;
 use gavel_server::app::{self, Ready};
@@ -114,6 +115,13 @@ impl Gavel {
         let gavel = Self { client, ready, shutdown, running };
         soon("the server is ready", || async { admin.get("/readyz").await.0 == 200 }).await;
         gavel
+    }
+
+    /// The value of a metric.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let page = format!("http://{}/metrics", self.ready.admin_address);
+        let page = Scrape::fetch(&page).await.expect("its metrics");
+        page.value(name).unwrap_or_else(|| panic!("no metric {name}"))
     }
 
     /// Stops it; the result is the process's.

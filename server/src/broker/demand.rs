@@ -58,6 +58,8 @@ struct Waits {
 #[derive(Debug, Clone, Copy)]
 struct Outstanding {
     version: u64,
+    /// An earlier version that was not seen either: should this one be withdrawn.
+    before: Option<u64>,
     deadline: Instant,
     expired: bool,
 }
@@ -119,12 +121,22 @@ impl Demand {
 
     /// A declared version was not written.
     pub fn withdraw(&self, id: &AuctionId, version: u64) {
-        self.settle(id, |outstanding| outstanding.version == version);
+        self.settle(id, |outstanding| match outstanding.before.take() {
+            _ if outstanding.version != version => false,
+            None => true,
+            Some(before) => {
+                outstanding.version = before;
+                false
+            }
+        });
     }
 
     /// A topic has released a version, and every bid before it.
     pub fn seen(&self, id: &AuctionId, version: u64) {
-        self.settle(id, |outstanding| outstanding.version <= version);
+        self.settle(id, |outstanding| {
+            outstanding.before = outstanding.before.filter(|&before| before > version);
+            outstanding.version <= version
+        });
     }
 
     /// Watched auctions whose outstanding version was not seen in time; each is told again only
@@ -159,13 +171,17 @@ impl Demand {
             return;
         }
         let deadline = now + self.inner.expiry;
-        waits.put(id, Outstanding { version, deadline, expired: false });
+        let before = waits
+            .outstanding
+            .get(id)
+            .and_then(|o| if o.version < version { Some(o.version) } else { o.before });
+        waits.put(id, Outstanding { version, before, deadline, expired: false });
         self.call(&waits, ring);
     }
 
-    fn settle(&self, id: &AuctionId, settled: impl Fn(&Outstanding) -> bool) {
+    fn settle(&self, id: &AuctionId, settled: impl Fn(&mut Outstanding) -> bool) {
         let mut waits = self.inner.waits.lock();
-        if waits.outstanding.get(id).is_some_and(settled) && waits.take(id) {
+        if waits.outstanding.get_mut(id).is_some_and(settled) && waits.take(id) {
             self.call(&waits, false);
         }
     }
@@ -217,6 +233,23 @@ mod tests {
         demand.seen(&id, 2);
         assert_eq!(pace(&demand), Pace::Watched);
         demand.declare(&id, 3, now);
+        demand.withdraw(&id, 3);
+        assert_eq!(pace(&demand), Pace::Watched);
+    }
+
+    #[test]
+    fn a_write_that_failed_leaves_what_was_written_before_it_outstanding() {
+        let (demand, id, now) = demand();
+        demand.topic_live(&id);
+        demand.declare(&id, 2, now);
+        demand.committed(&id, 2, now);
+        demand.declare(&id, 3, now);
+        demand.withdraw(&id, 3);
+        assert_eq!(pace(&demand), Pace::Busy);
+        assert_eq!(demand.expired(now + EXPIRY), vec![id.clone()]);
+        // Seen meanwhile, it is not.
+        demand.declare(&id, 3, now);
+        demand.seen(&id, 2);
         demand.withdraw(&id, 3);
         assert_eq!(pace(&demand), Pace::Watched);
     }

@@ -69,12 +69,11 @@ impl Broker {
     /// for until that has stood for a while, by one reader for all; then it has been deleted.
     async fn pass_hole(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
         let _alone = topic.warming.lock().await;
-        let asked = Instant::now();
+        let (asked, position) = (Instant::now(), topic.mark().position);
         loop {
             if let Some(reached) = topic.hole_after(after) {
                 return Ok(History { bids: Vec::new(), reached });
             }
-            let position = topic.mark().position;
             let (history, first) = self.read_history(topic, after).await?;
             if history.reached > after {
                 return Ok(history);

@@ -13,6 +13,14 @@ use crate::outage::Outage;
 use crate::store::{StoredBid, Table as _};
 use crate::{clock, limits};
 
+/// What the table does not show although it was committed before it was read.
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    after: u64,
+    to: u64,
+    since: Instant,
+}
+
 impl Broker {
     pub(super) fn start_repair(&self, topic: Arc<Topic>) {
         let broker = self.clone();
@@ -29,15 +37,8 @@ impl Broker {
         let mut repaired = 0_u64;
         let mut reads = false;
         let mut outage = Outage::default();
-        // Where the repair stands, and since when; it is told once of each place.
-        let (mut stands_at, mut since, mut told) = (u64::MAX, Instant::now(), false);
-        while let Some(after) = topic.next_repair(Instant::now()) {
-            if after != stands_at {
-                (stands_at, since, told) = (after, Instant::now(), false);
-            } else if since.elapsed() >= limits::HOLE_STANDS && !std::mem::replace(&mut told, true)
-            {
-                error!(auction.id = %topic.id(), after, "a bid is missing from the table; watchers wait");
-            }
+        let mut missing: Option<Missing> = None;
+        while let Some((after, known)) = topic.next_repair(Instant::now()) {
             // Most gaps have closed by now: those are none.
             if !std::mem::replace(&mut reads, true) {
                 self.counts.repairs.inc();
@@ -48,8 +49,18 @@ impl Broker {
                     self.counts.repaired.add(page.len() as u64);
                     self.publish_page(topic, page);
                 }
-                Ok(_) if told => sleep(limits::REPAIR_ERROR_PAUSE).await,
-                Ok(_) => sleep(limits::REPAIR_PAUSE).await,
+                Ok(page) => {
+                    let stands = missing.take().filter(|missing| missing.after == after);
+                    let stands =
+                        stands.unwrap_or(Missing { after, to: known, since: Instant::now() });
+                    if stands.since.elapsed() < limits::HOLE_STANDS {
+                        missing = Some(stands);
+                        sleep(limits::REPAIR_PAUSE).await;
+                    } else {
+                        let next = page.first().map_or(u64::MAX, |first| first.bid.sequence);
+                        self.give_up(topic, after, stands.to.min(next - 1));
+                    }
+                }
                 Err(error) => {
                     if outage.failed(Instant::now()) {
                         warn!(auction.id = %topic.id(), %error, "a repair cannot read; again soon");
@@ -64,6 +75,14 @@ impl Broker {
         if repaired > 0 {
             info!(auction.id = %topic.id(), bids = repaired, "bids repaired from the table");
         }
+    }
+
+    /// Passes bids that were committed and that the table does not have: Gavel deletes no bid, but
+    /// somebody else did. The others are not kept waiting for them for ever.
+    fn give_up(&self, topic: &Arc<Topic>, after: u64, to: u64) {
+        let Some((to, published)) = topic.give_up(after, to, Instant::now()) else { return };
+        error!(auction.id = %topic.id(), after, to, "bids are missing from the table");
+        self.after_publish(topic, published);
     }
 
     fn publish_page(&self, topic: &Arc<Topic>, page: Vec<StoredBid>) {

@@ -32,6 +32,11 @@ impl<T> Sequencer<T> {
         self.position
     }
 
+    /// The highest number known to be committed.
+    pub fn known(&self) -> u64 {
+        self.known
+    }
+
     /// Sets the position, once; returns what can be emitted after it.
     pub fn start(&mut self, position: u64, now: Instant) -> Vec<T> {
         assert!(self.position.is_none(), "a sequencer starts once");
@@ -64,6 +69,19 @@ impl<T> Sequencer<T> {
     pub fn committed_up_to(&mut self, number: u64, now: Instant) {
         self.known = self.known.max(number);
         self.note_gap(now);
+    }
+
+    /// Gives up on what is missing up to a number: it is committed and will never come. What is at
+    /// hand or not known to be committed stays; returns what can be emitted.
+    pub fn give_up(&mut self, to: u64, now: Instant) -> Vec<T> {
+        let Some(position) = self.position else { return Vec::new() };
+        let next = self.early.first_key_value().map_or(u64::MAX, |(number, _)| *number);
+        let to = to.min(self.known).min(next - 1);
+        if to > position {
+            self.position = Some(to);
+            self.gap_since = None;
+        }
+        self.emit(now)
     }
 
     /// The number after which to read from the table, if something known has been missing for
@@ -146,6 +164,21 @@ mod tests {
         let (mut sequencer, now) = started(3);
         sequencer.committed_up_to(5, now);
         assert_eq!(sequencer.gap(Duration::ZERO, now), Some(3));
+    }
+
+    #[test]
+    fn what_is_given_up_is_passed_and_nothing_else() {
+        let (mut sequencer, now) = started(3);
+        assert_eq!(sequencer.give_up(9, now), NONE, "nothing is known to be missing");
+        assert_eq!(sequencer.position(), Some(3));
+        sequencer.offer(6, 6, now);
+        sequencer.committed_up_to(9, now);
+        assert_eq!(sequencer.give_up(4, now), NONE, "the fifth is still waited for");
+        assert_eq!(sequencer.gap(Duration::ZERO, now), Some(4));
+        assert_eq!(sequencer.give_up(u64::MAX, now), vec![6], "what is at hand is emitted");
+        assert_eq!(sequencer.give_up(u64::MAX, now), NONE);
+        assert_eq!((sequencer.position(), sequencer.gap(Duration::ZERO, now)), (Some(9), None));
+        assert_eq!(sequencer.offer(8, 8, now), NONE, "its turn is over");
     }
 
     #[test]

@@ -163,17 +163,17 @@ impl Topic {
         self.release(&mut state, now)
     }
 
-    /// The sequence after which to read from the table. `None`: nothing is missing any more, and
-    /// the repair has ended.
-    pub(super) fn next_repair(&self, now: Instant) -> Option<u64> {
+    /// The sequence after which to read from the table, and the last that is known to be committed.
+    /// `None`: nothing is missing any more, and the repair has ended.
+    pub(super) fn next_repair(&self, now: Instant) -> Option<(u64, u64)> {
         let mut state = self.state.lock();
         let gap = state.sequencer.gap(Duration::ZERO, now);
         state.repairing = gap.is_some();
-        gap
+        gap.map(|after| (after, state.sequencer.known()))
     }
 
     /// The end of a hole that begins after a sequence.
-    pub(super) fn hole_after(&self, after: u64) -> Option<u64> {
+    pub fn hole_after(&self, after: u64) -> Option<u64> {
         let state = self.state.lock();
         let (_, to) = state.holes.range(..=after).next_back()?;
         (*to > after).then_some(*to)
@@ -186,11 +186,26 @@ impl Topic {
 
     /// Remembers a hole.
     pub(super) fn note_hole(&self, after: u64, to: u64) {
+        note_hole(&mut self.state.lock(), after, to);
+    }
+
+    /// Gives up on the bids from the position up to `to`, as far as they are missing: they were
+    /// deleted from the table before they were published. Returns up to which.
+    pub(super) fn give_up(&self, after: u64, to: u64, now: Instant) -> Option<(u64, Published)> {
         let mut state = self.state.lock();
-        if state.holes.len() >= limits::TOPIC_HOLES_MAX {
-            state.holes.pop_first();
+        if state.sequencer.position() != Some(after) {
+            return None;
         }
-        state.holes.insert(after, to);
+        let emitted = state.sequencer.give_up(to, now);
+        let last = emitted.len() as u64;
+        let to = state.sequencer.position()?.saturating_sub(last);
+        if to > after {
+            note_hole(&mut state, after, to);
+            // The backlog is contiguous.
+            state.backlog.clear();
+        }
+        publish(&mut state, emitted, &self.tracer, &self.counts);
+        Some((to, self.release(&mut state, now)))
     }
 
     /// Puts older bids before the backlog, if they join it without a gap.
@@ -241,6 +256,13 @@ impl Topic {
         state.repairing |= start_repair;
         Published { mark, start_repair }
     }
+}
+
+fn note_hole(state: &mut State, after: u64, to: u64) {
+    if state.holes.len() >= limits::TOPIC_HOLES_MAX {
+        state.holes.pop_first();
+    }
+    state.holes.insert(after, to);
 }
 
 /// Bids leave the sequencer: they are published now.

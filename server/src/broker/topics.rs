@@ -149,18 +149,28 @@ impl Broker {
         }
     }
 
+    /// Reads these auctions from the table and publishes them. What cannot be read costs the others
+    /// nothing.
     async fn check(&self, ids: &[AuctionId], why: &'static str) {
-        match self.store.load_many(ids).await {
-            Ok(auctions) => {
-                self.outage.lock().went_well(Instant::now());
-                for auction in auctions {
-                    self.publish_from_table(auction);
+        for ids in ids.chunks(limits::BATCH_GET_MAX) {
+            let read = match self.store.load_each(ids).await {
+                Ok(auctions) => auctions,
+                Err(error) => vec![Err(error)],
+            };
+            let mut failed = None;
+            for auction in read {
+                match auction {
+                    Ok(auction) => self.publish_from_table(auction),
+                    Err(error) => failed = Some(error),
                 }
             }
-            Err(error) => {
-                if self.outage.lock().failed(Instant::now()) {
+            let mut outage = self.outage.lock();
+            match failed {
+                None => _ = outage.went_well(Instant::now()),
+                Some(error) if outage.failed(Instant::now()) => {
                     warn!(%error, why, "cannot check topics; the next check will");
                 }
+                Some(_) => {}
             }
         }
     }

@@ -65,13 +65,22 @@ impl Dynamo {
     pub async fn load_many(&self, ids: &[AuctionId]) -> Result<Vec<Auction>, StoreError> {
         let mut found = HashMap::new();
         for chunk in ids.chunks(limits::BATCH_GET_MAX) {
-            let keys = chunk.iter().map(item::state_key).collect();
-            for item in self.batch_get(keys).await? {
-                let auction = self.read(item::auction(&item))?;
+            for auction in self.load_each(chunk).await? {
+                let auction = auction?;
                 found.insert(auction.id.clone(), auction);
             }
         }
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// At most [`limits::BATCH_GET_MAX`] auctions by id, strongly consistent, in any order; unknown
+    /// ids are left out. One that cannot be read costs the others nothing.
+    pub async fn load_each(
+        &self,
+        ids: &[AuctionId],
+    ) -> Result<Vec<Result<Auction, StoreError>>, StoreError> {
+        let items = self.batch_get(ids.iter().map(item::state_key).collect()).await?;
+        Ok(items.iter().map(|item| self.read(item::auction(item))).collect())
     }
 
     /// A page of bids, strongly consistent.

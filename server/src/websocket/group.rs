@@ -191,6 +191,11 @@ impl Group {
 
     async fn deliver_bids(&mut self) -> bool {
         let Some(bids) = self.topic.recent_after(self.cursor, limits::GROUP_TURN_MAX) else {
+            // Somebody deleted the next ones from the table.
+            if let Some(to) = self.topic.hole_after(self.cursor) {
+                self.cursor = to;
+                return true;
+            }
             // Slower than the topic by its whole backlog: members come back from the table.
             self.cursor = self.topic.mark().position;
             self.ring.clear();

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use client_sim::socket::{Said, Socket as SmallSocket};
-use e2e::Event;
-use e2e::child::Child;
+use e2e::child::{Child, Signal};
 use e2e::gavel::DEADLINE;
+use e2e::{Event, Socket};
 use futures_util::future::join_all;
 use gavel_server::limits;
 use serde_json::json;
@@ -53,6 +53,21 @@ async fn the_time_to_answer_a_ping() {
         assert!(ends.iter().all(|code| *code == 1013), "{ends:?}");
     };
     edge(&[]).rounds(1).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pong_in_time_counts_even_if_the_server_stood_still() {
+    let server = Child::start(env!("CARGO_BIN_EXE_gavel-child"), &[]).await;
+    let mut sockets = join_all((0..20).map(|_| socket(&server))).await;
+    join_all(sockets.iter_mut().map(Socket::ping)).await;
+    server.signal(Signal::SIGSTOP);
+    for socket in &mut sockets {
+        socket.send(json!({ "type": "pong" })).await;
+    }
+    sleep(limits::PONG_TIMEOUT + Duration::from_secs(1)).await;
+    server.signal(Signal::SIGCONT);
+    join_all(sockets.iter_mut().map(Socket::lives)).await;
+    server.stop().await;
 }
 
 /// Bids on an auction, many at a time, until it is dropped.
