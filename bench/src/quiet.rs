@@ -57,8 +57,9 @@ pub(crate) async fn maximum(crowd: usize, time: Duration) -> anyhow::Result<f64>
 }
 
 /// A quiet auction of 20 watchers and 5 bids/s, beside one of `crowd` watchers and `rate` events/s. Either
-/// crowd is a process of its own, and the loud one gives way to every other (nice 19): elsewhere they
-/// have machines of their own, and what they take to read their events is not the server's.
+/// crowd is a process of its own, and the loud one gives way to every other at once (SCHED_IDLE):
+/// elsewhere they have machines of their own, and what they take to read their events is not the
+/// server's.
 ///
 /// # Errors
 /// When a server does not start, a watcher is thrown out, or the loud crowd is told of too little.
@@ -81,9 +82,10 @@ pub(crate) async fn quiet(crowd: usize, rate: f64, time: Duration) -> anyhow::Re
 async fn watch_elsewhere(url: &str, auction_id: &str, time: Duration) -> anyhow::Result<u64> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["quiet-watchers", url, auction_id, &time.as_millis().to_string()]);
-    let output = command.stderr(Stdio::inherit()).kill_on_drop(true).output();
+    let output = command.kill_on_drop(true).output();
     let output = timeout(time + WATCHERS_WITHIN, output).await.context("the quiet watchers")??;
-    ensure!(output.status.success(), "the quiet watchers ended with {}", output.status);
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the quiet watchers: {}, {said}", output.status);
     String::from_utf8(output.stdout)?.trim().parse().context("the quiet watchers' p90")
 }
 
@@ -109,11 +111,12 @@ struct Loud {
 impl Loud {
     /// Starts it, and waits until all its watchers are told.
     async fn start(url: &str, auction_id: &str, crowd: usize) -> anyhow::Result<Self> {
-        let mut command = Command::new("nice");
-        command.args(["-n", "19"]).arg(std::env::current_exe()?);
+        // A niced process would keep its core for the rest of its slice.
+        let mut command = Command::new("chrt");
+        command.args(["--idle", "0"]).arg(std::env::current_exe()?);
         command.args(["loud-watchers", url, auction_id, &crowd.to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut process = command.spawn().context("nice")?;
+        let mut process = command.spawn().context("chrt (of util-linux)")?;
         let stdout = process.stdout.take().context("its output is taken")?;
         let mut said = BufReader::new(stdout).lines();
         let ready = timeout(WATCHERS_WITHIN, said.next_line()).await.context("loud watchers")??;

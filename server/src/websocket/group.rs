@@ -250,6 +250,10 @@ impl Group {
         let mut tally = Tally::new(events.len());
         let (mut at, mut turn) = (0, 0);
         self.counts.group_members.add(self.members.len());
+        if self.members.len() >= limits::GROUP_WRITES_MAX {
+            // Small groups that were woken by the same page go first.
+            tokio::task::yield_now().await;
+        }
         while at < self.members.len() {
             if turn % limits::GROUP_LOOK_AHEAD == 0 {
                 look_ahead(&self.members[at..]);
