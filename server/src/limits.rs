@@ -80,6 +80,8 @@ pub const TOPIC_EARLY_MAX: usize = 256;
 pub const TOPIC_IDLE: Duration = Duration::from_secs(30);
 /// How often live topics are checked against the table.
 pub const TOPIC_CHECK_EVERY: Duration = Duration::from_secs(10);
+/// Requests of a check that fail in a row before it leaves the rest to the next one.
+pub const CHECK_ERRORS_MAX: u32 = 2;
 /// How often the broker looks for expired demand.
 pub const BROKER_TICK: Duration = Duration::from_millis(50);
 /// How long a gap may last before it is read from the table.
@@ -126,7 +128,7 @@ pub const GROUP_RING_MAX: usize = 256;
 /// Bids that a group takes in one turn.
 pub const GROUP_TURN_MAX: usize = 64;
 /// Sockets that a group writes to before it lets other tasks of its thread run: about 1 ms. One that
-/// has more lets them run first, too.
+/// has as many lets them run first, too.
 pub const GROUP_WRITES_MAX: usize = 256;
 /// Members whose state a group looks up together, before it writes to the first of them.
 pub const GROUP_LOOK_AHEAD: usize = 16;
@@ -246,6 +248,8 @@ pub const SOCKETS_MAX: usize = 100_000;
 pub const PING_EVERY: Duration = Duration::from_secs(12);
 /// How long it may take to say anything after that.
 pub const PONG_TIMEOUT: Duration = Duration::from_secs(12);
+/// The end of either wait, counted anew from when this process notices that it has come to that.
+pub const LAST_LOOK: Duration = Duration::from_secs(1);
 /// An operation's id, in bytes: it is part of every frame.
 pub const OPERATION_ID_BYTES_MAX: usize = 64;
 /// Operations of one socket at a time.

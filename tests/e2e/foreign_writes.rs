@@ -16,6 +16,7 @@ use gavel_server::store::connect::{Endpoint, connect};
 use gavel_server::store::item::{Item, SK_STATE, auction_pk, bid_sk};
 use gavel_server::tasks::Tasks;
 use serde_json::json;
+use tokio::time::sleep;
 
 /// A server over a table that is written by hand, too.
 struct Shared {
@@ -45,6 +46,13 @@ impl Shared {
     async fn put(&self, item: Item) {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         put.send().await.unwrap();
+    }
+
+    async fn bid_like_the_first(&self, id: &str, sequence: u64) -> Item {
+        let mut bid = self.get(id, &bid_sk(1)).await;
+        bid.insert("sk".to_owned(), AttributeValue::S(bid_sk(sequence)));
+        bid.insert("sequence".to_owned(), number(sequence));
+        bid
     }
 
     async fn delete_bid(&self, id: &str, sequence: u64) {
@@ -105,33 +113,69 @@ async fn where_somebody_deleted_bids_the_others_are_told() {
     shared.stop().await;
 }
 
+/// An auction with one bid, and a watcher that is told live.
+async fn watched(gavel: &Gavel) -> (String, Socket) {
+    let id = gavel.auction(json!({})).await;
+    gavel.bid("ann", &id, 1000).await;
+    let mut socket = watch(gavel, &id, Some(0)).await;
+    told(&mut socket, &[1]).await;
+    live(gavel, 1.0).await;
+    (id, socket)
+}
+
+fn number(n: u64) -> AttributeValue {
+    AttributeValue::N(n.to_string())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bids_that_were_deleted_before_they_were_told_keep_nobody_waiting_for_ever() {
     let shared = Shared::start().await;
     let gavel = &shared.gavel;
-    let id = gavel.auction(json!({})).await;
-    gavel.bid("ann", &id, 1000).await;
-    let mut live_one = watch(gavel, &id, Some(0)).await;
-    told(&mut live_one, &[1]).await;
-    live(gavel, 1.0).await;
+    let (id, mut live_one) = watched(gavel).await;
+    let updates = "subscription($id: ID!) { auctionUpdated(auctionId: $id) { sequence } }";
+    live_one.subscribe("u", updates, json!({ "id": id })).await;
+    live_one.next("u").await;
     // Two bids that nobody ever sees, one that is there, and one more at the end that is not.
-    let number = |n: u64| AttributeValue::N(n.to_string());
-    let (mut bid, mut state) = (shared.get(&id, &bid_sk(1)).await, shared.get(&id, SK_STATE).await);
-    bid.insert("sk".to_owned(), AttributeValue::S(bid_sk(4)));
-    bid.insert("sequence".to_owned(), number(4));
+    let mut state = shared.get(&id, SK_STATE).await;
     state.insert("sequence".to_owned(), number(5));
     state.insert("version".to_owned(), number(100));
     let started = Instant::now();
-    shared.put(bid).await;
+    shared.put(shared.bid_like_the_first(&id, 4).await).await;
     shared.put(state).await;
     told(&mut live_one, &[4]).await;
     assert!(started.elapsed() >= limits::HOLE_STANDS, "{:?}", started.elapsed());
-    // The next one comes after the hole at the end, which is waited for as well.
+    let update = live_one.next("u").await;
+    assert_eq!(update["data"]["auctionUpdated"]["sequence"], 5, "the hole at the end, too");
+    live_one.send(json!({ "type": "complete", "id": "u" })).await;
     assert_eq!(gavel.bid("ann", &id, 2000).await["bid"]["sequence"], 6);
     told(&mut live_one, &[6]).await;
-    told(&mut watch(gavel, &id, Some(0)).await, &[1, 4, 6]).await;
+    for after in 0..=5 {
+        let follow: Vec<u64> = [1, 4, 6].into_iter().filter(|n| *n > after).collect();
+        told(&mut watch(gavel, &id, Some(after)).await, &follow).await;
+    }
     gavel.bid("ann", &id, 3000).await;
     told(&mut live_one, &[7]).await;
+    // One that is put back is there for those who come back.
+    shared.put(shared.bid_like_the_first(&id, 3).await).await;
+    let back = async || {
+        let mut socket = watch(gavel, &id, Some(1)).await;
+        socket.next("w").await["data"]["bidCreated"]["sequence"] == 3
+    };
+    soon("the bid is back", back).await;
+    shared.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bid_ahead_of_its_auction_costs_those_before_it_nothing() {
+    let shared = Shared::start().await;
+    let gavel = &shared.gavel;
+    let (id, mut socket) = watched(gavel).await;
+    shared.put(shared.bid_like_the_first(&id, 4).await).await;
+    sleep(limits::HOLE_STANDS * 2).await;
+    for n in 2..=3 {
+        assert_eq!(gavel.bid("ann", &id, 1000 * n).await["bid"]["sequence"], n);
+    }
+    told(&mut socket, &[2, 3]).await;
     shared.stop().await;
 }
 

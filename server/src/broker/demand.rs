@@ -121,13 +121,13 @@ impl Demand {
 
     /// A declared version was not written.
     pub fn withdraw(&self, id: &AuctionId, version: u64) {
-        self.settle(id, |outstanding| match outstanding.before.take() {
-            _ if outstanding.version != version => false,
-            None => true,
-            Some(before) => {
-                outstanding.version = before;
-                false
+        self.settle(id, |outstanding| {
+            if outstanding.version != version {
+                return false;
             }
+            let Some(before) = outstanding.before.take() else { return true };
+            outstanding.version = before;
+            false
         });
     }
 

@@ -69,16 +69,19 @@ impl Broker {
     /// for until that has stood for a while, by one reader for all; then it has been deleted.
     async fn pass_hole(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
         let _alone = topic.warming.lock().await;
-        let (asked, position) = (Instant::now(), topic.mark().position);
+        let position = topic.mark().position;
+        let mut missing_since = None;
         loop {
             if let Some(reached) = topic.hole_after(after) {
                 return Ok(History { bids: Vec::new(), reached });
             }
+            let asked = Instant::now();
             let (history, first) = self.read_history(topic, after).await?;
             if history.reached > after {
                 return Ok(history);
             }
-            if asked.elapsed() >= limits::HOLE_STANDS {
+            let since = *missing_since.get_or_insert_with(Instant::now);
+            if asked.saturating_duration_since(since) >= limits::HOLE_STANDS {
                 let to = first.map_or(position, |first| (first - 1).min(position));
                 error!(auction.id = %topic.id(), after, to, "bids are missing from the table");
                 topic.note_hole(after, to);

@@ -13,11 +13,11 @@ use crate::outage::Outage;
 use crate::store::{StoredBid, Table as _};
 use crate::{clock, limits};
 
-/// What the table does not show although it was committed before it was read.
+/// What the table did not show although the auction had counted it before.
 #[derive(Debug, Clone, Copy)]
 struct Missing {
     after: u64,
-    to: u64,
+    counted: u64,
     since: Instant,
 }
 
@@ -37,12 +37,13 @@ impl Broker {
         let mut repaired = 0_u64;
         let mut reads = false;
         let mut outage = Outage::default();
-        let mut missing: Option<Missing> = None;
-        while let Some((after, known)) = topic.next_repair(Instant::now()) {
+        let (mut missing, mut told): (Option<Missing>, _) = (None, false);
+        while let Some((after, counted)) = topic.next_repair(Instant::now()) {
             // Most gaps have closed by now: those are none.
             if !std::mem::replace(&mut reads, true) {
                 self.counts.repairs.inc();
             }
+            let asked = Instant::now();
             match self.store.bids(topic.id(), after, limits::STORE_PAGE_BIDS).await {
                 Ok(page) if page.first().is_some_and(|first| first.bid.sequence == after + 1) => {
                     repaired += page.len() as u64;
@@ -50,18 +51,23 @@ impl Broker {
                     self.publish_page(topic, page);
                 }
                 Ok(page) => {
-                    let stands = missing.take().filter(|missing| missing.after == after);
+                    let stands = missing.filter(|missing| missing.after == after);
                     let stands =
-                        stands.unwrap_or(Missing { after, to: known, since: Instant::now() });
-                    if stands.since.elapsed() < limits::HOLE_STANDS {
-                        missing = Some(stands);
+                        stands.unwrap_or(Missing { after, counted, since: Instant::now() });
+                    missing = Some(stands);
+                    if asked.saturating_duration_since(stands.since) < limits::HOLE_STANDS {
                         sleep(limits::REPAIR_PAUSE).await;
                     } else {
+                        missing = None;
                         let next = page.first().map_or(u64::MAX, |first| first.bid.sequence);
-                        self.give_up(topic, after, stands.to.min(next - 1));
+                        let given_up = self.give_up(topic, after, stands.counted.min(next - 1));
+                        if !given_up && !std::mem::replace(&mut told, true) {
+                            error!(auction.id = %topic.id(), after, "a bid is ahead of its auction");
+                        }
                     }
                 }
                 Err(error) => {
+                    missing = None;
                     if outage.failed(Instant::now()) {
                         warn!(auction.id = %topic.id(), %error, "a repair cannot read; again soon");
                     }
@@ -79,10 +85,11 @@ impl Broker {
 
     /// Passes bids that were committed and that the table does not have: Gavel deletes no bid, but
     /// somebody else did. The others are not kept waiting for them for ever.
-    fn give_up(&self, topic: &Arc<Topic>, after: u64, to: u64) {
-        let Some((to, published)) = topic.give_up(after, to, Instant::now()) else { return };
+    fn give_up(&self, topic: &Arc<Topic>, after: u64, to: u64) -> bool {
+        let Some((to, published)) = topic.give_up(after, to, Instant::now()) else { return false };
         error!(auction.id = %topic.id(), after, to, "bids are missing from the table");
         self.after_publish(topic, published);
+        true
     }
 
     fn publish_page(&self, topic: &Arc<Topic>, page: Vec<StoredBid>) {

@@ -12,8 +12,10 @@ use crate::sabotage::{self, Break};
 pub struct Sequencer<T> {
     /// The last number emitted; `None` until [`Sequencer::start`].
     position: Option<u64>,
-    /// The highest number known to be committed.
+    /// The highest number seen or counted.
     known: u64,
+    /// How far the auction's own counter is known to have come: each number up to it is committed.
+    counted: u64,
     /// Items that came early.
     early: BTreeMap<u64, T>,
     early_max: usize,
@@ -24,7 +26,14 @@ pub struct Sequencer<T> {
 impl<T> Sequencer<T> {
     /// A sequencer that does not know its position yet; it keeps at most `early_max` early items.
     pub fn new(early_max: usize) -> Self {
-        Self { position: None, known: 0, early: BTreeMap::new(), early_max, gap_since: None }
+        Self {
+            position: None,
+            known: 0,
+            counted: 0,
+            early: BTreeMap::new(),
+            early_max,
+            gap_since: None,
+        }
     }
 
     /// The last number emitted, once started.
@@ -32,9 +41,9 @@ impl<T> Sequencer<T> {
         self.position
     }
 
-    /// The highest number known to be committed.
-    pub fn known(&self) -> u64 {
-        self.known
+    /// The number up to which each is known to be committed.
+    pub fn counted(&self) -> u64 {
+        self.counted
     }
 
     /// Sets the position, once; returns what can be emitted after it.
@@ -42,6 +51,7 @@ impl<T> Sequencer<T> {
         assert!(self.position.is_none(), "a sequencer starts once");
         self.position = Some(position);
         self.known = self.known.max(position);
+        self.counted = self.counted.max(position);
         self.early = self.early.split_off(&(position + 1));
         self.emit(now)
     }
@@ -68,15 +78,16 @@ impl<T> Sequencer<T> {
     /// Learns that everything up to a number is committed, from the auction's own counter.
     pub fn committed_up_to(&mut self, number: u64, now: Instant) {
         self.known = self.known.max(number);
+        self.counted = self.counted.max(number);
         self.note_gap(now);
     }
 
-    /// Gives up on what is missing up to a number: it is committed and will never come. What is at
-    /// hand or not known to be committed stays; returns what can be emitted.
+    /// Gives up on what is missing up to a number, for it will never come. What is at hand and what the
+    /// counter has not come to stays; returns what can be emitted.
     pub fn give_up(&mut self, to: u64, now: Instant) -> Vec<T> {
         let Some(position) = self.position else { return Vec::new() };
         let next = self.early.first_key_value().map_or(u64::MAX, |(number, _)| *number);
-        let to = to.min(self.known).min(next - 1);
+        let to = to.min(self.counted).min(next - 1);
         if to > position {
             self.position = Some(to);
             self.gap_since = None;
@@ -172,6 +183,8 @@ mod tests {
         assert_eq!(sequencer.give_up(9, now), NONE, "nothing is known to be missing");
         assert_eq!(sequencer.position(), Some(3));
         sequencer.offer(6, 6, now);
+        assert_eq!(sequencer.give_up(9, now), NONE, "the fourth may still be committed");
+        assert_eq!(sequencer.gap(Duration::ZERO, now), Some(3));
         sequencer.committed_up_to(9, now);
         assert_eq!(sequencer.give_up(4, now), NONE, "the fifth is still waited for");
         assert_eq!(sequencer.gap(Duration::ZERO, now), Some(4));

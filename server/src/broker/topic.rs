@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use gavel_trace::Tracer;
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, watch};
+use tracing::error;
 
 use super::counts::BrokerCounts;
 use super::event::{Event, PublishedBid, Stamped};
@@ -155,6 +156,10 @@ impl Topic {
         match stamped.event {
             Event::Bid(ref bid) => {
                 let sequence = bid.sequence;
+                if let Some(after) = hole_of(&state.holes, sequence) {
+                    error!(auction.id = %self.id, sequence, "a bid comes after it was given up");
+                    state.holes.remove(&after);
+                }
                 let emitted = state.sequencer.offer(sequence, stamped, now);
                 publish(&mut state, emitted, &self.tracer, &self.counts);
             }
@@ -163,25 +168,25 @@ impl Topic {
         self.release(&mut state, now)
     }
 
-    /// The sequence after which to read from the table, and the last that is known to be committed.
+    /// The sequence after which to read from the table, and the one that the auction counts up to.
     /// `None`: nothing is missing any more, and the repair has ended.
     pub(super) fn next_repair(&self, now: Instant) -> Option<(u64, u64)> {
         let mut state = self.state.lock();
         let gap = state.sequencer.gap(Duration::ZERO, now);
         state.repairing = gap.is_some();
-        gap.map(|after| (after, state.sequencer.known()))
+        gap.map(|after| (after, state.sequencer.counted()))
     }
 
     /// The end of a hole that begins after a sequence.
     pub fn hole_after(&self, after: u64) -> Option<u64> {
         let state = self.state.lock();
-        let (_, to) = state.holes.range(..=after).next_back()?;
-        (*to > after).then_some(*to)
+        let begins = hole_of(&state.holes, after + 1)?;
+        state.holes.get(&begins).copied()
     }
 
     /// Whether a bid is in a hole.
     pub(super) fn is_hole(&self, sequence: u64) -> bool {
-        sequence.checked_sub(1).is_some_and(|before| self.hole_after(before).is_some())
+        hole_of(&self.state.lock().holes, sequence).is_some()
     }
 
     /// Remembers a hole.
@@ -189,8 +194,9 @@ impl Topic {
         note_hole(&mut self.state.lock(), after, to);
     }
 
-    /// Gives up on the bids from the position up to `to`, as far as they are missing: they were
-    /// deleted from the table before they were published. Returns up to which.
+    /// Gives up on the bids after the position up to `to`, as far as the auction counts them and they
+    /// are missing: they were deleted from the table before they were published. Returns up to which;
+    /// `None` if there are none.
     pub(super) fn give_up(&self, after: u64, to: u64, now: Instant) -> Option<(u64, Published)> {
         let mut state = self.state.lock();
         if state.sequencer.position() != Some(after) {
@@ -199,11 +205,12 @@ impl Topic {
         let emitted = state.sequencer.give_up(to, now);
         let last = emitted.len() as u64;
         let to = state.sequencer.position()?.saturating_sub(last);
-        if to > after {
-            note_hole(&mut state, after, to);
-            // The backlog is contiguous.
-            state.backlog.clear();
+        if to == after {
+            return None;
         }
+        note_hole(&mut state, after, to);
+        // The backlog is contiguous.
+        state.backlog.clear();
         publish(&mut state, emitted, &self.tracer, &self.counts);
         Some((to, self.release(&mut state, now)))
     }
@@ -256,6 +263,12 @@ impl Topic {
         state.repairing |= start_repair;
         Published { mark, start_repair }
     }
+}
+
+/// The beginning of the hole that a bid is in.
+fn hole_of(holes: &BTreeMap<u64, u64>, sequence: u64) -> Option<u64> {
+    let (after, to) = holes.range(..sequence).next_back()?;
+    (*to >= sequence).then_some(*after)
 }
 
 fn note_hole(state: &mut State, after: u64, to: u64) {

@@ -149,29 +149,30 @@ impl Broker {
         }
     }
 
-    /// Reads these auctions from the table and publishes them. What cannot be read costs the others
-    /// nothing.
+    /// Reads these auctions from the table and publishes them. One that cannot be read costs the others
+    /// nothing; a table that does not answer is asked again by the next check.
     async fn check(&self, ids: &[AuctionId], why: &'static str) {
+        let (mut failed, mut in_a_row) = (None, 0);
         for ids in ids.chunks(limits::BATCH_GET_MAX) {
-            let read = match self.store.load_each(ids).await {
-                Ok(auctions) => auctions,
-                Err(error) => vec![Err(error)],
-            };
-            let mut failed = None;
-            for auction in read {
+            let read = self.store.load_each(ids).await;
+            in_a_row = if read.is_ok() { 0 } else { in_a_row + 1 };
+            for auction in read.unwrap_or_else(|error| vec![Err(error)]) {
                 match auction {
                     Ok(auction) => self.publish_from_table(auction),
                     Err(error) => failed = Some(error),
                 }
             }
-            let mut outage = self.outage.lock();
-            match failed {
-                None => _ = outage.went_well(Instant::now()),
-                Some(error) if outage.failed(Instant::now()) => {
-                    warn!(%error, why, "cannot check topics; the next check will");
-                }
-                Some(_) => {}
+            if in_a_row >= limits::CHECK_ERRORS_MAX {
+                break;
             }
+        }
+        let mut outage = self.outage.lock();
+        match failed {
+            None => _ = outage.went_well(Instant::now()),
+            Some(error) if outage.failed(Instant::now()) => {
+                warn!(%error, why, "cannot check topics; the next check will");
+            }
+            Some(_) => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures_util::{FutureExt as _, SinkExt as _};
+use futures_util::SinkExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -118,7 +118,10 @@ impl Connection {
                     self.write(&mut batch).await
                 }
                 overflowed = self.outbox.overflowed() => self.overflow(overflowed).await,
-                () = sleep_until(deadline.into()) => self.tick().await,
+                () = sleep_until(deadline.into()) => {
+                    let action = self.protocol.tick(Instant::now());
+                    self.act(action).await
+                }
                 due = self.expiry.due() => match due {
                     Due::Warn => self.send(vec![self.ping()]).await,
                     Due::Expired => Err(Some(Close::TOKEN_EXPIRED)),
@@ -129,19 +132,6 @@ impl Connection {
                 return ended;
             }
         }
-    }
-
-    /// A deadline has passed. If this process stood still, what the client said in time may not have
-    /// been read yet: it counts.
-    async fn tick(&mut self) -> Result<(), Ended> {
-        match self.socket.recv().now_or_never() {
-            Some(Some(Ok(message))) => self.received(message).await?,
-            Some(Some(Err(error))) => return Err(end_of(&error)),
-            Some(None) => return Err(None),
-            None => {}
-        }
-        let action = self.protocol.tick(Instant::now());
-        self.act(action).await
     }
 
     async fn received(&mut self, message: Message) -> Result<(), Ended> {

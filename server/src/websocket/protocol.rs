@@ -109,6 +109,8 @@ pub struct Protocol {
     /// When something is due: the init time-out, a ping, or the end of waiting for a pong.
     due: Instant,
     awaiting_pong: bool,
+    /// What is left of the wait for the peer when `due` comes.
+    last_look: Option<Duration>,
     /// Since when no operation runs.
     idle_since: Instant,
 }
@@ -116,14 +118,30 @@ pub struct Protocol {
 impl Protocol {
     /// A connection that has just been made.
     pub fn new(limits: SocketLimits, now: Instant) -> Self {
-        Self {
+        let mut protocol = Self {
             phase: Phase::Connected,
             limits,
             operations: HashSet::new(),
-            due: now + limits.init_timeout,
+            due: now,
             awaiting_pong: false,
+            last_look: None,
             idle_since: now,
-        }
+        };
+        protocol.wait_for_peer(limits.init_timeout, now);
+        protocol
+    }
+
+    /// Waits for the peer, in two parts. If this process stood still meanwhile, what the peer said in
+    /// time is read in the second.
+    fn wait_for_peer(&mut self, time: Duration, now: Instant) {
+        let last = limits::LAST_LOOK.min(time / 2);
+        self.due = now + time.saturating_sub(last);
+        self.last_look = Some(last);
+    }
+
+    fn wait_to_ping(&mut self, now: Instant) {
+        self.due = now + limits::PING_EVERY;
+        self.last_look = None;
     }
 
     /// When [`Protocol::tick`] is due.
@@ -151,7 +169,7 @@ impl Protocol {
         // Whatever it says, the peer is there.
         if self.awaiting_pong {
             self.awaiting_pong = false;
-            self.due = now + limits::PING_EVERY;
+            self.wait_to_ping(now);
         }
         match message {
             ClientMessage::ConnectionInit(payload) => Some(self.init(payload.map(RawValue::get))),
@@ -182,7 +200,7 @@ impl Protocol {
             return None;
         }
         self.phase = Phase::Acknowledged;
-        self.due = now + limits::PING_EVERY;
+        self.wait_to_ping(now);
         self.idle_since = now;
         Some(Action::Send(message::connection_ack(payload)))
     }
@@ -206,12 +224,16 @@ impl Protocol {
         if now < self.due {
             return None;
         }
+        if let Some(last) = self.last_look.take() {
+            self.due = now + last;
+            return None;
+        }
         match self.phase {
             Phase::Connected | Phase::Admitting => Some(self.close(Close::INIT_TIMEOUT)),
             _ if self.awaiting_pong => Some(self.close(Close::NO_PONG)),
             _ => {
                 self.awaiting_pong = true;
-                self.due = now + limits::PONG_TIMEOUT;
+                self.wait_for_peer(limits::PONG_TIMEOUT, now);
                 Some(Action::Ping)
             }
         }

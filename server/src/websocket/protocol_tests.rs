@@ -35,6 +35,14 @@ fn sent(message: &str) -> Action {
     Action::Send(message.to_owned())
 }
 
+/// The end of a wait for the peer: it is looked at once before.
+fn last_look(protocol: &mut Protocol) -> Instant {
+    let due = protocol.deadline();
+    assert_eq!(protocol.tick(just_before(due)), None);
+    assert_eq!(protocol.tick(due), None);
+    protocol.deadline()
+}
+
 fn just_before(due: Instant) -> Instant {
     due.checked_sub(Duration::from_millis(1)).expect("a deadline lies ahead")
 }
@@ -119,7 +127,7 @@ fn a_refused_connection_closes_4403_with_a_reason_that_fits() {
 fn a_client_that_does_not_initialise_in_time_is_closed_4408() {
     let (mut protocol, now) = connected();
     let due = now + limits::INIT_TIMEOUT;
-    assert_eq!(protocol.deadline(), due);
+    assert_eq!(last_look(&mut protocol), due);
     assert_eq!(protocol.tick(just_before(due)), None);
     assert_eq!(code(protocol.tick(due)), Some(4408));
     assert_eq!(protocol.tick(due), None);
@@ -127,7 +135,8 @@ fn a_client_that_does_not_initialise_in_time_is_closed_4408() {
     let (mut protocol, now) = connected();
     protocol.text(PING, now);
     protocol.text(INIT, now);
-    assert_eq!(code(protocol.tick(now + limits::INIT_TIMEOUT)), Some(4408));
+    let due = last_look(&mut protocol);
+    assert_eq!(code(protocol.tick(due)), Some(4408));
 }
 
 #[test]
@@ -169,9 +178,23 @@ fn a_client_is_pinged_and_closed_when_it_says_nothing_for_long() {
     assert_eq!(protocol.deadline(), ping_at);
     assert_eq!(protocol.tick(ping_at), Some(Action::Ping));
     let pong_due = ping_at + limits::PONG_TIMEOUT;
-    assert_eq!(protocol.deadline(), pong_due);
+    assert_eq!(last_look(&mut protocol), pong_due);
     assert_eq!(protocol.tick(just_before(pong_due)), None);
     assert_eq!(protocol.tick(pong_due), Some(Action::Close(Close::NO_PONG)));
+}
+
+#[test]
+fn what_came_while_the_server_stood_still_is_read_before_it_judges() {
+    let still = limits::PING_EVERY + limits::PONG_TIMEOUT + limits::INIT_TIMEOUT;
+    let (mut protocol, now) = connected();
+    assert_eq!(protocol.tick(now + still), None);
+    assert_eq!(protocol.text(INIT, now + still), Some(Action::Admit { payload: None }));
+    let (mut protocol, now) = acknowledged();
+    assert_eq!(protocol.tick(now + limits::PING_EVERY), Some(Action::Ping));
+    let awake = now + limits::PING_EVERY + still;
+    assert_eq!(protocol.tick(awake), None);
+    assert_eq!(protocol.text(PONG, awake), None);
+    assert_eq!(protocol.deadline(), awake + limits::PING_EVERY);
 }
 
 #[test]
