@@ -128,7 +128,7 @@ pub const GROUP_RING_MAX: usize = 256;
 /// Bids that a group takes in one turn.
 pub const GROUP_TURN_MAX: usize = 64;
 /// Sockets that a group writes to before it lets other tasks of its thread run: about 1 ms. One that
-/// has as many lets them run first, too.
+/// has as many lets them run before a burst, too.
 pub const GROUP_WRITES_MAX: usize = 256;
 /// Members whose state a group looks up together, before it writes to the first of them.
 pub const GROUP_LOOK_AHEAD: usize = 16;

@@ -250,8 +250,8 @@ impl Group {
         let mut tally = Tally::new(events.len());
         let (mut at, mut turn) = (0, 0);
         self.counts.group_members.add(self.members.len());
-        if self.members.len() >= limits::GROUP_WRITES_MAX {
-            // Small groups that were woken by the same page go first.
+        if events.len() > 1 && self.members.len() >= limits::GROUP_WRITES_MAX {
+            // A burst: small groups that were woken by the same page go first.
             tokio::task::yield_now().await;
         }
         while at < self.members.len() {
