@@ -127,9 +127,10 @@ pub const REPLAY_QUEUE_MAX: usize = 64;
 pub const GROUP_RING_MAX: usize = 256;
 /// Bids that a group takes in one turn.
 pub const GROUP_TURN_MAX: usize = 64;
-/// Sockets that a group writes to before it lets other tasks of its thread run: about 2.5 ms. One that
-/// has as many lets them run before a burst, too.
+/// Sockets that a group writes to before it lets other tasks of its thread run: about 2.5 ms.
 pub const GROUP_WRITES_MAX: usize = 512;
+/// Members from which on a group lets other tasks of its thread run before a burst, too.
+pub const GROUP_LARGE: usize = 128;
 /// Members whose state a group looks up together, before it writes to the first of them.
 pub const GROUP_LOOK_AHEAD: usize = 16;
 /// Joins that wait for one group; further ones wait for a place.

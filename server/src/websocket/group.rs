@@ -250,7 +250,7 @@ impl Group {
         let mut tally = Tally::new(events.len());
         let (mut at, mut turn) = (0, 0);
         self.counts.group_members.add(self.members.len());
-        if events.len() > 1 && self.members.len() >= limits::GROUP_WRITES_MAX {
+        if events.len() > 1 && self.members.len() >= limits::GROUP_LARGE {
             // A burst: small groups that were woken by the same page go first.
             tokio::task::yield_now().await;
         }
