@@ -129,6 +129,8 @@ pub const GROUP_RING_MAX: usize = 256;
 pub const GROUP_TURN_MAX: usize = 64;
 /// Sockets that a group writes to before it lets other tasks of its thread run: about 2.5 ms.
 pub const GROUP_WRITES_MAX: usize = 512;
+/// The same in a burst, where a write carries several events: it is larger, and there are fewer.
+pub const GROUP_BURST_WRITES_MAX: usize = 64;
 /// Members from which on a group lets other tasks of its thread run before a burst, too.
 pub const GROUP_LARGE: usize = 128;
 /// Members whose state a group looks up together, before it writes to the first of them.

@@ -250,10 +250,13 @@ impl Group {
         let mut tally = Tally::new(events.len());
         let (mut at, mut turn) = (0, 0);
         self.counts.group_members.add(self.members.len());
-        if events.len() > 1 && self.members.len() >= limits::GROUP_LARGE {
-            // A burst: small groups that were woken by the same page go first.
+        let is_burst = events.len() > 1;
+        if is_burst && self.members.len() >= limits::GROUP_LARGE {
+            // Small groups that were woken by the same page go first.
             tokio::task::yield_now().await;
         }
+        let writes_max =
+            if is_burst { limits::GROUP_BURST_WRITES_MAX } else { limits::GROUP_WRITES_MAX };
         while at < self.members.len() {
             if turn % limits::GROUP_LOOK_AHEAD == 0 {
                 look_ahead(&self.members[at..]);
@@ -271,7 +274,7 @@ impl Group {
                 tally.add_up(events, &self.counts, clock::now);
             }
             turn += 1;
-            if turn % limits::GROUP_WRITES_MAX == 0 {
+            if turn % writes_max == 0 {
                 // Others have events, too.
                 tokio::task::yield_now().await;
             }
