@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use tracing::error;
 
 use super::event::{PublishedBid, Source};
+use super::hole::Hole;
 use super::topic::Topic;
 use super::topics::{Broker, TopicError};
 use crate::auction::Timestamp;
@@ -70,7 +71,7 @@ impl Broker {
     async fn pass_hole(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
         let _alone = topic.warming.lock().await;
         let position = topic.mark().position;
-        let mut missing_since = None;
+        let mut hole = Hole::default();
         loop {
             if let Some(reached) = topic.hole_after(after) {
                 return Ok(History { bids: Vec::new(), reached });
@@ -80,9 +81,8 @@ impl Broker {
             if history.reached > after {
                 return Ok(history);
             }
-            let since = *missing_since.get_or_insert_with(Instant::now);
-            if asked.saturating_duration_since(since) >= limits::HOLE_STANDS {
-                let to = first.map_or(position, |first| (first - 1).min(position));
+            if let Some(counted) = hole.missed(after, position, asked, Instant::now()) {
+                let to = first.map_or(counted, |first| counted.min(first - 1));
                 error!(auction.id = %topic.id(), after, to, "bids are missing from the table");
                 topic.note_hole(after, to);
             }

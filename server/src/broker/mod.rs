@@ -8,6 +8,7 @@ pub mod event;
 pub mod counts;
 pub mod sequencer;
 pub mod topic;
+mod hole;
 mod history;
 mod repair;
 mod trace;

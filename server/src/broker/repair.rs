@@ -7,19 +7,12 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::event::{Event, Source, Stamped};
+use super::hole::Hole;
 use super::topic::Topic;
 use super::topics::Broker;
 use crate::outage::Outage;
 use crate::store::{StoredBid, Table as _};
 use crate::{clock, limits};
-
-/// What the table did not show although the auction had counted it before.
-#[derive(Debug, Clone, Copy)]
-struct Missing {
-    after: u64,
-    counted: u64,
-    since: Instant,
-}
 
 impl Broker {
     pub(super) fn start_repair(&self, topic: Arc<Topic>) {
@@ -37,7 +30,7 @@ impl Broker {
         let mut repaired = 0_u64;
         let mut reads = false;
         let mut outage = Outage::default();
-        let (mut missing, mut told): (Option<Missing>, _) = (None, false);
+        let (mut hole, mut is_ahead) = (Hole::default(), false);
         while let Some((after, counted)) = topic.next_repair(Instant::now()) {
             // Most gaps have closed by now: those are none.
             if !std::mem::replace(&mut reads, true) {
@@ -51,23 +44,20 @@ impl Broker {
                     self.publish_page(topic, page);
                 }
                 Ok(page) => {
-                    let stands = missing.filter(|missing| missing.after == after);
-                    let stands =
-                        stands.unwrap_or(Missing { after, counted, since: Instant::now() });
-                    missing = Some(stands);
-                    if asked.saturating_duration_since(stands.since) < limits::HOLE_STANDS {
-                        sleep(limits::REPAIR_PAUSE).await;
-                    } else {
-                        missing = None;
-                        let next = page.first().map_or(u64::MAX, |first| first.bid.sequence);
-                        let given_up = self.give_up(topic, after, stands.counted.min(next - 1));
-                        if !given_up && !std::mem::replace(&mut told, true) {
+                    if let Some(counted) = hole.missed(after, counted, asked, Instant::now()) {
+                        if counted > after {
+                            let next = page.first().map_or(u64::MAX, |first| first.bid.sequence);
+                            self.give_up(topic, after, counted.min(next - 1));
+                        } else if !std::mem::replace(&mut is_ahead, true) {
                             error!(auction.id = %topic.id(), after, "a bid is ahead of its auction");
                         }
                     }
+                    let pause =
+                        if is_ahead { limits::REPAIR_ERROR_PAUSE } else { limits::REPAIR_PAUSE };
+                    sleep(pause).await;
                 }
                 Err(error) => {
-                    missing = None;
+                    hole.forget();
                     if outage.failed(Instant::now()) {
                         warn!(auction.id = %topic.id(), %error, "a repair cannot read; again soon");
                     }
@@ -85,11 +75,10 @@ impl Broker {
 
     /// Passes bids that were committed and that the table does not have: Gavel deletes no bid, but
     /// somebody else did. The others are not kept waiting for them for ever.
-    fn give_up(&self, topic: &Arc<Topic>, after: u64, to: u64) -> bool {
-        let Some((to, published)) = topic.give_up(after, to, Instant::now()) else { return false };
+    fn give_up(&self, topic: &Arc<Topic>, after: u64, to: u64) {
+        let Some((to, published)) = topic.give_up(after, to, Instant::now()) else { return };
         error!(auction.id = %topic.id(), after, to, "bids are missing from the table");
         self.after_publish(topic, published);
-        true
     }
 
     fn publish_page(&self, topic: &Arc<Topic>, page: Vec<StoredBid>) {

@@ -1,0 +1,74 @@
+//! Holes: bids that were committed and that the table does not have, for somebody deleted them. Pure.
+//!
+//! Reads are not snapshots: a bid that one read does not show may be there a moment later. So it must
+//! have been counted before a first read, and be missing still from one that was asked for well after.
+
+use std::time::Instant;
+
+use crate::limits;
+
+/// What successive reads have not shown.
+#[derive(Debug, Default)]
+pub(super) struct Hole(Option<Missing>);
+
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    after: u64,
+    counted: u64,
+    since: Instant,
+}
+
+impl Hole {
+    /// A read did not show the bid that follows `after`; the auction counted up to `counted` before
+    /// it. Something: that has stood for long enough, and up to there nothing will come.
+    pub(super) fn missed(
+        &mut self,
+        after: u64,
+        counted: u64,
+        asked: Instant,
+        answered: Instant,
+    ) -> Option<u64> {
+        let missing = self.0.filter(|missing| missing.after == after);
+        let missing = missing.unwrap_or(Missing { after, counted, since: answered });
+        let stands = asked.saturating_duration_since(missing.since) >= limits::HOLE_STANDS;
+        self.0 = (!stands).then_some(missing);
+        stands.then_some(missing.counted)
+    }
+
+    /// A read failed: what was seen before it proves nothing.
+    pub(super) fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_hole_has_been_missing_from_two_reads_that_lie_apart() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let stands = limits::HOLE_STANDS.as_millis() as u64;
+        let mut hole = Hole::default();
+        assert_eq!(hole.missed(3, 5, at(0), at(10)), None);
+        assert_eq!(hole.missed(3, 9, at(20), at(stands + 100)), None, "asked for too early");
+        assert_eq!(hole.missed(3, 9, at(stands + 9), at(stands + 9)), None);
+        assert_eq!(hole.missed(3, 9, at(stands + 10), at(stands + 10)), Some(5), "counted first");
+        assert_eq!(hole.missed(3, 9, at(stands + 20), at(stands + 20)), None, "it begins anew");
+    }
+
+    #[test]
+    fn another_place_and_a_failed_read_begin_anew() {
+        let start = Instant::now();
+        let late = start + limits::HOLE_STANDS;
+        let mut hole = Hole::default();
+        assert_eq!(hole.missed(3, 5, start, start), None);
+        assert_eq!(hole.missed(4, 5, late, late), None);
+        hole.forget();
+        let later = late + limits::HOLE_STANDS;
+        assert_eq!(hole.missed(4, 5, later, later), None);
+    }
+}
