@@ -25,8 +25,10 @@ const TRANSACTION_MS: f64 = 25.0;
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Depth {
-    /// Rounds of everything.
+    /// Rounds of everything but `send`.
     pub(crate) rounds: usize,
+    /// Rounds of `send`, whose single samples differ most.
+    pub(crate) send_rounds: usize,
     /// A window.
     pub(crate) window: Duration,
     /// Crowds.
@@ -36,10 +38,14 @@ pub(crate) struct Depth {
 impl Depth {
     /// About six minutes.
     pub(crate) const QUICK: Self =
-        Self { rounds: 3, window: Duration::from_secs(2), crowds: &[500, 1_000] };
+        Self { rounds: 3, send_rounds: 3, window: Duration::from_secs(2), crowds: &[500, 1_000] };
     /// What the ratios are stated from.
-    pub(crate) const FULL: Self =
-        Self { rounds: 5, window: Duration::from_secs(4), crowds: &[500, 1_000, 5_000] };
+    pub(crate) const FULL: Self = Self {
+        rounds: 5,
+        send_rounds: 9,
+        window: Duration::from_secs(4),
+        crowds: &[500, 1_000, 5_000],
+    };
 }
 
 /// What is told in the end.
@@ -108,7 +114,7 @@ async fn send(depth: Depth, node: &Path, results: &mut Results) -> anyhow::Resul
         ("stock", Subject::stock(RATE).await?),
         ("node", Subject::node(node, RATE).await?),
     ];
-    for round in 1..=depth.rounds {
+    for round in 1..=depth.send_rounds {
         // Next to each other what is compared: other work on the machine comes and goes, and with one
         // watcher Gavel spends on the bids themselves as much as with a crowd.
         for crowd in depth.crowds {
