@@ -2,6 +2,8 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
+# The image has no repository: --build-arg GAVEL_BUILD_COMMIT=$(git rev-parse --short=12 HEAD).
+ARG GAVEL_BUILD_COMMIT=""
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked -p gavel-server -p client-sim \

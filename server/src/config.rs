@@ -2,6 +2,7 @@
 //!
 //! A wrong value is told in one line that names it, before any port is bound.
 
+pub mod command_line;
 pub mod door;
 pub mod print;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use self::command_line::heading;
 use self::door::DoorArgs;
 use crate::limits;
 
@@ -46,94 +48,95 @@ pub enum Switch {
 
 /// The flags of the service.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = heading::DELIVERY)]
 pub struct Args {
     /// Address of GraphQL over HTTP and WebSocket.
-    #[arg(long, env = "GAVEL_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, help_heading = heading::LISTENING, env = "GAVEL_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
     /// Address of /healthz, /readyz and /metrics, if they should not be on --listen.
-    #[arg(long, env = "GAVEL_ADMIN_LISTEN")]
+    #[arg(long, help_heading = heading::LISTENING, env = "GAVEL_ADMIN_LISTEN")]
     pub admin_listen: Option<SocketAddr>,
 
     /// Where DynamoDB is: `embedded`, `aws` (normal credential chain and region), or a URL.
-    #[arg(long, env = "GAVEL_DYNAMODB", default_value = "embedded", value_parser = parse_dynamodb)]
+    #[arg(long, help_heading = heading::STORE, env = "GAVEL_DYNAMODB", default_value = "embedded", value_parser = parse_dynamodb)]
     pub dynamodb: Dynamodb,
 
     /// Address of the embedded DynamoDB's own endpoint; printed at start.
-    #[arg(long, env = "GAVEL_EMBEDDED_LISTEN", default_value = "127.0.0.1:0")]
+    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_LISTEN", default_value = "127.0.0.1:0")]
     pub embedded_listen: SocketAddr,
 
     /// Where the embedded DynamoDB keeps its data. Absent: temporary.
-    #[arg(long, env = "GAVEL_DATA_DIR")]
+    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
     /// Milliseconds that the embedded DynamoDB adds to each transaction, to model a distant store.
-    #[arg(long, env = "GAVEL_EMBEDDED_TRANSACT_DELAY_MS", default_value_t = 0)]
+    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_TRANSACT_DELAY_MS", default_value_t = 0)]
     pub embedded_transact_delay_ms: u64,
 
     /// `aws`, or a JSON file, to make the embedded DynamoDB behave like AWS, or worse:
     /// docs/EMULATOR.md.
-    #[arg(long, env = "GAVEL_EMBEDDED_BEHAVIOUR")]
+    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_BEHAVIOUR")]
     pub embedded_behaviour: Option<PathBuf>,
 
     /// The seed of everything random in it; without it another one each time.
-    #[arg(long, env = "GAVEL_EMBEDDED_SEED")]
+    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_SEED")]
     pub embedded_seed: Option<u64>,
 
     /// The table; made at start if absent.
-    #[arg(long, env = "GAVEL_TABLE", default_value = "gavel", value_parser = parse_table)]
+    #[arg(long, help_heading = heading::STORE, env = "GAVEL_TABLE", default_value = "gavel", value_parser = parse_table)]
     pub table: String,
 
     /// How bids reach watchers.
-    #[arg(long, env = "GAVEL_RELAY", value_enum, default_value_t = RelayMode::Stream)]
+    #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_RELAY", value_enum, default_value_t = RelayMode::Stream)]
     pub relay: RelayMode,
 
     /// A JSON file with the settings of --relay lambda: docs/LAMBDA.md. Default: Lambda's own.
-    #[arg(long, env = "GAVEL_LAMBDA_SETTINGS")]
+    #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_LAMBDA_SETTINGS")]
     pub lambda_settings: Option<PathBuf>,
 
     /// Bids committed in one transaction at most; 1 writes bid by bid.
-    #[arg(long, env = "GAVEL_GROUP_COMMIT_MAX", default_value_t = limits::GROUP_COMMIT_MAX)]
+    #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_GROUP_COMMIT_MAX", default_value_t = limits::GROUP_COMMIT_MAX)]
     pub group_commit_max: usize,
 
     /// Milliseconds between polls of a shard while a watcher waits for a bid.
-    #[arg(long, env = "GAVEL_POLL_BUSY_MS", default_value_t = 5)]
+    #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_POLL_BUSY_MS", default_value_t = 5)]
     pub poll_busy_ms: u64,
 
     /// Milliseconds between polls of a shard while any auction is watched.
-    #[arg(long, env = "GAVEL_POLL_WATCHED_MS", default_value_t = 50)]
+    #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_POLL_WATCHED_MS", default_value_t = 50)]
     pub poll_watched_ms: u64,
 
     /// Milliseconds between polls of a shard otherwise.
-    #[arg(long, env = "GAVEL_POLL_IDLE_MS", default_value_t = 1000)]
+    #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_POLL_IDLE_MS", default_value_t = 1000)]
     pub poll_idle_ms: u64,
 
     /// The HS256 secret that tokens are signed with, at least 32 bytes. Absent: with `embedded` a
     /// random one is made and ready tokens are printed; with `aws` the service refuses to start.
-    #[arg(long, env = "GAVEL_JWT_SECRET", hide_env_values = true)]
+    #[arg(long, help_heading = heading::TOKENS, env = "GAVEL_JWT_SECRET", hide_env_values = true)]
     pub jwt_secret: Option<String>,
 
     /// Where the keys of tokens are, as a JWK set: a URL, or a file. Tokens are then RS256, ES256 or
     /// EdDSA, and --jwt-secret has no place.
-    #[arg(long, env = "GAVEL_JWKS", value_parser = parse_jwks)]
+    #[arg(long, help_heading = heading::TOKENS, env = "GAVEL_JWKS", value_parser = parse_jwks)]
     pub jwks: Option<JwksSource>,
 
     /// Seconds that a token is taken after its expiry, for clocks that differ; an open socket has as
     /// long to renew it.
-    #[arg(long, env = "GAVEL_JWT_LEEWAY_SECONDS",
+    #[arg(long, help_heading = heading::TOKENS, env = "GAVEL_JWT_LEEWAY_SECONDS",
         default_value_t = limits::TOKEN_LEEWAY.as_secs())]
     pub jwt_leeway_seconds: u64,
 
     /// The `iss` that tokens must have.
-    #[arg(long, env = "GAVEL_JWT_ISSUER")]
+    #[arg(long, help_heading = heading::TOKENS, env = "GAVEL_JWT_ISSUER")]
     pub jwt_issuer: Option<String>,
 
     /// The `aud` that tokens must have.
-    #[arg(long, env = "GAVEL_JWT_AUDIENCE")]
+    #[arg(long, help_heading = heading::TOKENS, env = "GAVEL_JWT_AUDIENCE")]
     pub jwt_audience: Option<String>,
 
     /// Whether callers without a token may read and watch.
-    #[arg(long, env = "GAVEL_ANONYMOUS", value_enum, default_value_t = Switch::On)]
+    #[arg(long, help_heading = heading::TOKENS, env = "GAVEL_ANONYMOUS", value_enum, default_value_t = Switch::On)]
     pub anonymous: Switch,
 
     /// Who comes in, and how much each may do.
@@ -141,31 +144,31 @@ pub struct Args {
     pub door: DoorArgs,
 
     /// Seed auctions to play with, and print examples to try.
-    #[arg(long, env = "GAVEL_DEMO")]
+    #[arg(long, help_heading = heading::LISTENING, env = "GAVEL_DEMO")]
     pub demo: bool,
 
     /// Break a guarantee on purpose.
     #[cfg(feature = "sabotage")]
-    #[arg(long)]
+    #[arg(long, help_heading = heading::OBSERVING)]
     pub sabotage: Option<crate::sabotage::Break>,
 
     /// Where `playground/install` has put the playground's assets; without them they come from a
     /// CDN.
-    #[arg(long, env = "GAVEL_PLAYGROUND_DIR", default_value = "playground/assets")]
+    #[arg(long, help_heading = heading::LISTENING, env = "GAVEL_PLAYGROUND_DIR", default_value = "playground/assets")]
     pub playground_dir: PathBuf,
 
     /// The OTLP receiver that traces go to, by HTTP, as a full URL ending in /v1/traces. Absent: what
     /// the OTEL_EXPORTER_OTLP_* variables say; without them nothing is traced. OTEL_TRACES_SAMPLER
     /// says which traces are kept.
-    #[arg(long, env = "GAVEL_OTLP_ENDPOINT")]
+    #[arg(long, help_heading = heading::OBSERVING, env = "GAVEL_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
 
     /// Debugging: a traced delivery has a span for each watcher, too, not only one for each group.
-    #[arg(long, env = "GAVEL_TRACE_WATCHERS")]
+    #[arg(long, help_heading = heading::OBSERVING, env = "GAVEL_TRACE_WATCHERS")]
     pub trace_watchers: bool,
 
     /// How log lines look; which are shown is RUST_LOG's business.
-    #[arg(long, env = "GAVEL_LOG", value_enum, default_value_t = LogFormat::Pretty)]
+    #[arg(long, help_heading = heading::OBSERVING, env = "GAVEL_LOG", value_enum, default_value_t = LogFormat::Pretty)]
     pub log: LogFormat,
 }
 

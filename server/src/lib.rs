@@ -3,6 +3,7 @@
 //! Modules stand in the order of the data's way: rules, table, stream, broker, lanes, API,
 //! sockets. ARCHITECTURE.md follows one bid and one watcher through them.
 
+pub mod version;
 pub mod clock;
 pub mod limits;
 pub mod metrics;

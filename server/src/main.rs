@@ -5,13 +5,16 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use gavel_server::app::{self, Ready};
+use gavel_server::config::command_line::{take_negative_numbers, unknown_variables};
 use gavel_server::config::{Args, print};
+use gavel_server::version::VERSION;
 use gavel_server::{graphql, telemetry};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 /// Realtime auction bidding on DynamoDB Streams.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version = VERSION, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -29,10 +32,15 @@ struct Cli {
 enum Command {
     /// Print the schema as SDL.
     Schema,
+    /// Print a shell's completions.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 fn main() -> ExitCode {
-    let command = Cli::command();
+    let command = take_negative_numbers(Cli::command());
     let parsed = command.clone().try_get_matches();
     let parsed = parsed.and_then(|given| Ok((Cli::from_arg_matches(&given)?, given)));
     let (cli, given) = match parsed {
@@ -49,13 +57,23 @@ fn main() -> ExitCode {
         Some(Command::Schema) => {
             std::io::stdout().write_all(graphql::execute::sdl().as_bytes()).map_err(Into::into)
         }
+        Some(Command::Completions { shell }) => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command.clone(), "gavel-server", &mut text);
+            std::io::stdout().write_all(&text).map_err(Into::into)
+        }
         None if cli.print_config || cli.check_config => {
             let printed =
                 if cli.print_config { print::settings(&command, &given) } else { String::new() };
             let printed = std::io::stdout().write_all(printed.as_bytes()).map_err(Into::into);
-            if cli.check_config { printed.and_then(|()| check(&cli.args)) } else { printed }
+            let unknown = unknown(&command);
+            if cli.check_config {
+                printed.and_then(|()| check(&cli.args, &unknown))
+            } else {
+                printed
+            }
         }
-        None => serve(cli.args),
+        None => serve(cli.args, &unknown(&command)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -66,16 +84,25 @@ fn main() -> ExitCode {
     }
 }
 
+/// Variables that look like settings and are none.
+fn unknown(command: &clap::Command) -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    unknown_variables(command, names)
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn check(args: &Args) -> anyhow::Result<()> {
+async fn check(args: &Args, unknown: &[String]) -> anyhow::Result<()> {
+    anyhow::ensure!(unknown.is_empty(), "{}", unknown.join("; "));
     app::check(args).await?;
-    println!("the settings are good");
+    println!("configuration is valid");
     Ok(())
 }
 
 #[tokio::main]
-async fn serve(args: Args) -> anyhow::Result<()> {
+async fn serve(args: Args, unknown: &[String]) -> anyhow::Result<()> {
     telemetry::start(args.log);
+    // Another program's variable is no reason not to start.
+    unknown.iter().for_each(|sentence| warn!("{sentence}"));
     let shutdown = CancellationToken::new();
     app::on_signal(shutdown.clone())?;
     app::run(args, shutdown, say).await

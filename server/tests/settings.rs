@@ -20,8 +20,34 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn the_version_is_told() {
     let ran = run(&["--version"]);
-    assert_eq!(text(&ran.stdout), concat!("gavel-server ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(text(&ran.stdout), format!("gavel-server {}\n", gavel_server::version::VERSION));
     assert_eq!(ran.status.code(), Some(0));
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_named_by_the_check_and_does_not_hinder_a_start() {
+    let with = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gavel-server"));
+        command.arg("--check-config").env("GAVEL_JWT_SECRET", SECRET).env(name, "hybrid");
+        command.output().expect("it starts")
+    };
+    let ran = with("GAVEL_RELAYS");
+    let told = text(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{told}");
+    assert!(told.contains("did you mean GAVEL_RELAY?") && told.lines().count() == 1, "{told}");
+    assert_eq!(with("GAVEL_RELAY").status.code(), Some(0));
+}
+
+#[test]
+fn help_is_in_groups_and_a_shell_can_complete() {
+    let help = text(&run(&["--help"]).stdout);
+    for heading in ["Listening:", "Store:", "Tokens:", "Limits of the service:"] {
+        assert!(help.lines().any(|line| line == heading), "{heading} is missing: {help}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let script = text(&run(&["completions", shell]).stdout);
+        assert!(script.contains("gavel-server") && script.contains("group-commit-max"), "{shell}");
+    }
 }
 
 #[test]
@@ -48,10 +74,13 @@ fn good_settings_are_called_good_without_a_port_or_a_store() {
     // Neither the address nor the store can be had.
     let ran = run(&["--check-config", "--listen", "192.0.2.1:1", "--dynamodb", "http://192.0.2.1"]);
     assert_eq!(text(&ran.stderr), "");
-    assert_eq!((ran.status.code(), text(&ran.stdout)), (Some(0), "the settings are good\n".into()));
+    assert_eq!(
+        (ran.status.code(), text(&ran.stdout)),
+        (Some(0), "configuration is valid\n".into())
+    );
     let both = run(&["--check-config", "--print-config"]);
     assert_eq!(both.status.code(), Some(0));
-    assert!(text(&both.stdout).contains("--listen ") && text(&both.stdout).ends_with("good\n"));
+    assert!(text(&both.stdout).contains("--listen ") && text(&both.stdout).ends_with("valid\n"));
 }
 
 #[test]
@@ -90,11 +119,17 @@ fn settings_that_cannot_be_and_files_that_cannot_be_read_are_told_in_one_line() 
 
 #[test]
 fn flags_that_cannot_be_read_are_named_and_end_with_the_same_code() {
-    for flags in [["--relay", "nowhere"], ["--table", "x"], ["--listen", "x"], ["--nothing", "x"]] {
+    for flags in [
+        ["--relay", "nowhere"],
+        ["--table", "x"],
+        ["--listen", "x"],
+        ["--nothing", "x"],
+        ["--sockets", "-1"],
+    ] {
         let ran = run(&flags);
         let told = text(&ran.stderr);
         assert_eq!(ran.status.code(), Some(1), "{flags:?}: {told}");
-        assert!(told.contains(flags[0]), "{flags:?}: {told}");
+        assert!(told.contains(flags[0]) && !told.contains("-- "), "{flags:?}: {told}");
     }
     assert_eq!(run(&["--help"]).status.code(), Some(0));
 }

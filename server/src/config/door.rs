@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::HeaderName;
 use clap::Args as ClapArgs;
 
+use super::command_line::heading;
 use super::{ConfigError, Switch};
 use crate::graphql::rules::QueryRules;
 use crate::guard::{Allowances, Origins};
@@ -13,113 +14,114 @@ use crate::websocket::SocketLimits;
 
 /// The flags of the door.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = heading::CLIENTS)]
 pub struct DoorArgs {
     /// A web page that may use the service beside its own, such as https://shop.example; several by
     /// commas, `*` for all. It is let in by CORS and at the WebSocket upgrade.
-    #[arg(long, env = "GAVEL_ALLOW_ORIGIN", value_delimiter = ',')]
+    #[arg(long, help_heading = heading::ACCESS, env = "GAVEL_ALLOW_ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<String>,
 
     /// The header in which the one proxy in front tells its client's address, such as
     /// x-forwarded-for. Without a proxy leave it out: anybody can send a header.
-    #[arg(long, env = "GAVEL_TRUSTED_PROXY_HEADER")]
+    #[arg(long, help_heading = heading::ACCESS, env = "GAVEL_TRUSTED_PROXY_HEADER")]
     pub trusted_proxy_header: Option<HeaderName>,
 
     /// Whether __schema and __type may be asked for.
-    #[arg(long, env = "GAVEL_INTROSPECTION", value_enum, default_value_t = Switch::On)]
+    #[arg(long, help_heading = heading::ACCESS, env = "GAVEL_INTROSPECTION", value_enum, default_value_t = Switch::On)]
     pub introspection: Switch,
 
     /// Whether browsers get the playground at /graphql.
-    #[arg(long, env = "GAVEL_PLAYGROUND", value_enum, default_value_t = Switch::On)]
+    #[arg(long, help_heading = heading::ACCESS, env = "GAVEL_PLAYGROUND", value_enum, default_value_t = Switch::On)]
     pub playground: Switch,
 
     /// The limits of addresses, users and auctions below. Off for load tests, where one machine
     /// plays a thousand clients.
-    #[arg(long, env = "GAVEL_CLIENT_LIMITS", value_enum, default_value_t = Switch::On)]
+    #[arg(long, help_heading = heading::CLIENTS, env = "GAVEL_CLIENT_LIMITS", value_enum, default_value_t = Switch::On)]
     pub client_limits: Switch,
 
     /// HTTP connections of an address at a time, sockets not counted; 0 for no limit.
-    #[arg(long, env = "GAVEL_CONNECTIONS_PER_ADDRESS",
+    #[arg(long, help_heading = heading::CLIENTS, env = "GAVEL_CONNECTIONS_PER_ADDRESS",
         default_value_t = limits::CONNECTIONS_PER_ADDRESS_MAX)]
     pub connections_per_address: usize,
 
     /// Sockets of an address at a time; 0 for no limit.
-    #[arg(long, env = "GAVEL_SOCKETS_PER_ADDRESS",
+    #[arg(long, help_heading = heading::CLIENTS, env = "GAVEL_SOCKETS_PER_ADDRESS",
         default_value_t = limits::SOCKETS_PER_ADDRESS_MAX)]
     pub sockets_per_address: usize,
 
     /// Sockets of a user at a time; 0 for no limit.
-    #[arg(long, env = "GAVEL_SOCKETS_PER_USER", default_value_t = limits::SOCKETS_PER_USER_MAX)]
+    #[arg(long, help_heading = heading::CLIENTS, env = "GAVEL_SOCKETS_PER_USER", default_value_t = limits::SOCKETS_PER_USER_MAX)]
     pub sockets_per_user: usize,
 
     /// New sockets of an address in a second; 0 for no limit.
-    #[arg(long, env = "GAVEL_HANDSHAKES_PER_SECOND",
+    #[arg(long, help_heading = heading::CLIENTS, env = "GAVEL_HANDSHAKES_PER_SECOND",
         default_value_t = limits::HANDSHAKES_PER_SECOND_MAX)]
     pub handshakes_per_second: u32,
 
     /// Bids of a user in a second; 0 for no limit.
-    #[arg(long, env = "GAVEL_BIDS_PER_USER_PER_SECOND",
+    #[arg(long, help_heading = heading::CLIENTS, env = "GAVEL_BIDS_PER_USER_PER_SECOND",
         default_value_t = limits::BIDS_PER_USER_PER_SECOND_MAX)]
     pub bids_per_user_per_second: u32,
 
     /// Bids on an auction in a second; 0 for no limit.
-    #[arg(long, env = "GAVEL_BIDS_PER_AUCTION_PER_SECOND",
+    #[arg(long, help_heading = heading::CLIENTS, env = "GAVEL_BIDS_PER_AUCTION_PER_SECOND",
         default_value_t = limits::BIDS_PER_AUCTION_PER_SECOND_MAX)]
     pub bids_per_auction_per_second: u32,
 
     /// HTTP connections at a time, sockets not counted; further ones wait.
-    #[arg(long, env = "GAVEL_CONNECTIONS", default_value_t = limits::CONNECTIONS_MAX)]
+    #[arg(long, help_heading = heading::SERVICE, env = "GAVEL_CONNECTIONS", default_value_t = limits::CONNECTIONS_MAX)]
     pub connections: usize,
 
     /// Sockets at a time.
-    #[arg(long, env = "GAVEL_SOCKETS", default_value_t = limits::SOCKETS_MAX)]
+    #[arg(long, help_heading = heading::SERVICE, env = "GAVEL_SOCKETS", default_value_t = limits::SOCKETS_MAX)]
     pub sockets: usize,
 
     /// Auctions watched at a time.
-    #[arg(long, env = "GAVEL_AUCTIONS_WATCHED", default_value_t = limits::TOPICS_MAX)]
+    #[arg(long, help_heading = heading::SERVICE, env = "GAVEL_AUCTIONS_WATCHED", default_value_t = limits::TOPICS_MAX)]
     pub auctions_watched: usize,
 
     /// The body of a request, in bytes.
-    #[arg(long, env = "GAVEL_HTTP_BODY_BYTES", default_value_t = limits::HTTP_BODY_BYTES_MAX)]
+    #[arg(long, help_heading = heading::CONNECTION, env = "GAVEL_HTTP_BODY_BYTES", default_value_t = limits::HTTP_BODY_BYTES_MAX)]
     pub http_body_bytes: usize,
 
     /// A message on a socket, in bytes.
-    #[arg(long, env = "GAVEL_SOCKET_MESSAGE_BYTES",
+    #[arg(long, help_heading = heading::CONNECTION, env = "GAVEL_SOCKET_MESSAGE_BYTES",
         default_value_t = limits::SOCKET_MESSAGE_BYTES_MAX)]
     pub socket_message_bytes: usize,
 
     /// Operations of a socket at a time.
-    #[arg(long, env = "GAVEL_OPERATIONS_PER_SOCKET",
+    #[arg(long, help_heading = heading::CONNECTION, env = "GAVEL_OPERATIONS_PER_SOCKET",
         default_value_t = limits::OPERATIONS_PER_SOCKET_MAX)]
     pub operations_per_socket: usize,
 
     /// Milliseconds that a client may take to send connection_init.
-    #[arg(long, env = "GAVEL_INIT_TIMEOUT_MS",
+    #[arg(long, help_heading = heading::CONNECTION, env = "GAVEL_INIT_TIMEOUT_MS",
         default_value_t = limits::INIT_TIMEOUT.as_millis() as u64)]
     pub init_timeout_ms: u64,
 
     /// Seconds after which a socket without an operation is closed.
-    #[arg(long, env = "GAVEL_SOCKET_IDLE_SECONDS",
+    #[arg(long, help_heading = heading::CONNECTION, env = "GAVEL_SOCKET_IDLE_SECONDS",
         default_value_t = limits::SOCKET_IDLE.as_secs())]
     pub socket_idle_seconds: u64,
 
     /// Nesting of a query; GraphiQL's introspection needs 15.
-    #[arg(long, env = "GAVEL_QUERY_DEPTH", default_value_t = limits::QUERY_DEPTH_MAX)]
+    #[arg(long, help_heading = heading::QUERIES, env = "GAVEL_QUERY_DEPTH", default_value_t = limits::QUERY_DEPTH_MAX)]
     pub query_depth: usize,
 
     /// Fields of a query, each counted as often as its page asks for.
-    #[arg(long, env = "GAVEL_QUERY_COMPLEXITY", default_value_t = limits::QUERY_COMPLEXITY_MAX)]
+    #[arg(long, help_heading = heading::QUERIES, env = "GAVEL_QUERY_COMPLEXITY", default_value_t = limits::QUERY_COMPLEXITY_MAX)]
     pub query_complexity: usize,
 
     /// Selections of a document, its fragments written out.
-    #[arg(long, env = "GAVEL_QUERY_SELECTIONS", default_value_t = limits::QUERY_SELECTIONS_MAX)]
+    #[arg(long, help_heading = heading::QUERIES, env = "GAVEL_QUERY_SELECTIONS", default_value_t = limits::QUERY_SELECTIONS_MAX)]
     pub query_selections: usize,
 
     /// Aliases of a document, its fragments written out.
-    #[arg(long, env = "GAVEL_QUERY_ALIASES", default_value_t = limits::QUERY_ALIASES_MAX)]
+    #[arg(long, help_heading = heading::QUERIES, env = "GAVEL_QUERY_ALIASES", default_value_t = limits::QUERY_ALIASES_MAX)]
     pub query_aliases: usize,
 
     /// Directives on one field.
-    #[arg(long, env = "GAVEL_QUERY_DIRECTIVES", default_value_t = limits::QUERY_DIRECTIVES_MAX)]
+    #[arg(long, help_heading = heading::QUERIES, env = "GAVEL_QUERY_DIRECTIVES", default_value_t = limits::QUERY_DIRECTIVES_MAX)]
     pub query_directives: usize,
 }
 

@@ -19,6 +19,7 @@ use crate::metrics::page::{self, Page};
 use crate::relay::Health;
 use crate::store::Dynamo;
 use crate::tasks::Tasks;
+use crate::version;
 use crate::websocket::Sockets;
 
 /// The parts that have counts.
@@ -64,8 +65,8 @@ impl Metrics {
         self.fanout(&mut page);
         self.clients(&mut page);
         self.refusals(&mut page);
-        let version = env!("CARGO_PKG_VERSION");
-        page.info("gavel_build_info", "The version that runs", "version", version);
+        let build = [("version", env!("CARGO_PKG_VERSION")), ("commit", version::COMMIT)];
+        page.info("gavel_build_info", "The version that runs", &build);
         let tasks = self.tasks.running() as f64;
         page.gauge("gavel_tasks", "Tasks of the process that run", tasks);
         page

@@ -47,8 +47,9 @@ impl Page {
     }
 
     /// A gauge that is 1, for what its label says.
-    pub fn info(&mut self, name: &str, help: &str, label: &str, text: &str) {
-        self.gauge_with(name, help, vec![pair(label, text)], 1.0);
+    pub fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
+        let labels = labels.iter().map(|(label, text)| pair(label, text)).collect();
+        self.gauge_with(name, help, labels, 1.0);
     }
 
     /// A histogram.
