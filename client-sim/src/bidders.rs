@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::api::{Api, Bid, BidAnswer, CallError};
 use crate::clock;
 use crate::market::Lot;
-use crate::offer::{Offer, Outcome};
+use crate::offer::{Answers, Offer, Outcome};
 use crate::progress::Live;
 use crate::schedule::Planned;
 use crate::trace;
@@ -84,8 +84,11 @@ impl Bidders {
         let token = &self.tokens[planned.bidder];
         let give_up = Instant::now() + self.patience;
         let mut retries = 0;
+        let mut answers = Answers::default();
         let outcome = loop {
-            let (outcome, again) = outcome(self.api.place_bid(token, bid).await);
+            let asked_us = clock::now_us();
+            let (answer, again) = outcome(self.api.place_bid(token, bid).await);
+            let outcome = answers.take(asked_us, answer);
             // Without a key, a bid that may have been written cannot be sent again.
             let again = again && (planned.keyed || outcome != Outcome::Unknown);
             if !again || Instant::now() > give_up {
@@ -103,6 +106,7 @@ impl Bidders {
             traceparent,
             keyed: planned.keyed,
             retries,
+            denied_us: answers.denied_us.filter(|_| planned.keyed),
             outcome,
         }
     }

@@ -47,6 +47,9 @@ pub struct Table {
     pub told_otherwise: u64,
     /// Sent with an idempotency key, and yet without an outcome.
     pub unresolved: u64,
+    /// Answered as not written to a request that was sent when a watcher had the bid already.
+    #[serde(default)]
+    pub denied: u64,
 }
 
 /// What was wrong with the ends of auctions.
@@ -89,6 +92,7 @@ impl Checked {
 pub fn check(seen: &Seen) -> Checked {
     let Seen { offers, logs, table, ends_us, endings, .. } = seen;
     let mut checked = Checked { table: check_table(offers, table), ..Checked::default() };
+    checked.table.denied = denied(offers, table, logs);
     for (bids, ends_us) in table.iter().zip(ends_us) {
         checked.table.late += late(bids, *ends_us);
     }
@@ -156,6 +160,28 @@ fn check_table(offers: &[Offer], table: &[Vec<TableBid>]) -> Table {
         }
     }
     found
+}
+
+/// Bids with a key that an answer denied although they had been delivered when it was asked for.
+fn denied(offers: &[Offer], table: &[Vec<TableBid>], logs: &[Log]) -> u64 {
+    let mut first_us: HashMap<(usize, u64), i64> = HashMap::new();
+    for log in logs {
+        for told in &log.deliveries {
+            let first = first_us.entry((log.auction, told.sequence)).or_insert(told.received_us);
+            *first = told.received_us.min(*first);
+        }
+    }
+    let is_denied = |offer: &&Offer| {
+        let Some(denied_us) = offer.denied_us else { return false };
+        let trace_id = trace_id_of(&offer.traceparent);
+        let is_it = |bid: &&TableBid| {
+            bid.traceparent.as_deref().is_some_and(|text| trace_id_of(text) == trace_id)
+        };
+        let stands = table.get(offer.auction).and_then(|bids| bids.iter().find(is_it));
+        let delivered_us = stands.and_then(|bid| first_us.get(&(offer.auction, bid.sequence)));
+        delivered_us.is_some_and(|delivered_us| *delivered_us < denied_us)
+    };
+    offers.iter().filter(is_denied).count() as u64
 }
 
 fn check_log(log: &Log, table: &[TableBid], checked: &mut Checked) {
@@ -228,6 +254,7 @@ mod tests {
             traceparent: format!("t{number}"),
             keyed: true,
             retries: 0,
+            denied_us: None,
             outcome,
         }
     }
@@ -305,6 +332,23 @@ mod tests {
         assert!(check(&[unknown(1), unknown(2)], &table, &[]).holds());
         // With a key it could have been asked after.
         assert_eq!(check(&[offer(1, Outcome::Unknown)], &table, &[]).table.unresolved, 1);
+    }
+
+    #[test]
+    fn a_bid_that_was_delivered_and_then_denied_is_found() {
+        let table = [vec![bid(1)]];
+        let denied = |denied_us, delivered_us| {
+            let offers = [Offer { denied_us, ..accepted(1) }];
+            let mut log = log(0, &[1]);
+            log.deliveries[0].received_us = delivered_us;
+            check(&offers, &table, &[log])
+        };
+        assert!(denied(None, 50).holds());
+        // The first request may have been written while the denial was on its way.
+        assert!(denied(Some(50), 50).holds());
+        let found = denied(Some(51), 50);
+        assert_eq!(found.table.denied, 1);
+        assert!(!found.holds());
     }
 
     #[test]

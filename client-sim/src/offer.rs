@@ -16,7 +16,7 @@ pub enum Outcome {
     },
     /// Refused, with the code.
     Rejected(String),
-    /// An error that says that nothing was written, with the code.
+    /// An error that says that no request of the bid has written it, with the code.
     Failed(String),
     /// Nobody knows.
     Unknown,
@@ -37,6 +37,74 @@ pub struct Offer {
     pub keyed: bool,
     /// How often it was sent again.
     pub retries: u32,
+    /// When the last request was sent whose answer says that the bid is not in the table.
+    pub denied_us: Option<i64>,
     /// What became of it.
     pub outcome: Outcome,
+}
+
+/// What the answers to one bid say together, in the order in which its requests were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Answers {
+    /// An earlier request may have written it.
+    may_stand: bool,
+    /// When the last request was sent whose answer says that the bid is not in the table.
+    pub denied_us: Option<i64>,
+}
+
+impl Answers {
+    /// Takes the answer to one more request; returns what became of the bid as far as is known.
+    ///
+    /// `OVERLOADED`, for example, reports on its own request alone: it does not settle an earlier
+    /// one whose answer was lost.
+    pub fn take(&mut self, sent_us: i64, answer: Outcome) -> Outcome {
+        let denies = match &answer {
+            Outcome::Rejected(_) => true,
+            Outcome::Failed(code) => matches!(code.as_str(), "STORE_UNAVAILABLE" | "CONTENTION"),
+            Outcome::Accepted { .. } | Outcome::Unknown => false,
+        };
+        if denies {
+            *self = Self { may_stand: false, denied_us: Some(sent_us) };
+        }
+        self.may_stand |= answer == Outcome::Unknown;
+        match answer {
+            Outcome::Failed(_) if self.may_stand => Outcome::Unknown,
+            answer => answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(answers: &[&str]) -> (Outcome, Option<i64>) {
+        let mut together = Answers::default();
+        let mut last = Outcome::Unknown;
+        for (at, code) in answers.iter().enumerate() {
+            let answer = match *code {
+                "OUTCOME_UNKNOWN" => Outcome::Unknown,
+                "TOO_LOW" => Outcome::Rejected((*code).to_owned()),
+                code => Outcome::Failed(code.to_owned()),
+            };
+            last = together.take(at as i64, answer);
+        }
+        (last, together.denied_us)
+    }
+
+    #[test]
+    fn an_answer_about_one_request_does_not_settle_an_earlier_one() {
+        let failed = |code: &str| Outcome::Failed(code.to_owned());
+        assert_eq!(after(&["OVERLOADED"]), (failed("OVERLOADED"), None));
+        for code in ["OVERLOADED", "RATE_LIMITED", "UNREACHABLE", "INTERNAL"] {
+            assert_eq!(after(&["OUTCOME_UNKNOWN", code]), (Outcome::Unknown, None));
+        }
+        let denied = after(&["OUTCOME_UNKNOWN", "STORE_UNAVAILABLE"]);
+        assert_eq!(denied, (failed("STORE_UNAVAILABLE"), Some(1)));
+        let late = after(&["OUTCOME_UNKNOWN", "TOO_LOW"]);
+        assert_eq!(late, (Outcome::Rejected("TOO_LOW".to_owned()), Some(1)));
+        assert_eq!(after(&["CONTENTION", "OUTCOME_UNKNOWN"]), (Outcome::Unknown, Some(0)));
+        let again = after(&["OUTCOME_UNKNOWN", "CONTENTION", "OVERLOADED"]);
+        assert_eq!(again, (failed("OVERLOADED"), Some(1)));
+    }
 }

@@ -285,6 +285,7 @@ fn broken(checked: &Checked, latencies: &Latencies, unclean: Option<&str>) -> Ve
         (table.late, "bids were accepted after the end of their auction"),
         (table.told_otherwise, "deliveries are not what the table has"),
         (table.unresolved, "bids with an idempotency key have no outcome"),
+        (table.denied, "bids were answered as not written after they were delivered"),
         (closing.not_closed, "auctions did not close"),
         (closing.wrong_winner, "auctions were won by another than the highest bidder"),
         (closing.late_accepted, "closed auctions took another bid"),

@@ -44,13 +44,14 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(
         out,
         "table       {} accepted bids missing, {} refused bids present, {} twice, {} disordered, \
-         {} late, {} told otherwise",
+         {} late, {} told otherwise, {} denied",
         table.accepted_missing,
         table.refused_present,
         table.twice,
         table.disordered,
         table.late,
-        table.told_otherwise
+        table.told_otherwise,
+        table.denied
     )?;
     let closing = &report.closing;
     if closing.auctions > 0 {

@@ -117,6 +117,7 @@ pub fn guarantees(report: &Report) -> Section {
     row("bids that break the sequence or the price", table.disordered);
     row("bids accepted after the end", table.late);
     row("deliveries that differ from the table", table.told_otherwise);
+    row("bids answered as not written after they were delivered", table.denied);
     if closing.auctions > 0 {
         row("auctions that were to end", closing.auctions);
         row("auctions that did not close", closing.not_closed);

@@ -70,17 +70,24 @@ pub enum LaneError {
     /// The key was used for another amount.
     #[error("this idempotency key was used for a bid of another amount; use a new key")]
     IdempotencyConflict,
-    /// Other servers kept writing the auction first. Not written.
-    #[error("other servers are writing this auction; nothing was written, try again")]
+    /// Other servers kept writing the auction first. Not written, and no bid stands under its key.
+    #[error("other servers are writing this auction; this request wrote nothing, try again")]
     Contention,
     /// The write may have happened.
     #[error("the bid may or may not be accepted; send it again with the same idempotency key")]
     OutcomeUnknown,
-    /// Certainly not written.
-    #[error("the store does not answer; nothing was written, try again")]
+    /// Definitely not written, and no bid stands under its key.
+    #[error("the store does not answer; this request wrote nothing, try again")]
     StoreUnavailable,
-    /// The lane's queue is full. Not written.
-    #[error("too many bids wait for this auction; nothing was written, try again")]
+    /// The server takes no more commands. Not written, and the bid has no key.
+    #[error("this server is shutting down; this request wrote nothing, try again")]
+    Stopping,
+    /// The lane's queue is full, or there are too many lanes. This request wrote nothing; its key was
+    /// not looked up.
+    #[error(
+        "too many bids wait for this auction; this request wrote nothing (an earlier one with the \
+         same idempotency key may have), try again"
+    )]
     Overloaded,
     /// The auction cannot change in this way.
     #[error(transparent)]
@@ -88,6 +95,19 @@ pub enum LaneError {
     /// A programmer's error; the log has it.
     #[error("internal error")]
     Internal,
+}
+
+impl LaneError {
+    /// Whether it says of a bid with an idempotency key that no bid stands under that key.
+    pub(super) fn denies_key(&self) -> bool {
+        matches!(self, Self::Contention | Self::StoreUnavailable | Self::Stopping)
+    }
+
+    /// The error of a bid whose key, if it has one, was not looked up: an earlier request with the
+    /// same key may have been written.
+    pub(super) fn without_lookup(self, bid: &PlaceBid) -> Self {
+        if bid.key.is_some() && self.denies_key() { Self::OutcomeUnknown } else { self }
+    }
 }
 
 /// Where a bid's answer goes.
@@ -113,10 +133,10 @@ impl Command {
         }
     }
 
-    /// Answers with an error.
+    /// Answers with an error; the key of a bid that has one was not looked up.
     pub(super) fn fail(self, error: LaneError) {
         match self {
-            Self::Bid(_, reply) => answer(reply, Err(error)),
+            Self::Bid(bid, reply) => answer(reply, Err(error.without_lookup(&bid))),
             Self::Transition(_, reply) => answer(reply, Err(error)),
         }
     }

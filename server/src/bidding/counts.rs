@@ -85,7 +85,7 @@ impl From<&Result<BidAnswer, LaneError>> for BidOutcome {
                 LaneError::IdempotencyConflict => Self::IdempotencyConflict,
                 LaneError::Contention => Self::Contention,
                 LaneError::OutcomeUnknown => Self::OutcomeUnknown,
-                LaneError::StoreUnavailable => Self::StoreUnavailable,
+                LaneError::StoreUnavailable | LaneError::Stopping => Self::StoreUnavailable,
                 LaneError::Overloaded => Self::Overloaded,
                 LaneError::Transition(_) | LaneError::Internal => Self::Internal,
             },

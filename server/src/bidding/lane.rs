@@ -73,7 +73,7 @@ impl<T: Table> Lane<T> {
             }
             conflicts = if rest.conflict { conflicts + 1 } else { 0 };
             if conflicts >= limits::CONFLICT_TRIES_MAX {
-                rest.commands.drain(..).for_each(|command| command.fail(LaneError::Contention));
+                self.refuser().give_up(rest.commands, &LaneError::Contention).await;
                 return;
             }
             if rest.conflict {
@@ -102,11 +102,7 @@ impl<T: Table> Lane<T> {
             if let Some(known) = bid.key.as_ref().and_then(|key| self.recent.get(key)) {
                 answer(reply, repeated(known.stored.clone(), known.committed_at, &bid));
             } else if now.since(bid.request.received_at) > limits::BID_WAIT_MAX {
-                // An earlier request with this key may have been written.
-                let is_keyed = bid.key.is_some();
-                let unknown =
-                    if is_keyed { LaneError::OutcomeUnknown } else { LaneError::StoreUnavailable };
-                answer(reply, Err(unknown));
+                Command::Bid(bid, reply).fail(LaneError::StoreUnavailable);
             } else {
                 left.push(Command::Bid(bid, reply));
             }
@@ -197,7 +193,8 @@ impl<T: Table> Lane<T> {
                 Rest { commands, ..Rest::default() }
             }
             Outcome::Unavailable => {
-                fail_all(planned, &LaneError::StoreUnavailable);
+                let commands = commands_of(planned);
+                self.refuser().give_up(commands, &LaneError::StoreUnavailable).await;
                 Rest::default()
             }
             Outcome::Unknown => {
@@ -206,7 +203,7 @@ impl<T: Table> Lane<T> {
             }
             Outcome::Impossible => {
                 self.committed = None;
-                fail_all(planned, &LaneError::Internal);
+                commands_of(planned).into_iter().for_each(|c| c.fail(LaneError::Internal));
                 Rest::default()
             }
         }
@@ -338,10 +335,6 @@ fn fail_written(planned: Planned) -> Vec<Command> {
         }
     }
     left
-}
-
-fn fail_all(planned: Planned, error: &LaneError) {
-    planned.into_iter().for_each(|(_, command)| command.fail(error.clone()));
 }
 
 fn commands_of(planned: Planned) -> Vec<Command> {

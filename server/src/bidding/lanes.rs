@@ -68,11 +68,11 @@ impl<T: Table> Lanes<T> {
     pub async fn place(&self, bid: PlaceBid) -> Result<BidAnswer, LaneError> {
         let (reply, answer) = oneshot::channel();
         let id = bid.request.auction_id.clone();
-        let answered = match self.send(&id, Command::Bid(Box::new(bid), reply)) {
-            // A lane that fell dead with the bid in hand: nobody knows.
-            Ok(()) => answer.await.unwrap_or(Err(LaneError::OutcomeUnknown)),
-            Err(error) => Err(error),
-        };
+        if let Err((error, command)) = self.send(&id, Command::Bid(Box::new(bid), reply)) {
+            command.fail(error);
+        }
+        // A lane that fell dead with the bid in hand: nobody knows.
+        let answered = answer.await.unwrap_or(Err(LaneError::OutcomeUnknown));
         self.shared.counts.bids.inc((&answered).into());
         answered
     }
@@ -84,7 +84,9 @@ impl<T: Table> Lanes<T> {
         transition: Transition,
     ) -> Result<Auction, LaneError> {
         let (reply, answer) = oneshot::channel();
-        self.send(id, Command::Transition(transition, reply))?;
+        if let Err((error, command)) = self.send(id, Command::Transition(transition, reply)) {
+            command.fail(error);
+        }
         answer.await.unwrap_or(Err(LaneError::OutcomeUnknown))
     }
 
@@ -111,26 +113,31 @@ impl<T: Table> Lanes<T> {
         self.shared.queues.lock().as_ref().map_or(0, HashMap::len)
     }
 
-    fn send(&self, id: &AuctionId, command: Command) -> Result<(), LaneError> {
+    /// Queues a command, or gives it back with what is wrong.
+    fn send(&self, id: &AuctionId, command: Command) -> Result<(), (LaneError, Command)> {
         let mut guard = self.shared.queues.lock();
-        let queues = guard.as_mut().ok_or(LaneError::StoreUnavailable)?;
+        let Some(queues) = guard.as_mut() else { return Err((LaneError::Stopping, command)) };
         let command = match queues.get(id) {
             None => command,
             Some(queue) => match queue.try_send(command) {
                 Ok(()) => return Ok(()),
-                Err(TrySendError::Full(_)) => {
+                Err(TrySendError::Full(command)) => {
                     self.shared.counts.no_place.inc(NoPlace::Queue);
-                    return Err(LaneError::Overloaded);
+                    return Err((LaneError::Overloaded, command));
                 }
                 Err(TrySendError::Closed(command)) => command,
             },
         };
         if queues.len() >= limits::LANES_MAX {
             self.shared.counts.no_place.inc(NoPlace::Lanes);
-            return Err(LaneError::Overloaded);
+            return Err((LaneError::Overloaded, command));
         }
         let (queue, commands) = mpsc::channel(limits::LANE_QUEUE_MAX);
-        queue.try_send(command).map_err(|_| LaneError::Overloaded)?;
+        if let Err(TrySendError::Full(command) | TrySendError::Closed(command)) =
+            queue.try_send(command)
+        {
+            return Err((LaneError::Overloaded, command));
+        }
         queues.insert(id.clone(), queue);
         self.start(id.clone(), commands);
         Ok(())

@@ -1,4 +1,8 @@
-//! Two servers over one table that fails by a seed: whatever happens, they tell one history.
+//! Two servers over one table that fails by a seed: whatever happens, they report one history.
+//!
+//! A client asks again with the same key after an error, or because the answer that accepted its bid
+//! was lost on its way, also at a server that has begun to stop. No answer may deny a key under which
+//! a bid stood when it was asked.
 //!
 //! `GAVEL_SEED=<n>` runs one seed. The seed fixes the bids and the faults; pauses between tries
 //! have a jitter of their own.
@@ -28,6 +32,8 @@ type Answer = Result<BidAnswer, LaneError>;
 /// One request and its answer.
 struct Told {
     id: BidId,
+    /// Whether a bid stood under its key when it was asked.
+    stood: bool,
     answer: Answer,
 }
 
@@ -48,6 +54,9 @@ struct Counts {
     unknown: usize,
     unavailable: usize,
     contention: usize,
+    stopping: usize,
+    /// Unknown, and a bid stood under the key.
+    unresolved: usize,
     cancelled: usize,
 }
 
@@ -61,9 +70,10 @@ async fn two_servers_over_one_table_tell_one_history() {
         run(seed, &mut counts).await;
     }
     println!("{counts:?}");
-    let Counts { accepted, repeated, refused, unknown, unavailable, contention, cancelled } =
-        counts;
-    let reached = [accepted, repeated, refused, unknown, unavailable, contention, cancelled];
+    let Counts { accepted, repeated, refused, unknown, unavailable, .. } = counts;
+    let Counts { contention, stopping, unresolved, cancelled, .. } = counts;
+    let reached = [accepted, repeated, refused, unknown, unavailable];
+    let reached = [reached.as_slice(), &[contention, stopping, unresolved, cancelled]].concat();
     assert!(given.is_some() || !reached.contains(&0), "the seeds must reach every kind of answer");
 }
 
@@ -80,11 +90,16 @@ async fn run(seed: u64, counts: &mut Counts) {
     let bidders = BIDDERS.map(|bidder| bid_often(bidder, random.random(), &servers, &table));
     let is_cancelled =
         random.random_bool(0.2).then(|| cancel(random.random(), &servers[0], &start));
-    let (wishes, _) = tokio::join!(join_all(bidders), OptionFuture::from(is_cancelled));
+    let is_stopped = random.random_bool(0.2).then(|| stop(random.random(), &servers[0]));
+    let (wishes, ..) = tokio::join!(
+        join_all(bidders),
+        OptionFuture::from(is_cancelled),
+        OptionFuture::from(is_stopped)
+    );
     table.calm();
     let mut wishes: Vec<Wish> = wishes.into_iter().flatten().collect();
     for wish in &mut wishes {
-        wish.resolve(&servers[1]).await;
+        wish.resolve(&servers[1], &table).await;
     }
     for server in servers {
         server.end().await;
@@ -108,13 +123,14 @@ async fn bid_often(bidder: &str, seed: u64, servers: &[Server; 2], table: &Simul
         for _ in 0..if has_key { 3 } else { 1 } {
             let first = usize::from(random.random::<bool>());
             if wish.doubled {
-                let other = wish.ask(&servers[1 - first]);
-                let (one, two) = tokio::join!(wish.ask(&servers[first]), other);
+                let other = wish.ask(&servers[1 - first], table);
+                let (one, two) = tokio::join!(wish.ask(&servers[first], table), other);
                 wish.told.extend([one, two]);
             } else {
-                wish.told.push(wish.ask(&servers[first]).await);
+                wish.told.push(wish.ask(&servers[first], table).await);
             }
-            if wish.told.last().is_some_and(|told| told.answer.is_ok()) {
+            let is_lost = random.random_bool(0.3);
+            if !is_lost && wish.told.last().is_some_and(|told| told.answer.is_ok()) {
                 break;
             }
         }
@@ -129,20 +145,27 @@ async fn cancel(seed: u64, server: &Server, auction: &Auction) {
     server.lanes.transition(&auction.id, Transition::Cancel).await.ok();
 }
 
+async fn stop(seed: u64, server: &Server) {
+    let after_ms = StdRng::seed_from_u64(seed).random_range(0..2000);
+    sleep(Duration::from_millis(after_ms)).await;
+    server.lanes.close();
+}
+
 impl Wish {
     /// Asks once more, as a new request with the same key and amount.
-    async fn ask(&self, server: &Server) -> Told {
+    async fn ask(&self, server: &Server, table: &Simulated) -> Told {
         let mut bid = self.bid.clone();
         bid.request.id = BidId::random();
         bid.request.received_at = clock::now();
         let id = bid.request.id.clone();
-        Told { id, answer: server.lanes.place(bid).await }
+        let stood = bid.key.as_ref().is_some_and(|key| table.remembers(key));
+        Told { id, stood, answer: server.lanes.place(bid).await }
     }
 
     /// Once the store is well, a key tells what became of its bid.
-    async fn resolve(&mut self, server: &Server) {
+    async fn resolve(&mut self, server: &Server, table: &Simulated) {
         if self.bid.key.is_some() && self.told.iter().all(|told| told.answer.is_err()) {
-            let told = self.ask(server).await;
+            let told = self.ask(server, table).await;
             assert!(told.answer.is_ok(), "{:?}", told.answer);
             self.told.push(told);
         }
@@ -150,7 +173,13 @@ impl Wish {
 
     fn check(&self, bids: &[StoredBid], counts: &mut Counts) -> usize {
         let is_written = |id: &BidId| bids.iter().any(|stored| stored.bid.id == *id);
-        for Told { id, answer } in &self.told {
+        for Told { id, stood, answer } in &self.told {
+            let denies = match answer {
+                Ok(answer) => matches!(answer, BidAnswer::Refused { .. }),
+                Err(error) => error.denies_key(),
+            };
+            assert!(!(*stood && denies), "{answer:?}, and a bid stood under its key");
+            counts.unresolved += usize::from(*stood && answer.is_err());
             let counter = match answer {
                 Ok(BidAnswer::Accepted { stored, repeated, .. }) => {
                     assert_eq!(bids.get(stored.bid.sequence as usize - 1), Some(stored));
@@ -166,6 +195,7 @@ impl Wish {
                         Ok(_) => &mut counts.refused,
                         Err(LaneError::StoreUnavailable) => &mut counts.unavailable,
                         Err(LaneError::Contention) => &mut counts.contention,
+                        Err(LaneError::Stopping) => &mut counts.stopping,
                         Err(other) => panic!("not an answer of this run: {other:?}"),
                     }
                 }

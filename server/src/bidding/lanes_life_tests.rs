@@ -98,7 +98,7 @@ async fn closing_finishes_what_was_taken_ends_the_lanes_and_takes_no_more() {
     };
     let (first, (taken, refused)) = tokio::join!(first, later);
     assert!(is_accepted(&first) && is_accepted(&taken));
-    assert_eq!(refused, Err(LaneError::StoreUnavailable));
+    assert_eq!(refused, Err(LaneError::Stopping));
     assert_eq!((table.written().len(), server.lanes.count()), (2, 0));
     server.end().await;
 }

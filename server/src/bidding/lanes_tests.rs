@@ -190,6 +190,62 @@ async fn a_store_outage_answers_store_unavailable_and_writes_nothing() {
     }
 }
 
+/// What one server accepted, no answer of another may deny, whatever keeps it from looking.
+#[tokio::test(start_paused = true)]
+async fn a_repeat_of_a_written_bid_is_never_answered_as_unwritten() {
+    let ask = async |prepare: &dyn Fn(&Simulated, &Server)| {
+        let auction = Auction { leader_may_raise: true, ..running_auction() };
+        let table = Arc::new(Simulated::new(auction));
+        let (first, other) = (Server::over(&table, 40), Server::over(&table, 40));
+        // The other server's lane knows the auction, and may be led by the bid that it repeats.
+        accepted(other.lanes.place(placed("bob", 100, None)).await);
+        let written = accepted(first.lanes.place(placed("ann", 200, Some("k"))).await).0;
+        prepare(&table, &other);
+        let repeat = other.lanes.place(placed("ann", 200, Some("k"))).await;
+        let unkeyed = other.lanes.place(placed("bob", 300, None)).await;
+        table.fail_reads(false);
+        table.script(&[], Fault::None);
+        first.end().await;
+        other.end().await;
+        if let Ok(BidAnswer::Accepted { stored, repeated: true, .. }) = &repeat {
+            assert_eq!(*stored, written);
+            return ("repeated", unkeyed.err());
+        }
+        assert_eq!(repeat, Err(LaneError::OutcomeUnknown));
+        ("unknown", unkeyed.err())
+    };
+    let unavailable = Some(LaneError::StoreUnavailable);
+    // The store carries nothing out, but can be read: the key is looked up.
+    let reads = ask(&|table, _| table.script(&[], Fault::Unavailable)).await;
+    assert_eq!(reads, ("repeated", unavailable.clone()));
+    let down = ask(&|table, _| {
+        table.script(&[], Fault::Unavailable);
+        table.fail_reads(true);
+    });
+    assert_eq!(down.await, ("unknown", unavailable));
+    let contended = ask(&|table, _| table.script(&[], Fault::Overtaken)).await;
+    assert_eq!(contended.0, "repeated");
+    let stopping = ask(&|_, server| server.lanes.close()).await;
+    assert_eq!(stopping, ("unknown", Some(LaneError::Stopping)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keyed_bid_that_others_keep_overtaking_is_looked_up_before_it_is_denied() {
+    for (reads_fail, expected) in
+        [(false, LaneError::Contention), (true, LaneError::OutcomeUnknown)]
+    {
+        let (table, server) = one_server();
+        // Known, so that the lane needs no read to decide.
+        accepted(server.lanes.place(placed("bob", 100, None)).await);
+        table.script(&[], Fault::Overtaken);
+        table.fail_reads(reads_fail);
+        let answer = server.lanes.place(placed("ann", 9000, Some("k"))).await;
+        assert_eq!(answer, Err(expected));
+        table.fail_reads(false);
+        server.end().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_taken_key_answers_its_bid_and_the_rest_of_the_group_goes_on() {
     // Only a leader that may raise itself gets as far as the write with a key that is taken.

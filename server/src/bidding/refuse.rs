@@ -49,8 +49,9 @@ impl<T: Table> Refuser<'_, T> {
         let records = match self.patiently(bids, || self.table.keys(&keys)).await {
             Ok(records) => records,
             Err(error) => {
-                let error = perhaps_written(error);
-                keyed.into_iter().for_each(|refused| answer(refused.reply, Err(error.clone())));
+                for Refused { bid, reply, .. } in keyed {
+                    answer(reply, Err(error.clone().without_lookup(&bid)));
+                }
                 return;
             }
         };
@@ -60,6 +61,28 @@ impl<T: Table> Refuser<'_, T> {
                 None => refusal(refused.code),
             };
             answer(refused.reply, result);
+        }
+    }
+
+    /// Fails commands that were definitely not written. The keys of bids are looked up once: a bid
+    /// that an earlier request has written is answered with it, and one whose key cannot be looked
+    /// up is of unknown outcome.
+    pub(super) async fn give_up(&self, commands: Vec<Command>, error: &LaneError) {
+        let bids = commands.iter().filter_map(Command::bid);
+        let keys: Vec<IdempotencyKey> = bids.filter_map(|bid| bid.key.clone()).collect();
+        let found = if keys.is_empty() { Ok(Vec::new()) } else { self.table.keys(&keys).await };
+        let mut found = found.ok().map(Vec::into_iter);
+        for command in commands {
+            match (command, &mut found) {
+                (Command::Bid(bid, reply), Some(records)) if bid.key.is_some() => {
+                    let result = match records.next().flatten() {
+                        Some(record) => self.recall(&record, &bid).await,
+                        None => Err(error.clone()),
+                    };
+                    answer(reply, result);
+                }
+                (command, _) => command.fail(error.clone()),
+            }
         }
     }
 
@@ -75,7 +98,7 @@ impl<T: Table> Refuser<'_, T> {
         let after = record.sequence - 1;
         let read = || self.table.bids(self.id, after, 1);
         let stored = self.patiently(|| std::iter::once(bid), read).await;
-        let stored = stored.map_err(perhaps_written)?;
+        let stored = stored.map_err(|error| error.without_lookup(bid))?;
         match stored.into_iter().next() {
             Some(stored) if stored.bid.id == record.bid_id => {
                 let written_at = stored.written_at;
@@ -133,11 +156,6 @@ pub(super) fn repeated(
         return Err(LaneError::IdempotencyConflict);
     }
     Ok(BidAnswer::Accepted { stored, repeated: true, committed_at, group: None })
-}
-
-/// A bid whose key could not be looked up may have been written by an earlier request.
-fn perhaps_written(error: LaneError) -> LaneError {
-    if error == LaneError::StoreUnavailable { LaneError::OutcomeUnknown } else { error }
 }
 
 /// The traces of these bids, for the log.

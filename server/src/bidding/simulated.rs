@@ -90,6 +90,11 @@ impl Simulated {
         self.state.lock().bids.clone()
     }
 
+    /// Whether a bid stands under this key.
+    pub(super) fn remembers(&self, key: &IdempotencyKey) -> bool {
+        self.state.lock().keys.contains_key(key)
+    }
+
     /// Whether a bid was written by none of the lanes.
     pub(super) fn is_rivals(stored: &StoredBid) -> bool {
         stored.bid.bidder_id.as_str().starts_with(RIVAL)

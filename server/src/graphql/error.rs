@@ -161,8 +161,14 @@ pub fn api_error(code: Code, message: impl Into<String>) -> Error {
 /// More than a client may; it is told when to come again.
 pub fn rate_limited(refused: TooMany) -> Error {
     let message = match refused.limit {
-        Limit::BidsPerUser => "you bid too often; slow down",
-        Limit::BidsPerAuction => "too many bid on this auction at once; try again",
+        Limit::BidsPerUser => {
+            "you bid too often; this request wrote nothing (an earlier one with the same \
+             idempotency key may have), slow down"
+        }
+        Limit::BidsPerAuction => {
+            "this auction is receiving too many bids; this request wrote nothing (an earlier one \
+             with the same idempotency key may have), try again"
+        }
         Limit::HandshakesPerAddress => "your address opens sockets too often; slow down",
         Limit::SocketsPerAddress => "your address has as many sockets open as it may; close some",
         Limit::SocketsPerUser => "you have as many sockets open as you may; close some",
@@ -184,7 +190,7 @@ pub fn from_lane(error: LaneError) -> Error {
         LaneError::IdempotencyConflict => Code::IdempotencyConflict,
         LaneError::Contention => Code::Contention,
         LaneError::OutcomeUnknown => Code::OutcomeUnknown,
-        LaneError::StoreUnavailable => Code::StoreUnavailable,
+        LaneError::StoreUnavailable | LaneError::Stopping => Code::StoreUnavailable,
         LaneError::Overloaded => Code::Overloaded,
         LaneError::Transition(_) => Code::BadRequest,
         LaneError::Internal => Code::Internal,
@@ -212,7 +218,7 @@ pub fn from_create(failed: &StoreError) -> Error {
     match failed {
         StoreError::Unavailable(_) => api_error(
             Code::StoreUnavailable,
-            "the store does not answer; nothing was written, try again",
+            "the store does not answer; this request wrote nothing, try again",
         ),
         StoreError::Unknown(_) => api_error(
             Code::OutcomeUnknown,
