@@ -6,8 +6,9 @@ COPY . .
 ARG GAVEL_BUILD_COMMIT=""
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked -p gavel-server -p client-sim \
-    && cp target/release/gavel-server target/release/client-sim /usr/local/bin/
+    cargo build --release --locked -p gavel-server -p client-sim -p dynamodb-emulator \
+    && cp target/release/gavel-server target/release/client-sim target/release/dynamodb-emulator \
+        /usr/local/bin/
 
 # The playground's assets, so that its page asks no other host.
 FROM node:20-bookworm-slim AS playground
@@ -15,6 +16,15 @@ WORKDIR /playground
 COPY playground/install .
 RUN ./install
 
+# The emulator alone, for compose.yaml: docker build --target emulator .
+FROM debian:bookworm-slim AS emulator
+RUN useradd --system --uid 10001 emulator
+COPY --from=build /usr/local/bin/dynamodb-emulator /usr/local/bin/
+USER 10001
+EXPOSE 8000
+ENTRYPOINT ["dynamodb-emulator", "--host", "0.0.0.0", "--port", "8000"]
+
+# The service.
 FROM debian:bookworm-slim
 # Debian keeps one version of each; the base image's tag says of which Debian.
 # hadolint ignore=DL3008

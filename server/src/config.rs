@@ -179,7 +179,7 @@ pub enum Dynamodb {
     Embedded,
     /// AWS.
     Aws,
-    /// An endpoint that takes any credentials, for example DynamoDB Local.
+    /// Any other DynamoDB endpoint, for example the emulator in a process of its own.
     Url(String),
 }
 

@@ -1,7 +1,7 @@
 //! The harness of the end-to-end tests: a whole Gavel in this process, and clients for it.
 //!
 //! The store is the embedded DynamoDB, or the one at GAVEL_TEST_DYNAMODB (a URL), with a table of
-//! its own for each server, so that the same suite runs against DynamoDB Local.
+//! its own for each server: `tests/stores/run` runs the same suite against other projects' stores.
 
 pub mod collector;
 pub mod gavel;

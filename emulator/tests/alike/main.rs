@@ -1,8 +1,8 @@
-//! What the emulator, with the engine's streams and with its own, and DynamoDB
-//! Local must do alike: one case table, run against all three.
+//! What the emulator, with the engine's streams and with its own, and any other
+//! DynamoDB must do alike: one case table, run against all three.
 //!
-//! DynamoDB Local is taken from `DYNAMODB_LOCAL_URL`; without it those runs say
-//! that they were skipped.
+//! The other DynamoDB is the endpoint that `ALIKE_DYNAMODB` names (a URL);
+//! without it those tests are reported as skipped. `tests/stores/run` sets it.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -39,11 +39,11 @@ macro_rules! run_against_all {
                 emulator.shutdown().await;
             })*
         }
-        mod dynamodb_local {
+        mod another_store {
             $(#[tokio::test]
             async fn $case() {
-                let Ok(url) = std::env::var("DYNAMODB_LOCAL_URL") else {
-                    eprintln!("SKIPPED {}: DYNAMODB_LOCAL_URL is not set", stringify!($case));
+                let Ok(url) = std::env::var("ALIKE_DYNAMODB") else {
+                    eprintln!("SKIPPED {}: ALIKE_DYNAMODB is not set", stringify!($case));
                     return;
                 };
                 let clients = super::Clients::new(&url).await;

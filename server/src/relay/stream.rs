@@ -133,7 +133,7 @@ fn meaning(code: Option<&str>, text: impl Fn() -> String) -> StreamError {
         Some("ExpiredIteratorException") => StreamError::Expired,
         Some("TrimmedDataAccessException") => StreamError::Trimmed,
         Some("ResourceNotFoundException") => StreamError::Gone(text()),
-        // DynamoDB Local says so of an iterator that it has forgotten (FACTS 7).
+        // Some emulators say so of an iterator that they have forgotten.
         Some("ValidationException") if text().contains("ShardIterator") => StreamError::Expired,
         _ => StreamError::Failed(text()),
     }

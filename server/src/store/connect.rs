@@ -12,7 +12,7 @@ use crate::limits;
 pub enum Endpoint {
     /// AWS, by the normal credential chain and region.
     Aws,
-    /// An endpoint that takes any credentials: the embedded engine or DynamoDB Local.
+    /// Another endpoint: the embedded engine, an emulator, or whatever speaks DynamoDB's protocol.
     Url(String),
 }
 

@@ -1,7 +1,7 @@
 //! The store: auctions, bids and idempotency keys in one DynamoDB table.
 //!
 //! [`Table`] is what the lane needs of it; [`Dynamo`] is the real thing over the AWS SDK, the same
-//! code for the embedded engine, DynamoDB Local and AWS. The store decides nothing: it reports what
+//! code for the embedded engine, any other endpoint and AWS. The store decides nothing: it reports what
 //! was written, what was not and what is unknown.
 
 pub mod error;
