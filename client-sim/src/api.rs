@@ -1,25 +1,32 @@
 //! The service's HTTP API, as far as a simulated client needs it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::clock;
 use crate::stamp::{Stamp, format_us};
+use crate::{clock, modesty};
 
 /// How long an answer may take: longer than the service itself waits for its store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
 /// How long a question is asked again that found no answer.
 const ASK_MAX: Duration = Duration::from_secs(60);
+/// How long a service may take to be ready.
+const READY_MAX: Duration = Duration::from_secs(30);
+/// How long that is waited for in silence.
+const READY_QUIET: Duration = Duration::from_secs(2);
 
 /// A client of one service. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Api {
     http: reqwest::Client,
     url: String,
+    in_flight: Arc<Semaphore>,
 }
 
 /// An error of the API's own, with its code.
@@ -32,6 +39,10 @@ pub struct ApiError {
     pub message: String,
     /// `extensions.retryable`.
     pub retryable: bool,
+    /// `extensions.retryAfterMs`.
+    pub retry_after_ms: Option<u64>,
+    /// `extensions.limit`: which limit was met.
+    pub limit: Option<String>,
 }
 
 /// Why there is no answer.
@@ -46,6 +57,24 @@ pub enum CallError {
     /// Nobody knows what became of the request.
     #[error("no answer: {0}")]
     Lost(String),
+}
+
+impl CallError {
+    /// How long the service says to wait before the request is sent again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(error) => error.retry_after_ms.map(Duration::from_millis),
+            Self::Unsent(_) | Self::Lost(_) => None,
+        }
+    }
+
+    /// The limit of the service that was met.
+    pub fn limit(&self) -> Option<&str> {
+        match self {
+            Self::Refused(error) => error.limit.as_deref(),
+            Self::Unsent(_) | Self::Lost(_) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -63,10 +92,12 @@ struct ResponseError {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Extensions {
     code: String,
     retryable: bool,
+    retry_after_ms: Option<u64>,
+    limit: Option<String>,
 }
 
 /// The answer to a bid.
@@ -177,12 +208,28 @@ impl Api {
     /// # Errors
     /// When the TLS set-up of this machine cannot be used.
     pub fn new(base: &str) -> anyhow::Result<Self> {
+        Self::with(base, modesty::UNLIMITED)
+    }
+
+    /// The same with at most so many requests under way at a time, each on a connection of its own.
+    ///
+    /// # Errors
+    /// As [`Api::new`].
+    pub fn with(base: &str, in_flight_max: usize) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .tcp_nodelay(true)
             .timeout(ANSWER_TIMEOUT)
             .connect_timeout(Duration::from_secs(5))
             .build()?;
-        Ok(Self { http, url: format!("{}/graphql", base.trim_end_matches('/')) })
+        let url = format!("{}/graphql", base.trim_end_matches('/'));
+        Ok(Self { http, url, in_flight: Arc::new(Semaphore::new(in_flight_max)) })
+    }
+
+    /// Waits until one more request may be under way, until this is dropped. Requests that are asked
+    /// again until they are answered do so by themselves.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.in_flight.acquire().await.ok()
     }
 
     /// Sends a request.
@@ -211,8 +258,9 @@ impl Api {
         let response = request.send().await.map_err(lost)?;
         let response: Response = response.json().await.map_err(lost)?;
         if let Some(error) = response.errors.into_iter().next() {
-            let Extensions { code, retryable } = error.extensions;
-            return Err(ApiError { code, message: error.message, retryable }.into());
+            let Extensions { code, retryable, retry_after_ms, limit } = error.extensions;
+            let message = error.message;
+            return Err(ApiError { code, message, retryable, retry_after_ms, limit }.into());
         }
         serde_json::from_value(response.data.unwrap_or_default())
             .map_err(|error| CallError::Lost(format!("not the answer of the contract: {error}")))
@@ -227,7 +275,9 @@ impl Api {
     ) -> Result<T, CallError> {
         let give_up = Instant::now() + ASK_MAX;
         loop {
+            let turn = self.turn().await;
             let answer = self.call(Some(token), query, variables.clone(), None).await;
+            drop(turn);
             let again = match &answer {
                 Ok(_) => false,
                 Err(CallError::Refused(error)) => error.retryable,
@@ -236,7 +286,8 @@ impl Api {
             if !again || Instant::now() > give_up {
                 return answer;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            let pause = answer.err().and_then(|error| error.retry_after());
+            tokio::time::sleep(pause.unwrap_or(Duration::from_millis(100))).await;
         }
     }
 
@@ -358,26 +409,48 @@ impl Api {
         Ok(ClockOffset { offset_us, error_us })
     }
 
-    /// Waits until the service says that it is ready.
+    /// Whether callers without a token may read.
+    ///
+    /// # Errors
+    /// When the service does not answer.
+    pub async fn admits_anonymous(&self) -> anyhow::Result<bool> {
+        match self.call::<Value>(None, "query Time { serverTime }", json!({}), None).await {
+            Ok(_) => Ok(true),
+            Err(CallError::Refused(error)) if error.code == "UNAUTHENTICATED" => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until the service says that it is ready; says what it waits for if that takes long.
     ///
     /// # Errors
     /// When it is not within 30 s.
     pub async fn wait_ready(&self) -> anyhow::Result<()> {
-        let url = self.url.replace("/graphql", "/readyz");
-        let mut last = String::new();
-        for _ in 0..300 {
-            match self.http.get(&url).send().await {
+        let url = format!("{}/readyz", self.url.trim_end_matches("/graphql"));
+        let started = Instant::now();
+        let mut is_silent = true;
+        loop {
+            let last = match self.http.get(&url).send().await {
                 Ok(response) if response.status().is_success() => return Ok(()),
                 // Health on an address of its own: the operator's business.
                 Ok(response) if response.status() == reqwest::StatusCode::NOT_FOUND => {
                     return Ok(());
                 }
-                Ok(response) => last = response.text().await.unwrap_or_default(),
-                Err(error) => last = reason(&error),
+                Ok(response) => {
+                    let status = response.status();
+                    format!("{status} {}", response.text().await.unwrap_or_default().trim())
+                }
+                Err(error) => reason(&error),
+            };
+            if started.elapsed() > READY_MAX {
+                bail!("the service is not ready after {READY_MAX:?}: {url}: {last}");
+            }
+            if is_silent && started.elapsed() > READY_QUIET {
+                is_silent = false;
+                eprintln!("waiting up to {READY_MAX:?} until the service is ready: {url}: {last}");
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        bail!("the service at {url} is not ready: {last}")
     }
 }
 

@@ -14,6 +14,7 @@ use crate::market::Lot;
 use crate::offer::{Answers, Offer, Outcome};
 use crate::progress::Live;
 use crate::schedule::Planned;
+use crate::tokens::Users;
 use crate::trace;
 
 /// Bids whose time has come and that wait to be sent; beyond it the schedule falls behind, and the
@@ -25,8 +26,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 pub struct Bidders {
     /// The service.
     pub api: Api,
-    /// A token a bidder.
-    pub tokens: Vec<String>,
+    /// One token per bidder.
+    pub users: Arc<Users>,
     /// The auctions.
     pub lots: Arc<Vec<Lot>>,
     /// Names the run in keys and trace contexts.
@@ -72,6 +73,8 @@ impl Bidders {
         let key = format!("{:016x}-{number}", self.run_id);
         let trace_id = (u128::from(self.run_id) << 64) | u128::from(number);
         let traceparent = trace::traceparent(trace_id, number + 1);
+        // A bid that waits for a connection has not been sent: its wait is part of `schedule`.
+        let mut turn = self.api.turn().await;
         let sent_us = clock::now_us();
         self.live.sent(sent_us - intended_us);
         let bid = Bid {
@@ -81,13 +84,19 @@ impl Bidders {
             sent_us,
             traceparent: &traceparent,
         };
-        let token = &self.tokens[planned.bidder];
+        let token = self.users.bidder(planned.bidder);
         let give_up = Instant::now() + self.patience;
         let mut retries = 0;
         let mut answers = Answers::default();
         let outcome = loop {
             let asked_us = clock::now_us();
-            let (answer, again) = outcome(self.api.place_bid(token, bid).await);
+            let answer = self.api.place_bid(token, bid).await;
+            drop(turn.take());
+            if let Some(limit) = answer.as_ref().err().and_then(CallError::limit) {
+                self.live.limited(limit);
+            }
+            let pause = answer.as_ref().err().and_then(CallError::retry_after);
+            let (answer, again) = outcome(answer);
             let outcome = answers.take(asked_us, answer);
             // Without a key, a bid that may have been written cannot be sent again.
             let again = again && (planned.keyed || outcome != Outcome::Unknown);
@@ -96,13 +105,16 @@ impl Bidders {
             }
             // The same key: whatever became of the first, this is no second bid.
             retries += 1;
-            tokio::time::sleep(RETRY_PAUSE * retries.min(4)).await;
+            tokio::time::sleep(pause.unwrap_or(RETRY_PAUSE * retries.min(4))).await;
+            turn = self.api.turn().await;
         };
+        let answered_us = (outcome.is_answer()).then(clock::now_us);
         trace::placed(&traceparent, intended_us);
         Offer {
             auction: planned.auction,
             intended_us,
             sent_us,
+            answered_us,
             traceparent,
             keyed: planned.keyed,
             retries,

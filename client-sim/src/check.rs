@@ -251,6 +251,7 @@ mod tests {
             auction: 0,
             intended_us: 0,
             sent_us: 0,
+            answered_us: None,
             traceparent: format!("t{number}"),
             keyed: true,
             retries: 0,

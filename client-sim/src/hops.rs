@@ -32,6 +32,8 @@ pub struct Latencies {
     /// Acknowledged by the store -> read by the relay, by the stream or the table: propagation and
     /// waiting for a poll.
     pub stream: Latency,
+    /// Sent -> answered that the bid is accepted or rejected: what a bidder waits.
+    pub answer: Latency,
     /// Every bid that all its watchers got live, in the order of the schedule.
     pub bids: Vec<Timed>,
     /// Bids whose hops do not add up to client-to-client: none, unless a stamp is wrong.
@@ -63,6 +65,9 @@ pub struct LatencyReport {
     /// See [`Latencies`].
     #[serde(default)]
     pub stream: Summary,
+    /// See [`Latencies`].
+    #[serde(default)]
+    pub answer: Summary,
 }
 
 /// The hops, in the order of the path.
@@ -113,6 +118,9 @@ impl Latencies {
         }
         for offer in offers {
             latencies.schedule.add(offer.sent_us - offer.intended_us);
+            if let Some(answered_us) = offer.answered_us {
+                latencies.answer.add(answered_us - offer.sent_us);
+            }
             let Outcome::Accepted { bid_id, written_us, committed_us, .. } = &offer.outcome else {
                 continue;
             };
@@ -166,6 +174,7 @@ impl Latencies {
             "deliver" => &self.deliver,
             "commit" => &self.commit,
             "stream" => &self.stream,
+            "answer" => &self.answer,
             _ => return None,
         })
     }
@@ -185,6 +194,7 @@ impl Latencies {
             },
             commit: self.commit.summary(),
             stream: self.stream.summary(),
+            answer: self.answer.summary(),
         }
     }
 }

@@ -5,10 +5,14 @@
 //! is sent, what came back, what it means.
 
 pub mod clock;
+pub mod base_url;
 pub mod token;
+pub mod modesty;
+pub mod tokens;
 pub mod trace;
 pub mod stamp;
 pub mod api;
+pub mod admission;
 pub mod socket;
 pub mod server;
 pub mod scrape;
@@ -19,6 +23,7 @@ pub mod market;
 pub mod offer;
 pub mod units;
 pub mod open_files;
+pub mod outputs;
 pub mod path;
 pub mod look;
 pub mod progress;

@@ -1,20 +1,24 @@
 //! `client-sim`: commands -> plan -> run -> report -> exit code.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use client_sim::cli::{Cli, Command, CompareArgs, RunArgs};
 use client_sim::paper::{html, of_comparison, of_run};
 use client_sim::report::Verdict;
-use client_sim::{bid, compare, lab, run, server, show, trace, watch};
+use client_sim::server::take_negative_numbers;
+use client_sim::{bid, compare, lab, outputs, run, server, show, trace, watch};
 
 const FAILED: u8 = 1;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     // Usage errors are 1 here; clap's own 2 is not in the contract.
-    let cli = match Cli::try_parse() {
+    let command = take_negative_numbers(Cli::command());
+    let parsed = command.clone().try_get_matches().and_then(|given| Cli::from_arg_matches(&given));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { FAILED } else { 0 };
@@ -26,7 +30,7 @@ async fn main() -> ExitCode {
     let ended = match gavel_trace::Tracer::from_env("client-sim") {
         Ok(tracer) => {
             trace::start(tracer);
-            carry_out(cli).await
+            Box::pin(carry_out(cli, command)).await
         }
         Err(error) => Err(error),
     };
@@ -42,7 +46,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn carry_out(cli: Cli) -> anyhow::Result<u8> {
+async fn carry_out(cli: Cli, mut command: clap::Command) -> anyhow::Result<u8> {
     match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => run_and_show(&args).await,
         Command::Fanout(args) => run_and_show(&args.into()).await,
@@ -69,6 +73,12 @@ async fn carry_out(cli: Cli) -> anyhow::Result<u8> {
             println!("{}", args.mint()?);
             Ok(0)
         }
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command, "client-sim", &mut text);
+            std::io::stdout().write_all(&text)?;
+            Ok(0)
+        }
         Command::Store { seed } => {
             server::store(seed).await?;
             Ok(0)
@@ -82,6 +92,7 @@ async fn carry_out(cli: Cli) -> anyhow::Result<u8> {
 
 fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {
     let tolerance = args.tolerance / 100.0;
+    outputs::check("--html", args.html.as_deref())?;
     let (before, after) = (compare::read(&args.before)?, compare::read(&args.after)?);
     let pairs = compare::pairs(before, after, tolerance)?;
     for pair in &pairs {
@@ -99,6 +110,8 @@ fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {
 
 async fn run_and_show(args: &RunArgs) -> anyhow::Result<u8> {
     let plan = args.plan()?;
+    outputs::check("--json", args.json.as_deref())?;
+    outputs::check("--html", args.html.as_deref())?;
     let scenario = &plan.scenario;
     println!(
         "{}: {} auctions, {} bidders, {} watchers, {:.3} bids/s for {:?}, seed {}\n",

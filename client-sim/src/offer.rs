@@ -14,12 +14,19 @@ pub enum Outcome {
         /// When the store had acknowledged it; `None` for a repeated answer.
         committed_us: Option<i64>,
     },
-    /// Refused, with the code.
+    /// Rejected, with the code.
     Rejected(String),
     /// An error that says that no request of the bid has written it, with the code.
     Failed(String),
     /// Nobody knows.
     Unknown,
+}
+
+impl Outcome {
+    /// Whether the bidder knows what became of the bid.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Accepted { .. } | Self::Rejected(_))
+    }
 }
 
 /// A bid that was offered.
@@ -31,6 +38,9 @@ pub struct Offer {
     pub intended_us: i64,
     /// When it was sent.
     pub sent_us: i64,
+    /// When the bidder was answered that it is accepted or rejected, retries and their pauses
+    /// included.
+    pub answered_us: Option<i64>,
     /// The trace context it was sent with.
     pub traceparent: String,
     /// Whether it carried an idempotency key.

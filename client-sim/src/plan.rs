@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::last_mile::LastMile;
 use crate::scenario::Scenario;
 use crate::slo::Slo;
+use crate::tokens::Tokens;
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -44,8 +45,8 @@ pub enum Target {
     Url {
         /// Its base URL.
         url: String,
-        /// The secret its tokens are signed with.
-        secret: String,
+        /// Where its tokens come from.
+        tokens: Tokens,
         /// Its relay mode, if the user says.
         relay: Option<String>,
     },

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -21,6 +21,10 @@ use serde::{Deserialize, Serialize};
 const TABLE: &str = "client-sim-probe";
 const WARM_UP: usize = 20;
 const ROUNDS: usize = 60;
+/// What one transaction puts into the stream.
+const RECORDS: usize = 3;
+/// How long the stream may take to show them.
+const RECORD_MAX: Duration = Duration::from_secs(10);
 /// Between rounds, so that the store is idle at each.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -63,10 +67,22 @@ pub async fn measure(endpoint: &str) -> anyhow::Result<Probe> {
         let started = Instant::now();
         transact(&client, round).await?;
         let written = started.elapsed();
-        let started = Instant::now();
-        let page = streams.get_records().shard_iterator(&iterator).send().await?;
-        let read = started.elapsed();
-        iterator = page.next_shard_iterator.context("the probe's shard has ended")?;
+        // The call that brings the record counts, not one that came too early for it.
+        let mut read = None;
+        let mut records = 0;
+        let give_up = Instant::now() + RECORD_MAX;
+        while records < RECORDS {
+            ensure!(Instant::now() < give_up, "the probe's records did not appear in its stream");
+            let started = Instant::now();
+            let page = streams.get_records().shard_iterator(&iterator).send().await?;
+            let took = started.elapsed();
+            records += page.records().len();
+            if !page.records().is_empty() {
+                read.get_or_insert(took);
+            }
+            iterator = page.next_shard_iterator.context("the probe's shard has ended")?;
+        }
+        let read = read.context("no page had a record")?;
         if round >= WARM_UP {
             transact_us.push(written.as_micros() as u64);
             get_records_us.push(read.as_micros() as u64);

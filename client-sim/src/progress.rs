@@ -1,6 +1,7 @@
 //! What is known of a run while it is under way, and how it is shown: a dashboard on a terminal,
 //! plain lines elsewhere.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -33,6 +34,7 @@ pub struct Live {
     repeated: AtomicU64,
     out_of_order: AtomicU64,
     delivered: Mutex<Delivered>,
+    limits: Mutex<BTreeMap<String, u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +60,16 @@ impl Live {
             Outcome::Failed(_) | Outcome::Unknown => &self.other,
         };
         count.fetch_add(1, Relaxed);
+    }
+
+    /// A limit of the service was met, by its name.
+    pub fn limited(&self, limit: &str) {
+        *self.limits.lock().entry(limit.to_owned()).or_default() += 1;
+    }
+
+    /// The limits of the service that were met, and how often each.
+    pub fn limits(&self) -> BTreeMap<String, u64> {
+        self.limits.lock().clone()
     }
 
     /// A watcher was told of a bid live: so long after it was sent, with these hops from then on.

@@ -182,6 +182,9 @@ pub struct Report {
     pub sources: BTreeMap<Source, u64>,
     /// Watchers.
     pub watchers: WatcherCounts,
+    /// Limits of the service that were met, and how often each.
+    #[serde(default)]
+    pub limits_met: BTreeMap<String, u64>,
     /// What the relay of a started service has counted.
     pub relay_counts: Option<RelayCounts>,
     /// What lay between the clients and the service.
@@ -238,6 +241,7 @@ impl Report {
             sources: sources(seen),
             watchers: WatcherCounts::count(seen),
             series: Series::of(&latencies, &circumstances.events),
+            limits_met: seen.limits.clone(),
             relay_counts: circumstances.counts,
             last_mile: plan.last_mile,
             latency_us: latencies.report(),

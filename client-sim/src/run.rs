@@ -13,6 +13,7 @@ use crate::scenario::{Name, Scenario};
 use crate::series::Event;
 use crate::server::{Server, Store};
 use crate::stage::{Seen, Stage};
+use crate::tokens::Tokens;
 
 /// Runs a scenario.
 ///
@@ -20,11 +21,11 @@ use crate::stage::{Seen, Stage};
 /// When it cannot be set up or finished; what the run shows is in the report's verdict.
 pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let (seen, circumstances) = match &plan.target {
-        Target::Url { url, secret, relay } => {
+        Target::Url { url, tokens, relay } => {
             let road = road(plan, url).await?;
             let edge = road.as_ref().map_or(url.as_str(), Road::url);
-            let stage = stage(plan, url, edge, secret, true);
-            let seen = stage.play(CancellationToken::new()).await?;
+            let stage = stage(plan, url, edge, tokens, true);
+            let seen = Box::pin(stage.play(CancellationToken::new())).await?;
             let relay = relay.clone().unwrap_or_else(|| "unknown".to_owned());
             (seen, Circumstances { relay, ..Circumstances::default() })
         }
@@ -32,7 +33,8 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
             let mut seen = Seen::default();
             let mut all = Circumstances { relay: relay.clone(), ..Circumstances::default() };
             for layout in layouts {
-                let (more, found) = Own { plan, relay, flags, layout: *layout }.run().await?;
+                let (more, found) =
+                    Box::pin(Own { plan, relay, flags, layout: *layout }.run()).await?;
                 seen.extend(more);
                 all.add(found);
             }
@@ -42,9 +44,15 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     Ok(Report::new(plan, &seen, circumstances))
 }
 
-fn stage<'a>(plan: &Plan, url: &'a str, edge: &'a str, secret: &'a str, tidy: bool) -> Stage<'a> {
+fn stage<'a>(
+    plan: &Plan,
+    url: &'a str,
+    edge: &'a str,
+    tokens: &'a Tokens,
+    is_guest: bool,
+) -> Stage<'a> {
     let view = plan.view;
-    Stage { scenario: plan.scenario, seed: plan.seed, url, edge, secret, tidy, view }
+    Stage { scenario: plan.scenario, seed: plan.seed, url, edge, tokens, is_guest, view }
 }
 
 async fn road(plan: &Plan, url: &str) -> anyhow::Result<Option<Road>> {
@@ -141,18 +149,22 @@ impl Own<'_> {
 
     async fn play(&self, server: &mut Server) -> anyhow::Result<(Seen, Vec<Event>)> {
         let Scenario { kills, duration, .. } = self.plan.scenario;
-        let (url, secret) = (server.url().to_owned(), server.secret.clone());
+        let (url, tokens) = (server.url().to_owned(), Tokens::Secret(server.secret.clone()));
         let over = CancellationToken::new();
         let road = road(self.plan, &url).await?;
         let edge = road.as_ref().map_or(url.as_str(), Road::url);
-        let stage = stage(self.plan, &url, edge, &secret, false);
+        let stage = stage(self.plan, &url, edge, &tokens, false);
+        if kills == 0 {
+            // A service that has gone answers nothing: its cause beats what time-outs would say.
+            return tokio::select! {
+                played = Box::pin(stage.play(over.clone())) => Ok((played?, Vec::new())),
+                gone = server.ended() => Err(gone),
+            };
+        }
         let killing = async {
-            if kills == 0 {
-                return Ok(Vec::new());
-            }
             let seed = self.plan.seed;
             chaos::kill_again_and_again(server, kills, duration, seed, over.clone()).await
         };
-        tokio::try_join!(stage.play(over.clone()), killing)
+        tokio::try_join!(Box::pin(stage.play(over.clone())), killing)
     }
 }

@@ -4,22 +4,32 @@
 //! A child is this same binary with a hidden subcommand. It prints one JSON line when it is ready,
 //! and ends when its standard input is closed, so that it never outlives its parent.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use axum::serve::ListenerExt as _;
 use clap::Parser;
 use dynamodb_emulator::{Emulator, Options};
 use gavel_server::config::Args;
+pub use gavel_server::config::command_line::take_negative_numbers;
+pub use gavel_server::version::{COMMIT, VERSION};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+/// How long a start is waited for in silence.
+const START_QUIET: Duration = Duration::from_secs(3);
+/// Lines of a child's standard error that are kept.
+const WORDS_MAX: usize = 20;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 const SECRET_VARIABLE: &str = "GAVEL_JWT_SECRET";
@@ -67,6 +77,59 @@ struct Process {
     stdin: ChildStdin,
     stdout: Lines<BufReader<ChildStdout>>,
     ready: ReadyLine,
+    stderr: Stderr,
+}
+
+/// What a child says on standard error: passed on once it is ready, and kept for the case that it
+/// ends.
+#[derive(Debug)]
+struct Stderr {
+    last: Arc<Mutex<Words>>,
+    reading: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+struct Words {
+    lines: VecDeque<String>,
+    is_passed_on: bool,
+}
+
+impl Stderr {
+    fn read(stderr: ChildStderr) -> Self {
+        let last = Arc::new(Mutex::new(Words::default()));
+        let words = Arc::clone(&last);
+        let mut reading = JoinSet::new();
+        reading.spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
+            // What is no text ends it, too: the child's own words are not what is measured.
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut words = words.lock();
+                if words.is_passed_on {
+                    eprintln!("{line}");
+                }
+                if words.lines.len() == WORDS_MAX {
+                    words.lines.pop_front();
+                }
+                words.lines.push_back(line);
+            }
+        });
+        Self { last, reading }
+    }
+
+    fn pass_on(&self) {
+        let mut words = self.last.lock();
+        words.lines.iter().for_each(|line| eprintln!("{line}"));
+        words.is_passed_on = true;
+    }
+
+    /// Its last line, once it has ended.
+    async fn last(&mut self) -> String {
+        timeout(Duration::from_secs(1), self.reading.join_next()).await.ok();
+        let words = self.last.lock();
+        let last = words.lines.iter().rev().find(|line| !line.trim().is_empty());
+        let last = last.map_or("it said nothing", String::as_str);
+        last.trim_start_matches("client-sim: ").to_owned()
+    }
 }
 
 impl Process {
@@ -84,16 +147,30 @@ impl Process {
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", if quiet { "off" } else { "error" });
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.kill_on_drop(true);
         let mut child = command.spawn().context("cannot start a process")?;
         let stdin = child.stdin.take().context("no standard input")?;
         let stdout = child.stdout.take().context("no standard output")?;
+        let mut stderr = Stderr::read(child.stderr.take().context("no standard error")?);
         let mut lines = BufReader::new(stdout).lines();
-        let line = timeout(START_TIMEOUT, lines.next_line()).await;
-        let line = line.context("it did not start in time")??;
-        let Some(line) = line else { bail!("it did not start") };
+        let line = first_line(&mut lines, &arguments[0]).await?;
+        let Some(line) = line else {
+            let status = timeout(STOP_TIMEOUT, child.wait()).await.context("it hangs")??;
+            bail!("it did not start ({status}): {}", stderr.last().await);
+        };
+        stderr.pass_on();
         let ready = serde_json::from_str(&line).context("its ready line")?;
-        Ok(Self { child, stdin, stdout: lines, ready })
+        Ok(Self { child, stdin, stdout: lines, ready, stderr })
+    }
+
+    /// Waits until it ends by itself; says how.
+    async fn ended(&mut self) -> anyhow::Error {
+        let how = match self.child.wait().await {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        anyhow!("it ended during the run ({how}): {}", self.stderr.last().await)
     }
 
     /// Stops it; returns its last line, if it has one.
@@ -118,6 +195,20 @@ impl Process {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         line.trim().strip_suffix("kB")?.trim().parse().ok()
     }
+}
+
+/// The line that a child says when it is ready; `None` if it ended before.
+async fn first_line(
+    lines: &mut Lines<BufReader<ChildStdout>>,
+    what: &str,
+) -> anyhow::Result<Option<String>> {
+    let line = lines.next_line();
+    tokio::pin!(line);
+    if let Ok(line) = timeout(START_QUIET, &mut line).await {
+        return Ok(line?);
+    }
+    eprintln!("waiting up to {START_TIMEOUT:?} until {what} has started");
+    Ok(timeout(START_TIMEOUT, line).await.context("it did not start in time")??)
 }
 
 /// A service that this process has started.
@@ -166,6 +257,11 @@ impl Server {
     /// Its embedded DynamoDB.
     pub fn embedded_endpoint(&self) -> Option<&str> {
         self.process.ready.embedded_endpoint.as_deref()
+    }
+
+    /// Waits until it ends although nobody stopped it; says how.
+    pub async fn ended(&mut self) -> anyhow::Error {
+        self.process.ended().await.context("the service")
     }
 
     /// The most memory it has had since it was started, in KiB.
@@ -302,7 +398,11 @@ struct ServeArgs {
 pub async fn serve(flags: &[OsString]) -> anyhow::Result<()> {
     let name = OsString::from("serve");
     let args = ServeArgs::try_parse_from(std::iter::once(&name).chain(flags))
-        .map_err(|error| anyhow::anyhow!("--server-flag: {error}"))?
+        .map_err(|error| {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            anyhow!("--server-flag: {first}")
+        })?
         .args;
     gavel_server::telemetry::start(args.log);
     let shutdown = CancellationToken::new();

@@ -13,11 +13,12 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
+use tokio_tungstenite::tungstenite::{Error as TungsteniteError, Message};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, client_async_with_config, connect_async_with_config,
 };
 
+use crate::admission::NotAdmitted;
 use crate::clock;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,6 +64,7 @@ impl Socket {
             let (request, config) = Self::request(base)?;
             let disable_nagle = true;
             let connected = connect_async_with_config(request, Some(config), disable_nagle).await;
+            let connected = connected.map_err(refusal);
             let (stream, _) = connected.with_context(|| format!("cannot connect to {base}"))?;
             Self { stream }.admitted(token).await
         });
@@ -82,7 +84,8 @@ impl Socket {
             let tcp = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
             tcp.set_recv_buffer_size(4096)?;
             let tcp = MaybeTlsStream::Plain(tcp.connect(address).await?);
-            let (stream, _) = client_async_with_config(request, tcp, Some(config)).await?;
+            let connected = client_async_with_config(request, tcp, Some(config)).await;
+            let (stream, _) = connected.map_err(refusal)?;
             Self { stream }.admitted(token).await
         });
         shaken.await.map_err(|_| anyhow!("no handshake within {HANDSHAKE_TIMEOUT:?}"))?
@@ -110,7 +113,10 @@ impl Socket {
                         return Ok(socket);
                     }
                 }
-                Some(Ok(Message::Close(frame))) => bail!("not admitted: {}", close_text(frame)),
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return Err(NotAdmitted::by_close(frame.code.into(), &frame.reason).into());
+                }
+                Some(Ok(Message::Close(None))) => bail!("not admitted: closed"),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),
                 None => bail!("the socket ended before it was admitted"),
@@ -180,6 +186,10 @@ impl Socket {
     }
 }
 
-fn close_text(frame: Option<CloseFrame>) -> String {
-    frame.map_or_else(|| "closed".to_owned(), |f| format!("{} {}", u16::from(f.code), f.reason))
+/// What the service said, where it answered at all.
+fn refusal(error: TungsteniteError) -> anyhow::Error {
+    match error {
+        TungsteniteError::Http(response) => NotAdmitted::by_http(&response).into(),
+        error => error.into(),
+    }
 }

@@ -1,5 +1,6 @@
 //! A stage: one scenario played against one service, and everything that was seen.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,13 +13,14 @@ use crate::api::{Api, Bid, BidAnswer, ClockOffset, Standing, TableBid};
 use crate::bidders::Bidders;
 use crate::clock;
 use crate::market::Lot;
+use crate::modesty::{self, Pace};
 use crate::offer::Offer;
 use crate::plan::View;
 use crate::progress::{self, Live};
 use crate::scenario::{Name, Scenario};
 use crate::schedule;
 use crate::stamp::format_us;
-use crate::token::Mint;
+use crate::tokens::{Tokens, Users};
 use crate::watchers::{Log, Watchers};
 
 const OPENING_PRICE: u64 = 1_000;
@@ -45,10 +47,11 @@ pub struct Stage<'a> {
     pub url: &'a str,
     /// Where bidders and watchers reach it: there, or through a last mile.
     pub edge: &'a str,
-    /// The secret its tokens are signed with.
-    pub secret: &'a str,
-    /// Whether the service goes on: then no open auction is left behind.
-    pub tidy: bool,
+    /// Where its tokens come from.
+    pub tokens: &'a Tokens,
+    /// Whether the service is somebody's, and goes on: then its default limits of a client are kept,
+    /// and no open auction is left behind.
+    pub is_guest: bool,
     /// What is shown meanwhile.
     pub view: View,
 }
@@ -68,6 +71,8 @@ pub struct Seen {
     pub endings: Vec<Ending>,
     /// The service's clock against ours.
     pub clock: ClockOffset,
+    /// Limits of the service that were met, and how often each.
+    pub limits: BTreeMap<String, u64>,
 }
 
 /// How an auction ended.
@@ -84,9 +89,7 @@ pub struct Ending {
 /// Who acts for the stage itself.
 struct Crew {
     api: Api,
-    seller: String,
-    observer: String,
-    bidders: Vec<String>,
+    users: Arc<Users>,
 }
 
 impl Seen {
@@ -102,6 +105,9 @@ impl Seen {
         self.ends_us.append(&mut other.ends_us);
         self.endings.append(&mut other.endings);
         self.clock = other.clock;
+        for (limit, times) in other.limits {
+            *self.limits.entry(limit).or_default() += times;
+        }
     }
 }
 
@@ -112,16 +118,15 @@ impl Stage<'_> {
     /// When it cannot be set up, or its outcome cannot be read.
     pub async fn play(&self, over: CancellationToken) -> anyhow::Result<Seen> {
         let scenario = self.scenario;
-        let crew = self.crew()?;
-        let api = &crew.api;
-        api.wait_ready().await?;
-        let clock = api.clock_offset(&crew.observer).await.context("the service's clock")?;
+        let crew = self.crew().await?;
+        let (api, observer) = (&crew.api, &crew.users.observer);
+        let clock = api.clock_offset(observer).await.context("the service's clock")?;
         let lots = Arc::new(self.make_lots(&crew).await?);
         let live = Arc::new(Live::default());
         let watchers = Watchers {
-            api: api.clone(),
             base: self.edge.to_owned(),
-            token: crew.observer.clone(),
+            users: Arc::clone(&crew.users),
+            pace: Arc::new(Pace::new(self.is_guest)),
             lots: Arc::clone(&lots),
             live: Arc::clone(&live),
             scenario,
@@ -130,8 +135,8 @@ impl Stage<'_> {
         let watching = watchers.start().await?;
         let start_us = self.start_us(&lots)?;
         let bidders = Bidders {
-            api: Api::new(self.edge)?,
-            tokens: crew.bidders.clone(),
+            api: self.api(self.edge, modesty::BIDS_IN_FLIGHT)?,
+            users: Arc::clone(&crew.users),
             lots: Arc::clone(&lots),
             run_id: rand::random(),
             rising: scenario.rising,
@@ -164,28 +169,41 @@ impl Stage<'_> {
         };
         let mut table = Vec::with_capacity(lots.len());
         for lot in lots.iter() {
-            table.push(api.bids(&crew.observer, &lot.id).await.context("cannot read the bids")?);
+            table.push(api.bids(observer, &lot.id).await.context("cannot read the bids")?);
         }
         let told = watching.stop().await?;
-        if self.tidy && scenario.closing.is_none() {
+        if self.is_guest && scenario.closing.is_none() {
             cancel_lots(&crew, &lots).await;
         }
         let ends_us = lots.iter().map(|lot| lot.ends_us).collect();
-        Ok(Seen { offers: offers?, logs: told, table, ends_us, endings, clock })
+        let limits = live.limits();
+        Ok(Seen { offers: offers?, logs: told, table, ends_us, endings, clock, limits })
     }
 
-    fn crew(&self) -> anyhow::Result<Crew> {
-        let mint = Mint::new(self.secret);
-        let valid_for = self.scenario.duration + Duration::from_secs(3600);
-        let bidders: anyhow::Result<Vec<String>> = (0..self.scenario.bidders)
-            .map(|number| mint.token(&format!("sim-bidder-{number}"), &["bidder"], valid_for))
-            .collect();
-        Ok(Crew {
-            api: Api::new(self.url)?,
-            seller: mint.token("sim-seller", &["seller"], valid_for)?,
-            observer: mint.token("sim-watcher", &["observer"], valid_for)?,
-            bidders: bidders?,
-        })
+    /// A client with at most so many requests under way, where the service is not our own.
+    fn api(&self, base: &str, in_flight_max: usize) -> anyhow::Result<Api> {
+        if self.is_guest { Api::with(base, in_flight_max) } else { Api::new(base) }
+    }
+
+    /// Waits for the service, and has a token for everyone.
+    async fn crew(&self) -> anyhow::Result<Crew> {
+        let api = self.api(self.url, modesty::REQUESTS_IN_FLIGHT)?;
+        api.wait_ready().await?;
+        let Scenario { bidders, watchers, duration, .. } = self.scenario;
+        let valid_for = duration + Duration::from_secs(3600);
+        let mut users = self.tokens.users(bidders, watchers, valid_for).await?;
+        if users.watchers == [None] && !api.admits_anonymous().await? {
+            let all = std::iter::once(&users.seller).chain(&users.bidders);
+            users.watchers = all.cloned().map(Some).collect();
+            let most = users.watchers.len() * modesty::SOCKETS_PER_USER;
+            anyhow::ensure!(
+                watchers <= most,
+                "the service admits no anonymous watchers, and {} tokens carry {most}: give --token \
+                 more often, --token-command, or --watchers {most}",
+                users.watchers.len()
+            );
+        }
+        Ok(Crew { api, users: Arc::new(users) })
     }
 
     async fn make_lots(&self, crew: &Crew) -> anyhow::Result<Vec<Lot>> {
@@ -193,13 +211,13 @@ impl Stage<'_> {
         let mut lots = Vec::with_capacity(scenario.auctions);
         let hour = Duration::from_secs(3600);
         // Setting up takes a while of its own: watchers connect after this.
-        let set_up = Duration::from_millis(1500 + 10 * scenario.watchers as u64);
+        let set_up = Duration::from_millis(1500 + 15 * scenario.watchers as u64);
         let after = scenario.closing.map_or(hour, |closing| closing.after + set_up);
         let ends_us = clock::now_us() + i64::try_from((scenario.duration + after).as_micros())?;
         while lots.len() < scenario.auctions {
             let mut making = JoinSet::new();
             for number in lots.len()..scenario.auctions.min(lots.len() + SET_UP_MAX) {
-                let (api, seller) = (crew.api.clone(), crew.seller.clone());
+                let (api, seller) = (crew.api.clone(), crew.users.seller.clone());
                 let closing = scenario.closing;
                 let input = json!({
                     "title": format!("Simulated auction {number}"),
@@ -264,7 +282,7 @@ impl Stage<'_> {
         for (auction, lot) in lots.iter().enumerate() {
             let started = Instant::now();
             let standing = loop {
-                let standing = crew.api.standing(&crew.observer, &lot.id).await?;
+                let standing = crew.api.standing(&crew.users.observer, &lot.id).await?;
                 let wait = clock::until(lot.ends_us) + CLOSING_MAX;
                 if standing.status == "CLOSED" || started.elapsed() > wait {
                     break standing;
@@ -278,7 +296,7 @@ impl Stage<'_> {
                 sent_us: clock::now_us(),
                 traceparent: "",
             };
-            let answer = crew.api.place_bid(&crew.bidders[0], late).await;
+            let answer = crew.api.place_bid(crew.users.bidder(0), late).await;
             let late_accepted = matches!(answer, Ok(BidAnswer::BidAccepted { .. }));
             endings.push(Ending { auction, standing, late_accepted });
         }
@@ -293,7 +311,7 @@ impl Stage<'_> {
 /// Leaves no open auction behind on a service that goes on.
 async fn cancel_lots(crew: &Crew, lots: &[Lot]) {
     for lot in lots {
-        if let Err(error) = crew.api.cancel_auction(&crew.seller, &lot.id).await {
+        if let Err(error) = crew.api.cancel_auction(&crew.users.seller, &lot.id).await {
             eprintln!("auction {} stays open: {error}", lot.id);
             return;
         }

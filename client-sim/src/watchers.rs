@@ -12,12 +12,14 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::Api;
+use crate::admission::NotAdmitted;
 use crate::market::Lot;
+use crate::modesty::Pace;
 use crate::progress::Live;
 use crate::scenario::Scenario;
 use crate::socket::{Said, Socket};
 use crate::stamp::Stamp;
+use crate::tokens::Users;
 use crate::trace;
 
 /// Sockets that are opened at a time.
@@ -25,6 +27,8 @@ const OPENING_MAX: usize = 100;
 const COME_BACK_PAUSE: Duration = Duration::from_millis(200);
 /// How long a watcher tries to come back.
 const COME_BACK_MAX: Duration = Duration::from_secs(60);
+/// How long one that a rate holds up tries to connect at first.
+const OPEN_MAX: Duration = Duration::from_secs(30);
 /// How often one comes back without being told anything, before it gives up.
 const IN_VAIN_MAX: u32 = 50;
 /// How long one that leaves stays away at most.
@@ -152,12 +156,12 @@ struct BidEvent {
 /// What watchers work with.
 #[derive(Clone)]
 pub struct Watchers {
-    /// The service, for the first query.
-    pub api: Api,
-    /// Its base URL.
+    /// The service's base URL.
     pub base: String,
-    /// An observer's token.
-    pub token: String,
+    /// Whose sockets they are.
+    pub users: Arc<Users>,
+    /// How fast they connect.
+    pub pace: Arc<Pace>,
     /// The auctions.
     pub lots: Arc<Vec<Lot>>,
     /// What the progress line shows.
@@ -200,21 +204,38 @@ impl Watchers {
 
     async fn open(self, number: usize) -> anyhow::Result<(Watcher, Socket)> {
         let auction = number % self.lots.len();
-        // First the query, then the subscription from there: so what is expected is known,
-        // whatever happens between.
-        let after = self.api.standing(&self.token, &self.lots[auction].id).await?.sequence;
+        // The auctions are this run's own, and nobody has bid yet: every bid is expected.
         let stalled = self.scenario.is_stalled(number);
-        let log = Log { auction, after, stalled, ..Log::default() };
+        let log = Log { auction, after: 0, stalled, ..Log::default() };
         let random = StdRng::seed_from_u64(self.seed.wrapping_add((number as u64) << 32));
-        let watcher = Watcher { watchers: self, log, random, in_vain: 0 };
-        let socket = watcher.subscribe().await?;
-        Ok((watcher, socket))
+        let watcher = Watcher { watchers: self, number, log, random, in_vain: 0 };
+        let started = Instant::now();
+        loop {
+            watcher.watchers.pace.turn().await;
+            let error = match watcher.subscribe().await {
+                Ok(socket) => return Ok((watcher, socket)),
+                Err(error) => error,
+            };
+            // Only a rate says when to come again; a number of sockets does not fall by waiting.
+            let refused = error.downcast_ref::<NotAdmitted>();
+            let is_rate = refused
+                .and_then(|refused| refused.limit.as_deref())
+                .is_some_and(|limit| limit == "handshakes_per_address");
+            match refused.and_then(|refused| refused.retry_after) {
+                Some(pause) if is_rate && started.elapsed() < OPEN_MAX => {
+                    watcher.watchers.live.limited("handshakes_per_address");
+                    tokio::time::sleep(pause).await;
+                }
+                _ => return Err(error),
+            }
+        }
     }
 }
 
 /// One watcher.
 struct Watcher {
     watchers: Watchers,
+    number: usize,
     log: Log,
     random: StdRng,
     in_vain: u32,
@@ -222,11 +243,12 @@ struct Watcher {
 
 impl Watcher {
     async fn subscribe(&self) -> anyhow::Result<Socket> {
-        let Watchers { base, token, lots, .. } = &self.watchers;
+        let Watchers { base, users, lots, .. } = &self.watchers;
+        let token = users.watcher(self.number);
         let mut socket = if self.log.stalled {
-            Socket::connect_small(base, Some(token)).await?
+            Socket::connect_small(base, token).await?
         } else {
-            Socket::connect(base, Some(token)).await?
+            Socket::connect(base, token).await?
         };
         let id = &lots[self.log.auction].id;
         let after = self.log.cursor();
@@ -299,7 +321,13 @@ impl Watcher {
             match self.subscribe().await {
                 Ok(socket) => return Ok(socket),
                 Err(error) if started.elapsed() > COME_BACK_MAX => return Err(error),
-                Err(_) => tokio::time::sleep(COME_BACK_PAUSE).await,
+                Err(error) => {
+                    let refused = error.downcast_ref::<NotAdmitted>();
+                    let limit = refused.and_then(|refused| refused.limit.as_deref());
+                    limit.iter().for_each(|limit| self.watchers.live.limited(limit));
+                    let pause = refused.and_then(|refused| refused.retry_after);
+                    tokio::time::sleep(pause.unwrap_or(COME_BACK_PAUSE)).await;
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use client_sim::run::run;
 use client_sim::scenario::{Name, Scenario};
 use client_sim::scrape::Scrape;
 use client_sim::server::ReadyLine;
+use client_sim::tokens::Tokens;
 
 const SECRET: &str = "a secret of client-sim's own tests, long enough";
 
@@ -98,7 +99,7 @@ async fn after_a_steady_run_the_hops_at_metrics_are_those_of_the_report() {
         slos: Vec::new(),
         target: Target::Url {
             url: service.ready.url.clone(),
-            secret: SECRET.to_owned(),
+            tokens: Tokens::Secret(SECRET.to_owned()),
             relay: Some("stream".to_owned()),
         },
         last_mile: LastMile::None,

@@ -8,6 +8,7 @@ use client_sim::report::Report;
 use client_sim::run::run;
 use client_sim::scenario::{Name, Scenario};
 use client_sim::show;
+use client_sim::tokens::Tokens;
 use client_sim::watchers::Source;
 use e2e::Gavel;
 
@@ -23,7 +24,7 @@ async fn measure_with(scenario: Scenario, relay: &str, flags: &[&str]) -> Report
         slos: vec!["client_to_last_client.p50<300ms".parse().unwrap()],
         target: Target::Url {
             url: gavel.base.clone(),
-            secret: gavel.secret().to_owned(),
+            tokens: Tokens::Secret(gavel.secret().to_owned()),
             relay: Some(relay.to_owned()),
         },
         last_mile: LastMile::None,

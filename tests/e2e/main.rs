@@ -18,5 +18,6 @@ mod limits;
 mod metrics;
 mod security;
 mod latency;
+mod measuring;
 mod tracing;
 mod pages;

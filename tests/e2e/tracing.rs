@@ -8,6 +8,7 @@ use client_sim::report::Report;
 use client_sim::run::run;
 use client_sim::scenario::{Name, Scenario};
 use client_sim::scrape::Scrape;
+use client_sim::tokens::Tokens;
 use e2e::collector::Collector;
 use e2e::gavel::DEADLINE;
 use e2e::{Gavel, Socket};
@@ -60,7 +61,7 @@ async fn one_bid_to_two_watchers(gavel: &Gavel) -> Report {
         slos: Vec::new(),
         target: Target::Url {
             url: gavel.base.clone(),
-            secret: gavel.secret().to_owned(),
+            tokens: Tokens::Secret(gavel.secret().to_owned()),
             relay: Some("stream".to_owned()),
         },
         last_mile: LastMile::None,

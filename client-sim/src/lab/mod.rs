@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
+use crate::outputs;
 use crate::paper::{html, markdown, of_lab};
 use experiment::{Depth, Experiment};
 use findings::Findings;
@@ -19,6 +20,9 @@ use play::{Lab, Place};
 
 /// What the part is called that measures single requests.
 pub const OVERHEADS: &str = "overheads";
+
+/// What `--out` is filled with: for people, for a pull request, for `compare`.
+const REPORTS: [&str; 3] = ["report.html", "report.md", "report.json"];
 
 /// What is asked of the lab.
 #[derive(Debug, Clone)]
@@ -52,10 +56,13 @@ pub fn list() -> String {
 pub async fn run(ask: Ask) -> anyhow::Result<u8> {
     if let Some(out) = &ask.out {
         std::fs::create_dir_all(out).with_context(|| format!("--out {}", out.display()))?;
+        for name in REPORTS {
+            outputs::check("--out", Some(&out.join(name)))?;
+        }
     }
     let (experiments, with_overheads) = chosen(&ask)?;
     let started = Instant::now();
-    let lab = Lab { depth: ask.depth, seed: ask.seed, place: ask.place };
+    let lab = Lab { depth: ask.depth, seed: ask.seed, place: ask.place, only: ask.only };
     let shown = lab.play(&experiments).await?;
     // Alone: a busy machine would be part of it.
     let overheads = if with_overheads {
@@ -75,7 +82,13 @@ pub async fn run(ask: Ask) -> anyhow::Result<u8> {
 
 fn chosen(ask: &Ask) -> anyhow::Result<(Vec<Experiment>, bool)> {
     if matches!(ask.place, Place::Url { .. }) {
-        anyhow::ensure!(ask.only.is_empty(), "--url runs the traffic alone, without --only");
+        let known = (catalogue::DEPLOYED.cases)(ask.depth);
+        for name in &ask.only {
+            if !known.iter().any(|case| case.name == *name) {
+                let known: Vec<&str> = known.iter().map(|case| case.name.as_str()).collect();
+                bail!("--only {name}: with --url it is one of {}", known.join(", "));
+            }
+        }
         return Ok((vec![catalogue::DEPLOYED], false));
     }
     for name in &ask.only {
@@ -91,11 +104,8 @@ fn chosen(ask: &Ask) -> anyhow::Result<(Vec<Experiment>, bool)> {
 fn write(findings: &Findings, out: &Path) -> anyhow::Result<()> {
     let page = of_lab::page(findings)?;
     let json = serde_json::to_string_pretty(findings)? + "\n";
-    for (name, text) in [
-        ("report.html", html::write(&page)),
-        ("report.md", markdown::write(&page)),
-        ("report.json", json),
-    ] {
+    for (name, text) in REPORTS.into_iter().zip([html::write(&page), markdown::write(&page), json])
+    {
         let path = out.join(name);
         std::fs::write(&path, text).with_context(|| format!("--out {}", path.display()))?;
     }

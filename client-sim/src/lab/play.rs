@@ -5,9 +5,11 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::experiment::{Case, Depth, Experiment, Shown, ShownCase};
+use crate::modesty::{self, Chosen};
 use crate::plan::{Layout, Plan, Target, View};
 use crate::report::{Report, Verdict};
 use crate::run;
+use crate::tokens::Tokens;
 use crate::units::time;
 
 /// Cases at a time.
@@ -24,8 +26,8 @@ pub enum Place {
     Url {
         /// Its base URL.
         url: String,
-        /// The secret its tokens are signed with.
-        secret: String,
+        /// Where its tokens come from.
+        tokens: Tokens,
     },
 }
 
@@ -38,6 +40,8 @@ pub struct Lab {
     pub seed: u64,
     /// Where.
     pub place: Place,
+    /// On a service that is there: the cases, if not all.
+    pub only: Vec<String>,
 }
 
 impl Lab {
@@ -49,12 +53,15 @@ impl Lab {
         let cases = experiments.iter().enumerate().flat_map(|(at, experiment)| {
             (experiment.cases)(self.depth).into_iter().map(move |case| (at, experiment.name, case))
         });
-        let cases: Vec<(usize, &str, Case)> = cases.collect();
+        let is_guest = matches!(self.place, Place::Url { .. });
+        let is_chosen =
+            |case: &Case| !is_guest || self.only.is_empty() || self.only.contains(&case.name);
+        let cases: Vec<(usize, &str, Case)> = cases.filter(|(.., case)| is_chosen(case)).collect();
         let count = cases.len();
-        let at_once = if matches!(self.place, Place::Own) { AT_ONCE } else { 1 };
+        let at_once = if is_guest { 1 } else { AT_ONCE };
         let played: Vec<(usize, ShownCase)> = stream::iter(cases.into_iter().enumerate())
             .map(|(number, (at, experiment, case))| async move {
-                let report = self.case_again(&case).await;
+                let report = Box::pin(self.case_again(&case)).await;
                 let report = report.with_context(|| format!("{experiment}: {}", case.name))?;
                 eprintln!("{:3} of {count}  {experiment}: {}", number + 1, line(&case, &report));
                 anyhow::Ok((at, ShownCase { name: case.name, lambda: case.lambda, report }))
@@ -93,8 +100,8 @@ impl Lab {
             anyhow::Ok(path.display().to_string())
         };
         let target = match &self.place {
-            Place::Url { url, secret } => {
-                Target::Url { url: url.clone(), secret: secret.clone(), relay: None }
+            Place::Url { url, tokens } => {
+                Target::Url { url: url.clone(), tokens: tokens.clone(), relay: None }
             }
             Place::Own => {
                 let behaviour = serde_json::to_string(&case.behaviour)?;
@@ -108,8 +115,12 @@ impl Lab {
                 Target::Own { relay: case.relay.to_owned(), flags, layouts: vec![Layout::Inside] }
             }
         };
+        let scenario = match &self.place {
+            Place::Url { tokens, .. } => modesty::fit(case.scenario, tokens, Chosen::default()),
+            Place::Own => case.scenario,
+        };
         let plan = Plan {
-            scenario: case.scenario,
+            scenario,
             seed: self.seed,
             slos: Vec::new(),
             target,
@@ -118,7 +129,7 @@ impl Lab {
             script: script(case),
             command: String::new(),
         };
-        run::run(&plan).await
+        Box::pin(run::run(&plan)).await
     }
 }
 

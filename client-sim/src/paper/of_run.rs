@@ -75,6 +75,7 @@ fn hops(report: &Report) -> anyhow::Result<Section> {
         ("client to last client", &latency.client_to_last_client),
         ("beside: written to acknowledged", &latency.commit),
         ("beside: acknowledged to read", &latency.stream),
+        ("beside: sent to answered, what a bidder waits", &latency.answer),
     ] {
         table.row(row(name, summary));
     }
@@ -142,7 +143,7 @@ fn configuration(report: &Report) -> Section {
     row("last mile", format!("{:?}", report.last_mile).to_lowercase());
     if let Some(probe) = &report.probe {
         row("idle store, one bid transaction (median)", time(probe.transact_us));
-        row("idle store, one GetRecords (median)", time(probe.get_records_us));
+        row("idle store, the GetRecords call with its record (median)", time(probe.get_records_us));
     }
     if let Some(counts) = &report.relay_counts {
         row("GetRecords calls", format!("{} ({} empty)", counts.polls, counts.empty_polls));

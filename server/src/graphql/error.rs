@@ -180,6 +180,7 @@ pub fn rate_limited(refused: TooMany) -> Error {
     Error::new(message).extend_with(|_, extensions| {
         Code::RateLimited.extend(extensions);
         extensions.set("retryAfterMs", after_ms.max(1));
+        extensions.set("limit", refused.limit.name());
     })
 }
 

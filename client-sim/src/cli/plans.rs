@@ -1,0 +1,160 @@
+//! From what is asked to what is done.
+
+use clap::{Parser, ValueEnum as _};
+
+use super::{LabArgs, RunArgs, TokenArgs};
+use crate::lab::Ask;
+use crate::lab::experiment::Depth;
+use crate::lab::play::Place;
+use crate::last_mile::LastMile;
+use crate::modesty::{self, Chosen};
+use crate::open_files;
+use crate::plan::{Layout, Plan, Target, View};
+use crate::scenario::{Name, Scenario};
+use crate::token::Mint;
+
+impl Default for RunArgs {
+    /// What `client-sim` alone means.
+    fn default() -> Self {
+        #[derive(Parser)]
+        struct Alone {
+            #[command(flatten)]
+            run: RunArgs,
+        }
+        Alone::parse_from(["client-sim"]).run
+    }
+}
+
+impl RunArgs {
+    /// The plan.
+    ///
+    /// # Errors
+    /// One line that names the flag.
+    pub fn plan(&self) -> anyhow::Result<Plan> {
+        let mut scenario = Scenario::of(self.scenario);
+        scenario.duration = self.duration.unwrap_or(scenario.duration);
+        scenario.rate = self.rate.unwrap_or(scenario.rate);
+        scenario.auctions = self.auctions.unwrap_or(scenario.auctions);
+        scenario.bidders = self.bidders.unwrap_or(scenario.bidders);
+        scenario.watchers = self.watchers.unwrap_or(scenario.watchers);
+        scenario.stalled = self.stalled.unwrap_or(scenario.stalled);
+        scenario.kills = self.kills.unwrap_or(scenario.kills);
+        scenario.check().map_err(anyhow::Error::msg)?;
+        open_files::check(scenario.watchers)?;
+        let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+        let target = match self.service.target()? {
+            Some((url, tokens)) => {
+                anyhow::ensure!(
+                    self.server_flag.is_empty() && self.layout.is_none() && scenario.kills == 0,
+                    "--server-flag, --layout and --kills (as chaos has) are for a service that is \
+                     started here, not for --url"
+                );
+                let is_chosen =
+                    Chosen { rate: self.rate.is_some(), bidders: self.bidders.is_some() };
+                scenario = modesty::fit(scenario, &tokens, is_chosen);
+                Target::Url { url, tokens, relay: self.relay.clone() }
+            }
+            None => Target::Own {
+                relay: self.relay.clone().unwrap_or_else(|| "stream".to_owned()),
+                flags: self.server_flag.clone(),
+                layouts: match self.layout {
+                    Some(layout) => vec![layout],
+                    None if scenario.name == Name::Chaos => vec![Layout::Apart, Layout::Inside],
+                    None => vec![Layout::Inside],
+                },
+            },
+        };
+        let slos = if self.slo.is_empty() && scenario.name.judges_latency() {
+            vec!["p99<300ms".parse().map_err(anyhow::Error::msg)?]
+        } else {
+            self.slo.clone()
+        };
+        let command = self.command(&scenario, seed);
+        Ok(Plan {
+            scenario,
+            seed,
+            slos,
+            target,
+            last_mile: self.last_mile,
+            view: View::Live,
+            script: Vec::new(),
+            command,
+        })
+    }
+
+    /// The command that repeats the run, without its secrets.
+    fn command(&self, scenario: &Scenario, seed: u64) -> String {
+        let mut command = format!(
+            "client-sim run {} --seed {seed} --auctions {} --bidders {} --watchers {} --rate {} \
+             --duration {}ms",
+            scenario.name.as_str(),
+            scenario.auctions,
+            scenario.bidders,
+            scenario.watchers,
+            scenario.rate,
+            scenario.duration.as_millis(),
+        );
+        let mut flag = |name: &str, value: &str| {
+            for part in [" --", name, " '", value, "'"] {
+                command.push_str(part);
+            }
+        };
+        self.stalled.iter().for_each(|share| flag("stalled", &share.to_string()));
+        self.kills.iter().for_each(|kills| flag("kills", &kills.to_string()));
+        let layout = self.layout.and_then(|layout| layout.to_possible_value());
+        layout.iter().for_each(|layout| flag("layout", layout.get_name()));
+        if let Some(mile) =
+            self.last_mile.to_possible_value().filter(|_| self.last_mile != LastMile::None)
+        {
+            flag("last-mile", mile.get_name());
+        }
+        self.service.url.iter().for_each(|url| flag("url", url));
+        self.relay.iter().for_each(|relay| flag("relay", relay));
+        self.slo.iter().for_each(|slo| flag("slo", slo.expr()));
+        self.server_flag.iter().for_each(|given| flag("server-flag", given));
+        command
+    }
+}
+
+impl LabArgs {
+    /// What is asked.
+    ///
+    /// # Errors
+    /// One line that names the flag.
+    pub fn ask(&self) -> anyhow::Result<Ask> {
+        let place = match self.service.target()? {
+            Some((url, tokens)) => Place::Url { url, tokens },
+            None => Place::Own,
+        };
+        let mut command = format!("client-sim lab --seed {}", self.seed);
+        if self.quick {
+            command.push_str(" --quick");
+        }
+        for (flag, value) in self
+            .only
+            .iter()
+            .map(|name| ("only", name))
+            .chain(self.service.url.iter().map(|url| ("url", url)))
+        {
+            [" --", flag, " '", value, "'"].iter().for_each(|part| command.push_str(part));
+        }
+        let depth = if self.quick { Depth::Quick } else { Depth::Full };
+        let (only, out) = (self.only.clone(), self.out.clone());
+        Ok(Ask { depth, only, seed: self.seed, place, out, command })
+    }
+}
+
+impl TokenArgs {
+    /// The token.
+    ///
+    /// # Errors
+    /// When the secret is too short for the service to accept it.
+    pub fn mint(&self) -> anyhow::Result<String> {
+        anyhow::ensure!(
+            self.jwt_secret.len() >= 32,
+            "--jwt-secret must be at least 32 bytes of random text"
+        );
+        let roles: Vec<&str> = self.roles.iter().map(String::as_str).collect();
+        Mint::new(&self.jwt_secret).token(&self.user, &roles, self.ttl)
+    }
+}
