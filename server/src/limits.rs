@@ -21,6 +21,9 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 /// A user id (`sub`), in bytes.
 pub const USER_ID_BYTES_MAX: usize = 128;
 
+/// The number of an auction's last bid: what an item's key can hold in order.
+pub const SEQUENCE_MAX: u64 = 999_999_999_999;
+
 // Bidding lane.
 /// Actions in one transaction (AWS: FACTS 5).
 pub const TRANSACTION_ACTIONS_MAX: usize = 100;
@@ -44,6 +47,8 @@ pub const UNAVAILABLE_RETRY: Duration = Duration::from_secs(3);
 pub const BID_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Closing waits this long after the end: at least the clock skew allowed between servers.
 pub const CLOSE_GRACE: Duration = Duration::from_millis(500);
+/// A client's stamp that lies further from the service's clock says nothing about the way between.
+pub const SENT_AT_SKEW_MAX: Duration = Duration::from_secs(60);
 /// How long an idempotency key is kept.
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
 const _: () = assert!(1 + 2 * GROUP_COMMIT_MAX <= TRANSACTION_ACTIONS_MAX);
@@ -168,12 +173,21 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 /// (`net.core.somaxconn`). A client beyond it is not refused: it tries again after a second, and what
 /// it has sent may be answered with a reset.
 pub const LISTEN_QUEUE_MAX: u32 = 4_096;
-/// How long the head of a request may take, and a connection without a request may last.
+/// How long the head of a request may take, and a connection before its first request.
 pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The head of a request.
 pub const HTTP_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long the body of a request may take.
 pub const HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may rest between requests: longer than the balancer in front keeps it (120
+/// s in deploy/gavel.yaml), or a request is lost that the balancer sends while the service closes.
+pub const HTTP_KEEP_ALIVE: Duration = Duration::from_secs(130);
+/// A connection whose client takes nothing of its answer for so long is reset.
+pub const HTTP_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may go on with what it has begun when the service stops.
+pub const HTTP_DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
+/// Connections too many that are answered at a time; further ones are closed without an answer.
+pub const REFUSALS_MAX: usize = 100;
 /// How long the answer to a connection too many may take.
 pub const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause after a connection could not be accepted.
@@ -192,6 +206,8 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 // Shutdown.
 /// How long shutdown waits for requests, sockets and lanes together, before it gives up.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+const _: () = assert!(HTTP_WRITE_TIMEOUT.as_secs() < HTTP_DRAIN_TIMEOUT.as_secs());
+const _: () = assert!(HTTP_DRAIN_TIMEOUT.as_secs() < SHUTDOWN_TIMEOUT.as_secs());
 /// How long shutdown waits for the last traces to be taken.
 pub const TRACE_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -255,8 +271,11 @@ pub const PONG_TIMEOUT: Duration = Duration::from_secs(12);
 pub const LAST_LOOK: Duration = Duration::from_secs(1);
 /// An operation's id, in bytes: it is part of every frame.
 pub const OPERATION_ID_BYTES_MAX: usize = 64;
-/// Operations of one socket at a time.
+/// Subscriptions of one socket at a time.
 pub const OPERATIONS_PER_SOCKET_MAX: usize = 100;
+/// Queries and mutations of one socket at a time, beside its subscriptions: a socket that watches as
+/// much as it may can still bid, and renew its token.
+pub const SHORT_OPERATIONS_PER_SOCKET_MAX: usize = 50;
 /// A message of a client.
 pub const SOCKET_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// Allocated with each socket.

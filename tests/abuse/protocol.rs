@@ -80,7 +80,11 @@ proptest! {
         admits in any::<bool>(),
     ) {
         let mut now = Instant::now();
-        let limits = SocketLimits { operations_max: OPERATIONS_MAX, ..SocketLimits::default() };
+        let limits = SocketLimits {
+            operations_max: OPERATIONS_MAX,
+            short_operations_max: 0,
+            ..SocketLimits::default()
+        };
         let mut protocol = Protocol::new(limits, now);
         let mut running = HashSet::new();
         let mut admitted = false;
@@ -111,6 +115,7 @@ proptest! {
                     }
                     Action::Stop(id) => prop_assert!(running.remove(&id)),
                     Action::Refuse(_) => prop_assert_eq!(running.len(), OPERATIONS_MAX),
+                    Action::Reject(id, _) => prop_assert!(admitted && !running.contains(&id)),
                     Action::Send(_) | Action::Ping => {}
                 }
             }

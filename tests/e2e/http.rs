@@ -10,6 +10,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const SHOP: &str = "https://shop.example";
+/// Headers that front-end libraries add.
+const LIBRARIES: &str = "authorization,content-type,sentry-trace,baggage,tracestate,x-amz-user-agent,\
+                         apollographql-client-name,apollo-require-preflight,x-apollo-operation-name";
 
 async fn preflight(gavel: &Gavel, origin: &str) -> reqwest::Response {
     let client = reqwest::Client::new();
@@ -17,7 +20,7 @@ async fn preflight(gavel: &Gavel, origin: &str) -> reqwest::Response {
         .request(reqwest::Method::OPTIONS, format!("{}/graphql", gavel.base))
         .header("origin", origin)
         .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "authorization,content-type")
+        .header("access-control-request-headers", LIBRARIES)
         .send()
         .await
         .unwrap()
@@ -29,7 +32,7 @@ async fn only_pages_that_are_named_may_read_answers() {
     let allowed = preflight(&gavel, SHOP).await;
     let headers = allowed.headers();
     assert_eq!(headers["access-control-allow-origin"], SHOP);
-    assert!(headers["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
+    assert_eq!(headers["access-control-allow-headers"], LIBRARIES);
     assert!(!headers.contains_key("access-control-allow-credentials"));
     let other = preflight(&gavel, "https://evil.example").await;
     assert!(!other.headers().contains_key("access-control-allow-origin"));
@@ -178,6 +181,167 @@ async fn a_page_of_another_origin_cannot_open_a_socket() {
     ] {
         let opened = Socket::try_open(&gavel.base, &[("origin", &origin)]).await;
         assert_eq!(opened.err(), expected, "{origin}");
+    }
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_is_kept_by_a_cache() {
+    let gavel = Gavel::start().await;
+    let client = reqwest::Client::new();
+    let url = format!("{}/graphql", gavel.base);
+    let query = reqwest::Url::parse_with_params(&url, [("query", "{ serverTime }")]).unwrap();
+    let post = |body: &'static str| {
+        client.post(&url).header("content-type", "application/json").body(body)
+    };
+    for (what, request) in [
+        ("a query by GET", client.get(query)),
+        ("a query by POST", post(r#"{"query":"{ serverTime }"}"#)),
+        ("a bad request", post("{")),
+        ("the playground", client.get(&url).header("accept", "text/html")),
+        ("a socket that is none", client.get(format!("{url}/ws"))),
+    ] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["cache-control"], "no-store", "{what}");
+        let vary = response.headers().get_all("vary").iter();
+        let vary: Vec<_> = vary.map(|value| value.to_str().unwrap().to_lowercase()).collect();
+        assert!(vary.join(",").contains("authorization"), "{what}: {vary:?}");
+    }
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persisted_query_is_answered_so_that_clients_send_the_document() {
+    let gavel = Gavel::start().await;
+    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": "0" } });
+    let body = json!({ "operationName": "A", "variables": {}, "extensions": extensions });
+    let is_told = |response: &serde_json::Value| {
+        let error = &response["errors"][0];
+        assert_eq!(error["message"], "PersistedQueryNotSupported");
+        assert_eq!(e2e::code(error), "PERSISTED_QUERY_NOT_SUPPORTED");
+    };
+    for (accept, expected) in
+        [("application/json", 200), ("application/graphql-response+json", 400)]
+    {
+        let headers = [("content-type", "application/json"), ("accept", accept)];
+        let (status, response) = gavel.post(body.to_string(), &headers).await;
+        assert_eq!(status, expected, "{accept}");
+        is_told(&response);
+    }
+    let url = reqwest::Url::parse_with_params(
+        &format!("{}/graphql", gavel.base),
+        [("operationName", "A"), ("variables", "{}"), ("extensions", &extensions.to_string())],
+    );
+    is_told(&reqwest::get(url.unwrap()).await.unwrap().json().await.unwrap());
+    let mut with_document = body;
+    with_document["query"] = json!("query A { serverTime }");
+    let json = [("content-type", "application/json")];
+    let (_, response) = gavel.post(with_document.to_string(), &json).await;
+    assert!(response["data"]["serverTime"].is_string(), "{response}");
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_read_as_the_specification_writes_them() {
+    let gavel = Gavel::start().await;
+    let json = [("content-type", "application/json")];
+    let token = gavel.token("seller", &["seller"]);
+    let (_, marked) =
+        gavel.post("\u{feff}{\"query\":\"\u{feff}{ serverTime }\"}".into(), &json).await;
+    assert!(marked["data"]["serverTime"].is_string(), "{marked}");
+    for escaped in [r"\uD83D\uDE00", r"\u{1F600}", "😀"] {
+        let query = format!(
+            "mutation {{\r createAuction(input: {{ title: \"{escaped}\", currency: \"EUR\", \
+             openingPrice: \"1\", minimumIncrement: \"1\", endsAt: \"{}\" }}) {{ title }} }}",
+            e2e::gavel::from_now(Duration::from_secs(60)),
+        );
+        let made = gavel.graphql(Some(&token), &query, json!({})).await;
+        assert_eq!(made["data"]["createAuction"]["title"], "😀", "{made}");
+    }
+    // A line is one whatever ends it.
+    let bad = gavel.graphql(None, "{\r serverTime\r nothing }", json!({})).await;
+    assert_eq!(bad["errors"][0]["locations"][0]["line"], 3, "{bad}");
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_is_nowhere_in_the_document_has_no_location() {
+    let gavel = Gavel::start().await;
+    let json = ("content-type", "application/json");
+    let query = r#"{"query":"{ serverTime }"}"#.to_owned();
+    for (body, headers) in [
+        (query.clone(), vec![json, ("authorization", "Bearer x")]),
+        (query.clone(), vec![json, ("authorization", "Bearer x"), ("authorization", "Bearer y")]),
+        (
+            r#"{"query":"subscription { bidCreated(auctionId: \"x\") { id } }"}"#.to_owned(),
+            vec![json],
+        ),
+        (r#"{"query":"query A { a } query B { b }"}"#.to_owned(), vec![json]),
+    ] {
+        let (_, response) = gavel.post(body, &headers).await;
+        let error = &response["errors"][0];
+        assert!(error["message"].is_string(), "{response}");
+        assert!(!response.to_string().contains("\"line\":0"), "{response}");
+    }
+    let mut socket = gavel.socket(None).await;
+    let nobody = "subscription { bidCreated(auctionId: \"a0000000000000000000z\") { id } }";
+    socket.subscribe("1", nobody, json!({})).await;
+    let error = socket.error("1").await;
+    assert!(!error.to_string().contains("\"line\":0"), "{error}");
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_tokens_none_is_passed_over() {
+    let gavel = Gavel::start().await;
+    let good = format!("Bearer {}", gavel.token("ann", &["bidder"]));
+    let me = json!({ "query": "{ me { id } }" }).to_string();
+    let json = ("content-type", "application/json");
+    for tokens in [[&*good, "Bearer a.b.c"], ["Bearer a.b.c", &good], [&good, &good]] {
+        let headers = [json, ("authorization", tokens[0]), ("authorization", tokens[1])];
+        let (status, response) = gavel.post(me.clone(), &headers).await;
+        assert_eq!((status, e2e::code(&response["errors"][0])), (401, "UNAUTHENTICATED"));
+        let upgrade = [("authorization", tokens[0])];
+        assert!(Socket::try_open(&gavel.base, &upgrade).await.is_ok(), "its init is to tell");
+    }
+    let bare = good.strip_prefix("Bearer ").unwrap();
+    let (_, response) = gavel.post(me, &[json, ("authorization", bare)]).await;
+    assert_eq!(response["data"]["me"]["id"], "ann", "{response}");
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_said_all_gets_its_answer() {
+    let gavel = Gavel::start().await;
+    let address = gavel.base.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let body = r#"{"query":"{ serverTime }"}"#;
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: \
+         {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("serverTime"), "{answer}");
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_rests_for_longer_than_a_head_may_take_is_still_served() {
+    let gavel = Gavel::start().await;
+    let address = gavel.base.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for round in 0..2 {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut some = [0; 1024];
+        let read = timeout(Duration::from_secs(20), stream.read(&mut some)).await.unwrap().unwrap();
+        assert!(some[..read].starts_with(b"HTTP/1.1 200"), "round {round}");
+        if round == 0 {
+            tokio::time::sleep(limits::HTTP_HEAD_TIMEOUT + Duration::from_secs(3)).await;
+        }
     }
     gavel.stop().await.unwrap();
 }

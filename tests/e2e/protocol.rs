@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use e2e::issuer::{Key, Published, SILENCE, jwks};
+use e2e::raw::RawSocket;
 use e2e::{Event, Gavel, Socket, code};
 use gavel_server::limits;
 use jsonwebtoken::Algorithm;
@@ -50,8 +51,156 @@ async fn each_violation_has_its_close_code() {
     let mut socket = Socket::open(&gavel.base).await;
     socket.send_binary(b"bytes").await;
     assert_eq!(socket.closed().await.0, 4400);
-    let mut socket = Socket::open_as(&gavel.base, None).await;
-    assert_eq!(socket.closed().await.0, 4406);
+    // Without a protocol, and with that of older clients, which a browser would not let connect
+    // unless it is granted.
+    for other in [None, Some("graphql-ws")] {
+        let mut socket = Socket::open_as(&gavel.base, other).await;
+        assert_eq!(socket.closed().await.0, 4406, "{other:?}");
+    }
+    let mut socket = Socket::open_as(&gavel.base, Some("graphql-ws, graphql-transport-ws")).await;
+    socket.init(None).await;
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_is_none_of_websocket_has_its_close_code() {
+    let gavel = Gavel::start().await;
+    let (protocol, not_utf8) = (Some(1002), Some(1007));
+    for (what, bytes, expected) in [
+        ("a reserved opcode", vec![0x83, 0x80, 0, 0, 0, 0], protocol),
+        ("a reserved bit", vec![0xc1, 0x80, 0, 0, 0, 0], protocol),
+        ("not masked", vec![0x81, 0x02, b'{', b'}'], protocol),
+        ("a ping in parts", vec![0x09, 0x80, 0, 0, 0, 0], protocol),
+        ("a continuation of nothing", vec![0x80, 0x80, 0, 0, 0, 0], protocol),
+        ("a close with half a code", vec![0x88, 0x81, 0, 0, 0, 0, 3], protocol),
+        ("text that is none", vec![0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28], not_utf8),
+    ] {
+        let mut socket = RawSocket::admitted(&gavel.base).await;
+        let mut sent = bytes;
+        // What nobody reads any more must not turn the close into a reset.
+        sent.extend_from_slice(&[0; 3000]);
+        socket.send_bytes(&sent).await;
+        assert_eq!(socket.close_code().await, expected, "{what}");
+    }
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_is_answered_in_the_spelling_that_clients_look_for() {
+    let gavel = Gavel::start().await;
+    for line in ["Sec-WebSocket-Protocol", "sec-websocket-protocol"] {
+        let line = format!("{line}: graphql-transport-ws\r\n");
+        let head = RawSocket::open(&gavel.base, &line).await.head;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        assert!(head.contains("\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n"), "{head}");
+        assert!(head.contains("\r\nSec-WebSocket-Accept: "), "{head}");
+    }
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_operation_is_answered_for_its_id_and_the_others_go_on() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({})).await;
+    let mut socket = gavel.socket(None).await;
+    socket.subscribe("watch", WATCH, json!({ "id": id })).await;
+    let deep = format!("{}1{}", "[".repeat(400), "]".repeat(400));
+    for (payload, expected) in [
+        (r#"{"query":"{ a(b: \"\ud83d\") }"}"#, "BAD_REQUEST"),
+        (r#"{"query":"{ __typename }","variables":[]}"#, "BAD_REQUEST"),
+        (r#"{"query":"{ __typename }","extensions":[]}"#, "BAD_REQUEST"),
+        (r#"{"query":7}"#, "BAD_REQUEST"),
+        (r#"{"query":"{ a(b: \"\\uD83D\") }"}"#, "BAD_REQUEST"),
+        (&format!(r#"{{"query":"{{ a }}","variables":{{"a":{deep}}}}}"#), "BAD_REQUEST"),
+        (
+            r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"0"}}}"#,
+            "PERSISTED_QUERY_NOT_SUPPORTED",
+        ),
+    ] {
+        socket.send_text(&format!(r#"{{"type":"subscribe","id":"1","payload":{payload}}}"#)).await;
+        assert_eq!(code(&socket.error("1").await), expected, "{payload}");
+    }
+    gavel.bid("ann", &id, 1000).await;
+    assert_eq!(socket.next("watch").await["data"]["bidCreated"]["sequence"], 1);
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_watches_as_much_as_it_may_can_still_bid_and_renew_its_token() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({})).await;
+    let token = gavel.token("ann", &["bidder"]);
+    let mut socket = gavel.socket(Some(&token)).await;
+    let max = limits::OPERATIONS_PER_SOCKET_MAX;
+    gavel.bid("bob", &id, 1000).await;
+    for n in 0..max {
+        socket.subscribe(&n.to_string(), WATCH, json!({ "id": id })).await;
+    }
+    for _ in 0..max {
+        assert_eq!(socket.message().await["type"], "next");
+    }
+    socket.subscribe("over", WATCH, json!({ "id": id })).await;
+    let error = socket.error("over").await;
+    assert_eq!(code(&error), "OVERLOADED");
+    assert!(error["message"].as_str().unwrap().contains("subscriptions"), "{error}");
+    let renew = "mutation($t: String!) { renewToken(token: $t) { userId } }";
+    socket.subscribe("renew", renew, json!({ "t": token })).await;
+    assert_eq!(socket.next("renew").await["data"]["renewToken"]["userId"], "ann");
+    assert_eq!(socket.message().await["type"], "complete");
+    socket.subscribe("bid", BID, json!({ "i": { "auctionId": id, "amount": "1100" } })).await;
+    let (mut delivered, mut answered) = (0, false);
+    while delivered < max || !answered {
+        let message = socket.message().await;
+        match message["id"].as_str() {
+            Some("bid") => answered |= message["type"] == "complete",
+            _ => delivered += 1,
+        }
+    }
+    // One that ends gives its permit back.
+    socket.send(json!({ "type": "complete", "id": "7" })).await;
+    socket.subscribe("over", WATCH, json!({ "id": id })).await;
+    assert_eq!(socket.next("over").await["data"]["bidCreated"]["sequence"], 1);
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_taken_or_refused_wherever_a_client_puts_it() {
+    let gavel = Gavel::start().await;
+    let (good, forged) = (gavel.token("ann", &["bidder"]), "a.b.c".to_owned());
+    for (token, is_good) in [(&good, true), (&forged, false)] {
+        let bearer = format!("Bearer {token}");
+        for (upgrade, payload) in [
+            (Some(bearer.as_str()), json!({})),
+            (Some(token.as_str()), json!({})),
+            (None, json!({ "headers": { "Authorization": bearer } })),
+            (None, json!({ "Authorization": token })),
+            (Some(bearer.as_str()), json!({ "authorization": bearer })),
+        ] {
+            let headers: Vec<_> =
+                upgrade.map(|value| ("authorization", value)).into_iter().collect();
+            let mut socket = Socket::try_open(&gavel.base, &headers).await.unwrap();
+            socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+            if is_good {
+                assert_eq!(socket.message().await["type"], "connection_ack", "{payload}");
+                socket.subscribe("1", "{ me { id } }", json!({})).await;
+                assert_eq!(socket.next("1").await["data"]["me"]["id"], "ann", "{payload}");
+            } else {
+                let (code, reason) = socket.closed().await;
+                assert!(code == 4403 && reason.contains("authorization"), "{code} {reason}");
+            }
+        }
+    }
+    // Two of them, or a field that nobody looks at.
+    let bearer = format!("Bearer {good}");
+    for payload in [json!({ "authorization": "Bearer a.b.c" }), json!({ "authorization": null })] {
+        let mut socket =
+            Socket::try_open(&gavel.base, &[("authorization", &bearer)]).await.unwrap();
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.closed().await.0, 4403, "{payload}");
+    }
+    let mut socket = Socket::open(&gavel.base).await;
+    socket.send(json!({ "type": "connection_init", "payload": { "authToken": good } })).await;
+    assert_eq!(socket.closed().await.0, 4403);
     gavel.stop().await.unwrap();
 }
 

@@ -10,6 +10,7 @@ pub mod bystander;
 pub mod edge;
 pub mod issuer;
 pub mod log;
+pub mod raw;
 pub mod socket;
 
 pub use gavel::{Gavel, code, soon};

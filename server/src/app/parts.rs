@@ -22,7 +22,7 @@ use crate::guard::{Allowances, Guard};
 use crate::http::health::Readiness;
 use crate::http::metrics::Metrics;
 use crate::http::playground::Playground;
-use crate::http::serve::serve;
+use crate::http::serve::{ConnectionLimits, serve};
 use crate::relay::stream::DynamoStream;
 use crate::relay::{Paces, Relay};
 use crate::store::Dynamo;
@@ -109,7 +109,7 @@ impl Parts {
     ) -> Running {
         let body_bytes_max = door.http_body_bytes;
         let running = Running {
-            connections_max: door.connections,
+            connections: door.connection_limits(),
             tasks: self.tasks.clone(),
             lanes: self.lanes.clone(),
             serving: self.sockets.shutdown.clone(),
@@ -139,7 +139,15 @@ impl Parts {
         }
         let sockets = self.sockets;
         let guard = sockets.guard.clone();
-        let public = http::routes(http::State { api, gate, sockets, playground, body_bytes_max });
+        let refused_origins = Arc::default();
+        let public = http::routes(http::State {
+            api,
+            gate,
+            sockets,
+            playground,
+            body_bytes_max,
+            refused_origins,
+        });
         // On an address of their own, health and metrics are told until the end, to whoever asks.
         let told = health.merge(metrics);
         let Listeners { public: listener, admin } = listeners;
@@ -157,7 +165,7 @@ impl Parts {
 
 /// A service that runs.
 pub(super) struct Running {
-    connections_max: usize,
+    connections: ConnectionLimits,
     pub(super) tasks: Tasks,
     lanes: Lanes<Dynamo>,
     /// HTTP and sockets; ends first.
@@ -175,8 +183,8 @@ impl Running {
         guard: Guard,
         until: &CancellationToken,
     ) {
-        let (places, tasks) = (self.connections_max, self.tasks.clone());
-        self.tasks.spawn(name, serve(listener, router, guard, places, tasks, until.clone()));
+        let (limits, tasks) = (self.connections, self.tasks.clone());
+        self.tasks.spawn(name, serve(listener, router, guard, limits, tasks, until.clone()));
     }
 
     /// The shutdown sequence: stop accepting and close sockets with 1012, finish what runs, finish

@@ -5,6 +5,7 @@
 //! or HTTP.
 
 pub mod types;
+pub mod text;
 pub mod state;
 pub mod draft;
 pub mod decide;

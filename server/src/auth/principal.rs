@@ -73,6 +73,12 @@ pub enum AuthError {
     /// The header or payload is not `Bearer <token>`.
     #[error("the authorization must be: Bearer <token>")]
     NotBearer,
+    /// Several tokens, of which one would have to be passed over.
+    #[error("several tokens were sent; send one")]
+    Several,
+    /// A token in a field that is not looked at.
+    #[error("the token belongs into authorization, as Bearer <token>, not into {0}")]
+    Misplaced(&'static str),
     /// Not a token that this service can read.
     #[error("the token is malformed: {0}")]
     Malformed(&'static str),

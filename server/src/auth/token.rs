@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::jwks::Jwks;
 use super::keys::Key;
 use super::principal::{AuthError, Principal, Role};
+use crate::auction::text::is_plain_name;
 use crate::auction::{Timestamp, UserId};
 use crate::limits;
 use crate::metrics::Counter;
@@ -22,8 +23,24 @@ struct Read {
     sub: String,
     #[serde(default)]
     roles: Vec<String>,
-    exp: i64,
-    nbf: Option<i64>,
+    exp: NumericDate,
+    nbf: Option<NumericDate>,
+}
+
+/// Seconds since the epoch, in whole or in part (RFC 7519, 2).
+#[derive(Debug, Deserialize)]
+struct NumericDate(serde_json::Number);
+
+impl NumericDate {
+    /// The time; what lies beyond all times is the last one.
+    fn time(&self) -> Timestamp {
+        let us = match (self.0.as_i64(), self.0.as_f64()) {
+            (Some(seconds), _) => seconds.saturating_mul(1_000_000),
+            #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+            (None, seconds) => (seconds.unwrap_or(0.0) * 1e6) as i64,
+        };
+        Timestamp::from_micros(us)
+    }
 }
 
 /// Claims that are written.
@@ -149,23 +166,23 @@ pub fn check(
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Principal, AuthError> {
-    let claims = jsonwebtoken::decode::<Read>(token, &key.decoding, &validation(key, rules))
-        .map_err(|error| problem(error.kind()))?
-        .claims;
-    let expires_at = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
+    let decoded = jsonwebtoken::decode::<Read>(token, &key.decoding, &validation(key, rules))
+        .map_err(|error| problem(error.kind()))?;
+    // Who signed it demands that a reader understands these (RFC 7515, 4.1.11), and none is here.
+    if decoded.header.crit.is_some() {
+        return Err(AuthError::Malformed("its header has crit, of which nothing is known here"));
+    }
+    let claims = decoded.claims;
+    let expires_at = claims.exp.time();
     if now >= expires_at.plus(rules.leeway) {
         return Err(AuthError::Expired);
     }
-    if claims.nbf.is_some_and(|nbf| {
-        Timestamp::from_micros(nbf.saturating_mul(1_000_000)) > now.plus(rules.leeway)
-    }) {
+    if claims.nbf.is_some_and(|nbf| nbf.time() > now.plus(rules.leeway)) {
         return Err(AuthError::NotYet);
     }
     let sub = claims.sub;
-    let sub_is_good =
-        (1..=limits::USER_ID_BYTES_MAX).contains(&sub.len()) && !sub.chars().any(char::is_control);
-    if !sub_is_good {
-        return Err(AuthError::Malformed("sub must be 1 to 128 bytes of printable text"));
+    if sub.len() > limits::USER_ID_BYTES_MAX || !is_plain_name(&sub) {
+        return Err(AuthError::Malformed("sub must be 1 to 128 bytes of text that can be seen"));
     }
     let named = |name: &String| Role::ALL.into_iter().find(|role| role.name() == *name);
     Ok(Principal {
@@ -210,10 +227,15 @@ fn problem(kind: &ErrorKind) -> AuthError {
     }
 }
 
-/// The token of an `Authorization` header or of a socket's `connection_init`.
+/// The token of an `Authorization` header or of a socket's `connection_init`: after `Bearer`, or bare,
+/// as AppSync's clients send it.
 pub fn bearer(authorization: &str) -> Result<&str, AuthError> {
-    let (scheme, token) = authorization.trim().split_once(' ').ok_or(AuthError::NotBearer)?;
-    let token = token.trim();
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty();
-    if is_bearer { Ok(token) } else { Err(AuthError::NotBearer) }
+    let authorization = authorization.trim();
+    let token = match authorization.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        // A JWT has three parts, and so cannot be the name of a scheme.
+        None if authorization.split('.').count() == 3 => authorization,
+        _ => return Err(AuthError::NotBearer),
+    };
+    if token.is_empty() { Err(AuthError::NotBearer) } else { Ok(token) }
 }

@@ -63,6 +63,11 @@ async fn a_token_without_expiry_or_with_a_bad_subject_is_malformed() {
         serde_json::json!({"sub": "", "exp": 2_000_000_000}),
         serde_json::json!({"sub": "a\nb", "exp": 2_000_000_000}),
         serde_json::json!({"sub": "x".repeat(129), "exp": 2_000_000_000}),
+        serde_json::json!({"sub": "ann\u{200b}", "exp": 2_000_000_000}),
+        serde_json::json!({"sub": "\u{202e}nna", "exp": 2_000_000_000}),
+        serde_json::json!({"sub": "ann ", "exp": 2_000_000_000}),
+        serde_json::json!({"sub": "ann", "exp": "2000000000"}),
+        serde_json::json!({"sub": "ann", "exp": null}),
         serde_json::json!({"sub": "ann", "exp": 2_000_000_000, "roles": "bidder"}),
     ] {
         let token = signed(&header, &claims, SECRET);
@@ -70,6 +75,33 @@ async fn a_token_without_expiry_or_with_a_bad_subject_is_malformed() {
         assert!(matches!(result, Err(AuthError::Malformed(_))), "{claims}: {result:?}");
     }
     assert!(verifier().verify(&"x".repeat(100_000), NOW).await.is_err());
+}
+
+#[tokio::test]
+async fn times_may_have_a_fraction() {
+    let header = Header::new(Algorithm::HS256);
+    let at = async |claims: serde_json::Value| {
+        let principal = verifier().verify(&signed(&header, &claims, SECRET), NOW).await?;
+        Ok(principal.expires_at.unwrap().as_micros())
+    };
+    let expiring = |exp: f64| serde_json::json!({"sub": "ann", "exp": exp});
+    assert_eq!(at(expiring(1_800_000_000.25)).await, Ok(1_800_000_000_250_000));
+    assert_eq!(at(expiring(1_799_999_994.5)).await, Err(AuthError::Expired), "5.5 s ago");
+    assert!(at(expiring(1.8e18)).await.is_ok(), "beyond all times");
+    let early = serde_json::json!({"sub": "ann", "exp": 2e9, "nbf": 1_800_000_005.5});
+    assert_eq!(at(early).await, Err(AuthError::NotYet));
+}
+
+#[tokio::test]
+async fn a_header_that_demands_more_than_is_known_is_refused() {
+    let claims = serde_json::json!({"sub": "ann", "exp": 2_000_000_000, "roles": []});
+    let mut header = Header::new(Algorithm::HS256);
+    assert!(verifier().verify(&signed(&header, &claims, SECRET), NOW).await.is_ok());
+    for crit in [vec!["exp"], vec!["b64", "x"], vec![]] {
+        header.crit = Some(crit.into_iter().map(str::to_owned).collect());
+        let refused = verifier().verify(&signed(&header, &claims, SECRET), NOW).await;
+        assert!(matches!(refused, Err(AuthError::Malformed(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test]
@@ -90,10 +122,13 @@ async fn a_short_secret_is_refused_and_none_is_ever_shown() {
 }
 
 #[tokio::test]
-async fn only_bearer_is_an_authorization() {
+async fn a_token_is_bearer_or_bare_and_nothing_else_is_an_authorization() {
     assert_eq!(bearer("Bearer abc"), Ok("abc"));
     assert_eq!(bearer("bearer  abc "), Ok("abc"));
-    for bad in ["", "abc", "Basic abc", "Bearer ", "Bearer"] {
+    assert_eq!(bearer(" a.b.c"), Ok("a.b.c"));
+    for bad in
+        ["", "abc", "Basic abc", "Bearer ", "Bearer", "a.b", "a.b.c.d", "a.b.c d", "Basic a.b.c"]
+    {
         assert_eq!(bearer(bad), Err(AuthError::NotBearer), "{bad:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::command::{BidAnswer, LaneError};
 use crate::auction::{RefusalCode, Timestamp};
+use crate::limits;
 use crate::metrics::number::labels;
 use crate::metrics::{CountBy, Counter, Durations, Sizes};
 use crate::store::Transaction;
@@ -121,11 +122,36 @@ impl LaneCounts {
             self.group_bids.add(written.bids.len());
         }
         for new in &written.bids {
-            if let Some(sent_at) = new.bid.sent_at {
+            if let Some(sent_at) = new.bid.sent_at.filter(|at| is_near(*at, new.bid.received_at)) {
                 self.request.between(sent_at, new.bid.received_at);
             }
             self.lane.between(new.bid.received_at, written.written_at);
             self.commit.between(written.written_at, committed_at);
         }
+    }
+}
+
+/// Whether a client's stamp can be of this bid: a wrong or made-up one would outweigh all others.
+fn is_near(sent_at: Timestamp, received_at: Timestamp) -> bool {
+    let apart = received_at.since(sent_at).max(sent_at.since(received_at));
+    apart <= limits::SENT_AT_SKEW_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_stamp_that_is_far_from_the_clock_is_none_of_this_bid() {
+        let now = Timestamp::from_micros(1_800_000_000_000_000);
+        let max = limits::SENT_AT_SKEW_MAX;
+        let later = now.plus(max);
+        assert!(is_near(now, later) && is_near(later, now) && is_near(now, now));
+        let beyond = later.plus(Duration::from_micros(1));
+        assert!(!is_near(now, beyond) && !is_near(beyond, now));
+        assert!(!is_near(Timestamp::from_micros(i64::MIN), now));
+        assert!(!is_near(Timestamp::from_micros(i64::MAX), now));
     }
 }

@@ -9,6 +9,7 @@ use super::command_line::heading;
 use super::{ConfigError, Switch};
 use crate::graphql::rules::QueryRules;
 use crate::guard::{Allowances, Origins};
+use crate::http::serve::ConnectionLimits;
 use crate::limits;
 use crate::websocket::SocketLimits;
 
@@ -72,6 +73,12 @@ pub struct DoorArgs {
     #[arg(long, help_heading = heading::SERVICE, env = "GAVEL_CONNECTIONS", default_value_t = limits::CONNECTIONS_MAX)]
     pub connections: usize,
 
+    /// Seconds that an HTTP connection may rest between requests: more than the proxy in front keeps
+    /// it.
+    #[arg(long, help_heading = heading::CONNECTION, env = "GAVEL_HTTP_KEEP_ALIVE_SECONDS",
+        default_value_t = limits::HTTP_KEEP_ALIVE.as_secs())]
+    pub http_keep_alive_seconds: u64,
+
     /// Sockets at a time.
     #[arg(long, help_heading = heading::SERVICE, env = "GAVEL_SOCKETS", default_value_t = limits::SOCKETS_MAX)]
     pub sockets: usize,
@@ -89,10 +96,15 @@ pub struct DoorArgs {
         default_value_t = limits::SOCKET_MESSAGE_BYTES_MAX)]
     pub socket_message_bytes: usize,
 
-    /// Operations of a socket at a time.
+    /// Subscriptions of a socket at a time.
     #[arg(long, help_heading = heading::CONNECTION, env = "GAVEL_OPERATIONS_PER_SOCKET",
         default_value_t = limits::OPERATIONS_PER_SOCKET_MAX)]
     pub operations_per_socket: usize,
+
+    /// Queries and mutations of a socket at a time, beside its subscriptions.
+    #[arg(long, help_heading = heading::CONNECTION, env = "GAVEL_SHORT_OPERATIONS_PER_SOCKET",
+        default_value_t = limits::SHORT_OPERATIONS_PER_SOCKET_MAX)]
+    pub short_operations_per_socket: usize,
 
     /// Milliseconds that a client may take to send connection_init.
     #[arg(long, help_heading = heading::CONNECTION, env = "GAVEL_INIT_TIMEOUT_MS",
@@ -149,11 +161,20 @@ impl DoorArgs {
         })
     }
 
+    /// The bounds of HTTP connections.
+    pub fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            connections_max: self.connections,
+            keep_alive: Duration::from_secs(self.http_keep_alive_seconds),
+        }
+    }
+
     /// The bounds of a socket.
     pub fn socket_limits(&self) -> SocketLimits {
         SocketLimits {
             message_bytes_max: self.socket_message_bytes,
             operations_max: self.operations_per_socket,
+            short_operations_max: self.short_operations_per_socket,
             init_timeout: Duration::from_millis(self.init_timeout_ms),
             idle: Duration::from_secs(self.socket_idle_seconds),
         }
@@ -176,11 +197,13 @@ impl DoorArgs {
         self.allowances()?;
         for (flag, value, least, most) in [
             ("connections", self.connections, 1, 1_000_000),
+            ("http-keep-alive-seconds", self.http_keep_alive_seconds as usize, 1, 4_000),
             ("sockets", self.sockets, 1, 1_000_000),
             ("auctions-watched", self.auctions_watched, 1, 1_000_000),
             ("http-body-bytes", self.http_body_bytes, 1024, 16 << 20),
             ("socket-message-bytes", self.socket_message_bytes, 1024, 16 << 20),
             ("operations-per-socket", self.operations_per_socket, 1, 10_000),
+            ("short-operations-per-socket", self.short_operations_per_socket, 1, 10_000),
             ("query-depth", self.query_depth, 1, limits::QUERY_RECURSION_MAX),
             ("query-complexity", self.query_complexity, 1, 1_000_000),
             ("query-selections", self.query_selections, 1, 100_000),

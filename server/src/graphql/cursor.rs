@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::{Code, api_error};
 use crate::auction::{AuctionId, Timestamp};
+use crate::limits;
 use crate::store::phase::Place;
 
 /// A place in the bids of an auction.
@@ -17,6 +18,7 @@ pub fn bid_cursor(sequence: u64) -> String {
 pub fn parse_bid_cursor(cursor: &str) -> Result<u64, Error> {
     decode(cursor)
         .and_then(|text| text.strip_prefix("bid:")?.parse().ok())
+        .filter(|sequence| *sequence <= limits::SEQUENCE_MAX)
         .ok_or_else(|| malformed("bids"))
 }
 
@@ -66,5 +68,9 @@ mod tests {
             assert!(parse_auction_cursor(cursor).is_err(), "{cursor}");
         }
         assert!(parse_bid_cursor("YmlkOi0x").is_err());
+        assert!(parse_bid_cursor(&bid_cursor(limits::SEQUENCE_MAX)).is_ok());
+        for beyond in [limits::SEQUENCE_MAX + 1, 9_999_999_999_999, u64::MAX] {
+            assert!(parse_bid_cursor(&bid_cursor(beyond)).is_err(), "no key holds {beyond}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! logged, once, where it is handled. A refused bid is data, not an error.
 
 use async_graphql::{
-    Error, ErrorExtensionValues, ErrorExtensions as _, Response, ServerError, Value,
+    Error, ErrorExtensionValues, ErrorExtensions as _, Pos, Response, ServerError, Value,
 };
 use tracing::error;
 
@@ -34,12 +34,13 @@ pub enum Code {
     CursorAhead,
     SlowConsumer,
     QueryTooComplex,
+    PersistedQueryNotSupported,
     Internal,
 }
 
 impl Code {
     /// Every code, in the order of docs/ERRORS.md.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BadRequest,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -53,6 +54,7 @@ impl Code {
         Self::CursorAhead,
         Self::SlowConsumer,
         Self::QueryTooComplex,
+        Self::PersistedQueryNotSupported,
         Self::Internal,
     ];
 
@@ -72,6 +74,7 @@ impl Code {
             Self::CursorAhead => "CURSOR_AHEAD",
             Self::SlowConsumer => "SLOW_CONSUMER",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
             Self::Internal => "INTERNAL",
         }
     }
@@ -156,6 +159,13 @@ fn bound_of(message: &str) -> Option<Bound> {
 /// An error of this code with a sentence that says what to do.
 pub fn api_error(code: Code, message: impl Into<String>) -> Error {
     Error::new(message).extend_with(|_, extensions| code.extend(extensions))
+}
+
+/// An error of a request as a whole, which has no place in the document.
+pub fn unlocated(error: Error) -> ServerError {
+    let mut error = error.into_server_error(Pos::default());
+    error.locations.clear();
+    error
 }
 
 /// More than a client may; it is told when to come again.
@@ -262,6 +272,8 @@ pub fn complete(response: &mut Response) {
 /// The same for one error.
 pub fn complete_error(error: &mut ServerError) {
     shorten(&mut error.message);
+    // Lines and columns count from 1.
+    error.locations.retain(|at| *at != Pos::default());
     let extensions = error.extensions.get_or_insert_default();
     if extensions.get("code").is_some() {
         return;

@@ -16,6 +16,8 @@ pub mod subscription;
 pub mod rules;
 pub mod shape;
 pub mod execute;
+pub mod document;
+pub mod request;
 
 pub use caller::Caller;
 pub use execute::{Api, Schema};

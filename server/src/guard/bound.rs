@@ -11,8 +11,12 @@ labels! {
         HttpBodyTime = "http_body_time",
         /// A request's head.
         HttpHead = "http_head",
-        /// The time for it, and between requests.
+        /// The time for it.
         HttpHeadTime = "http_head_time",
+        /// The time between requests of a connection.
+        HttpIdle = "http_idle",
+        /// The time in which a client takes nothing of its answer.
+        HttpWriteTime = "http_write_time",
         /// Nesting of a query.
         QueryDepth = "query_depth",
         /// Fields of a query.
@@ -31,8 +35,10 @@ labels! {
         IdempotencyKey = "idempotency_key",
         /// A message on a socket.
         SocketMessage = "socket_message",
-        /// Operations of a socket.
+        /// Subscriptions of a socket.
         Operations = "operations_per_socket",
+        /// Queries and mutations of a socket.
+        ShortOperations = "short_operations_per_socket",
         /// An operation's id.
         OperationId = "operation_id",
         /// The time to connection_init.

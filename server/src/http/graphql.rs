@@ -1,7 +1,7 @@
 //! GraphQL over HTTP: POST for everything, GET for queries (or the playground, in a browser).
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response as GraphqlResponse, ServerError, Variables};
+use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::Extension;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::QueryRejection;
@@ -14,26 +14,16 @@ use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use crate::auth::Principal;
+use crate::auth::{AuthError, Principal};
 use crate::graphql::Caller;
-use crate::graphql::error::{Code, Told, complete_error, from_auth};
+use crate::graphql::error::{Code, Told, complete_error, from_auth, unlocated};
 use crate::graphql::execute::{Operation, failed, is_traceparent};
+use crate::graphql::request::{self, Given};
 use crate::guard::{Bound, Guard};
 use crate::{clock, limits};
 
 const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
-
-/// A request's body.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Body {
-    query: String,
-    operation_name: Option<String>,
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(rename = "extensions")]
-    _extensions: Option<serde_json::Map<String, serde_json::Value>>,
-}
 
 /// A query's parameters.
 #[derive(Debug, Deserialize)]
@@ -42,6 +32,7 @@ pub struct Params {
     query: Option<String>,
     operation_name: Option<String>,
     variables: Option<String>,
+    extensions: Option<String>,
 }
 
 /// POST /graphql.
@@ -61,20 +52,9 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
         Ok(body) => body,
         Err((status, message)) => return problem(media, status, message),
     };
-    let body: Body = match serde_json::from_slice(&body) {
-        Ok(body) => body,
-        Err(error) => {
-            let message = format!(
-                "the body must be a JSON object with query, and optionally operationName and \
-                 variables: {error}"
-            );
-            return problem(media, StatusCode::BAD_REQUEST, message);
-        }
-    };
-    let operation = Operation {
-        query: body.query,
-        operation_name: body.operation_name,
-        variables: variables(body.variables),
+    let operation = match request::read(&body) {
+        Ok(asked) => asked.operation,
+        Err(error) => return not_run(media, error),
     };
     // Boxed: an execution is many times larger than what waits for a body that comes slowly.
     Box::pin(run(&state, media, &headers, operation, received_at)).await
@@ -118,6 +98,7 @@ pub async fn get(
         Err(rejection) => return problem(JSON, StatusCode::BAD_REQUEST, rejection.body_text()),
     };
     if params.query.is_none()
+        && params.extensions.is_none()
         && accepts(&headers, "text/html")
         && let Some(playground) = &state.playground
     {
@@ -127,17 +108,25 @@ pub async fn get(
         Ok(media) => media,
         Err(response) => return *response,
     };
-    let Some(query) = params.query else {
+    if params.query.is_none() && params.extensions.is_none() {
         let message = "give the parameter query, or send POST; a browser gets the playground";
         return problem(media, StatusCode::BAD_REQUEST, message);
+    }
+    let object = |text: Option<String>| match text.as_deref() {
+        None | Some("") => Ok(None),
+        Some(text) => serde_json::from_str(text),
     };
-    let given = params.variables.as_deref().filter(|text| !text.is_empty());
-    let Ok(given) = given.map(serde_json::from_str).transpose() else {
-        let message = "the parameter variables must be a JSON object";
+    let (Ok(variables), Ok(extensions)) = (object(params.variables), object(params.extensions))
+    else {
+        let message = "the parameters variables and extensions must be JSON objects";
         return problem(media, StatusCode::BAD_REQUEST, message);
     };
-    let operation =
-        Operation { query, operation_name: params.operation_name, variables: variables(given) };
+    let (query, operation_name) = (params.query, params.operation_name);
+    let given = Given { query, operation_name, variables, extensions };
+    let operation = match request::asked(given) {
+        Ok(asked) => asked.operation,
+        Err(error) => return not_run(media, error),
+    };
     if let Ok((OperationType::Mutation, _)) = state.api.prepare(operation.clone()) {
         let message = "a mutation must be sent by POST";
         let mut response = problem(media, StatusCode::METHOD_NOT_ALLOWED, message);
@@ -169,12 +158,18 @@ async fn run(
 }
 
 async fn caller(state: &super::State, headers: &HeaderMap) -> Result<Principal, GraphqlResponse> {
-    let header = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    state
-        .gate
-        .admit(header, clock::now())
-        .await
-        .map_err(|error| failed(from_auth(&error).into_server_error(async_graphql::Pos::default())))
+    let admitted = match authorization(headers) {
+        Ok(given) => state.gate.admit(given, clock::now()).await,
+        Err(error) => Err(error),
+    };
+    admitted.map_err(|error| failed(unlocated(from_auth(&error))))
+}
+
+/// The one `Authorization` of a request. Of two, a proxy may have checked the other.
+pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let first = given.next().map(|value| value.to_str().unwrap_or_default());
+    if given.next().is_some() { Err(AuthError::Several) } else { Ok(first) }
 }
 
 /// The media type of the answer: what the client accepts, the older one if it does not say.
@@ -204,8 +199,12 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON))
 }
 
-fn variables(given: Option<serde_json::Map<String, serde_json::Value>>) -> Variables {
-    Variables::from_json(serde_json::Value::Object(given.unwrap_or_default()))
+/// A request that cannot be run. The older media type says 200 all the same where it has an operation.
+fn not_run(media: &'static str, error: ServerError) -> Response {
+    let has_fallback = Code::of(&error) == Some(Code::PersistedQueryNotSupported);
+    let is_ok = has_fallback && media == JSON;
+    let status = if is_ok { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    reply(media, status, &GraphqlResponse::from_errors(vec![error]))
 }
 
 /// A request that was not run.

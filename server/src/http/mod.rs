@@ -6,27 +6,33 @@ pub mod metrics;
 pub mod playground;
 pub mod socket;
 pub mod refusal;
+pub mod patience;
 pub mod serve;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::State as Counts;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
-use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::map_response_with_state;
+use axum::extract::{Request, State as Shared};
+use axum::http::header::{
+    ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, HOST, ORIGIN, RETRY_AFTER, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
+use parking_lot::Mutex;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tracing::warn;
 
 use crate::auth::Gate;
 use crate::graphql::Api;
-use crate::graphql::counts::ApiCounts;
 use crate::graphql::error::Told;
 use crate::guard::Origins;
 use crate::limits;
+use crate::outage::Outage;
 use crate::websocket::Sockets;
 
 /// What the handlers share.
@@ -42,7 +48,12 @@ pub struct State {
     pub playground: Option<Arc<playground::Playground>>,
     /// The body of a request, in bytes.
     pub body_bytes_max: usize,
+    /// Pages of other origins that asked.
+    pub refused_origins: Arc<Mutex<Outage>>,
 }
+
+/// No cache keeps an answer.
+const NO_STORE: &str = "no-store";
 
 /// The public routes.
 pub fn routes(state: State) -> Router {
@@ -55,17 +66,42 @@ pub fn routes(state: State) -> Router {
         .layer(cors)
         .layer(compression)
         .route("/graphql/ws", get(socket::upgrade))
-        .layer(map_response_with_state(state.api.counts(), count))
+        .layer(from_fn_with_state(state.clone(), around))
         .with_state(state)
         .merge(assets)
 }
 
-/// Counts the errors that an answer tells of.
-async fn count(Counts(counts): Counts<Arc<ApiCounts>>, response: Response) -> Response {
+/// What every request and every answer have in common.
+async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
+    state.note_origin(request.headers());
+    let mut response = next.run(request).await;
     if let Some(told) = response.extensions().get::<Told>() {
-        counts.told(told);
+        state.api.counts().told(told);
     }
+    let headers = response.headers_mut();
+    // An answer is its caller's: a cache that keeps it would show a seller's reserve to others.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
+    headers.append(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
     response
+}
+
+impl State {
+    /// A page that is not let in is told nothing by its browser, so the operator has to be.
+    fn note_origin(&self, headers: &HeaderMap) {
+        if self.sockets.guard.origins().admit(headers) {
+            return;
+        }
+        if self.refused_origins.lock().failed(Instant::now()) {
+            let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+            let (origin, host) = (text(ORIGIN).unwrap_or_default(), text(HOST).unwrap_or_default());
+            warn!(
+                origin,
+                host,
+                "a page of another origin asks; name it with --allow-origin, or let the proxy in \
+                 front pass on its own Host"
+            );
+        }
+    }
 }
 
 /// What browsers are told: without a setting nothing, so that only the service's own pages get
@@ -81,8 +117,9 @@ fn cors(origins: &Origins) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("traceparent")])
+        // Libraries add headers of their own, and none of them is looked at but `authorization`.
+        .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([RETRY_AFTER])
-        .vary([ORIGIN])
+        .vary([ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS])
         .max_age(limits::CORS_MAX_AGE)
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::Extension;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::graphql::error::{Code, Told, rate_limited};
+use crate::graphql::error::{Code, Told, rate_limited, unlocated};
 use crate::guard::TooMany;
 
 /// A refusal as JSON, for clients that have not said what they take.
@@ -20,18 +20,17 @@ pub fn refuse(status: StatusCode, code: Code, message: impl Into<String>) -> Res
 
 /// 429, and when to come again.
 pub fn too_many(refused: TooMany) -> Response {
-    let error = rate_limited(refused).into_server_error(async_graphql::Pos::default());
-    let mut response = respond(StatusCode::TOO_MANY_REQUESTS, error);
+    let mut response = respond(StatusCode::TOO_MANY_REQUESTS, unlocated(rate_limited(refused)));
     let seconds = refused.retry_after.saturating_add(Duration::from_millis(999)).as_secs();
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     response
 }
 
-fn respond(status: StatusCode, mut error: ServerError) -> Response {
-    error.locations.clear();
+fn respond(status: StatusCode, error: ServerError) -> Response {
     let errors = GraphqlResponse::from_errors(vec![error]).errors;
     let body = serde_json::json!({ "errors": errors }).to_string();
     let told = Told::of(&errors);
-    let head = [(CONTENT_TYPE, "application/json; charset=utf-8")];
+    let head =
+        [(CONTENT_TYPE, "application/json; charset=utf-8"), (CACHE_CONTROL, super::NO_STORE)];
     (status, head, Extension(told), body).into_response()
 }

@@ -1,4 +1,4 @@
-//! The accept loop: one task a connection, a place for each, and no patience for slow requests.
+//! The accept loop: one task per connection, a permit for each, and time-outs for what is slow.
 //!
 //! axum's own loop has no time-out for the head of a request, and no bound on connections.
 
@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,15 +16,16 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
+use super::patience::{Patience, PatientIo, Progress};
 use super::refusal;
 use crate::guard::{Bound, Guard, TooMany};
 use crate::limits;
@@ -45,102 +47,137 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(limits::LISTEN_QUEUE_MAX)
 }
 
-/// Serves connections, so many at a time, until it is told to stop; each then ends after what it has
+/// The bounds of an address that is listened on.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// Connections at a time.
+    pub connections_max: usize,
+    /// How long one may rest between requests.
+    pub keep_alive: Duration,
+}
+
+/// Serves connections, so many at a time, until it is stopped; each then ends after what it has
 /// begun.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     guard: Guard,
-    places: usize,
+    bounds: ConnectionLimits,
     tasks: Tasks,
     until: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(places));
+    let permits = Arc::new(Semaphore::new(bounds.connections_max));
+    let refusals = Arc::new(Semaphore::new(limits::REFUSALS_MAX));
+    let service = Service { router, guard, permits, keep_alive: bounds.keep_alive, until };
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places, &guard) => accepted,
-            () = until.cancelled() => return,
+            accepted = service.accept(&listener) => accepted,
+            () = service.until.cancelled() => return,
         };
-        let Some((stream, peer, place)) = accepted else { continue };
-        let (router, guard, until) = (router.clone(), guard.clone(), until.clone());
-        tasks.spawn("connection", async move {
-            match guard.connect(peer) {
-                Ok(_held) => connection(stream, peer, router, &guard, until).await,
-                Err(refused) => refuse(stream, refused).await,
+        let Some((stream, peer, permit)) = accepted else { continue };
+        match service.guard.connect(peer) {
+            Ok(counted) => {
+                let service = service.clone();
+                tasks.spawn("connection", async move {
+                    service.connection(stream, peer).await;
+                    drop((counted, permit));
+                });
             }
-            drop(place);
-        });
-    }
-}
-
-type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
-
-/// The next connection. At the bound nothing is accepted: clients wait in the kernel's queue.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    guard: &Guard,
-) -> Option<Accepted> {
-    if places.available_permits() == 0 {
-        guard.meets(Bound::Connections);
-    }
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, place)),
-        Err(error) => {
-            // Most often too many open files: others will end.
-            warn!(%error, "cannot accept a connection");
-            sleep(limits::ACCEPT_PAUSE).await;
-            None
+            // It keeps nobody else waiting: neither for a permit nor, in a flood, for an answer.
+            Err(refused) => {
+                drop(permit);
+                let Ok(refusal) = Arc::clone(&refusals).try_acquire_owned() else { continue };
+                tasks.spawn("refusal", async move {
+                    refuse(stream, refused).await;
+                    drop(refusal);
+                });
+            }
         }
     }
 }
 
-/// Serves one connection's requests, until it is upgraded or ends.
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+/// What the connections of an address share.
+#[derive(Clone)]
+struct Service {
     router: Router,
-    guard: &Guard,
+    guard: Guard,
+    permits: Arc<Semaphore>,
+    keep_alive: Duration,
     until: CancellationToken,
-) {
-    let _open = guard.hold_open();
-    // Small frames and delayed acknowledgements cost up to 40 ms (FACTS 8).
-    let set = stream.set_nodelay(true).and_then(|()| {
-        SockRef::from(&stream).set_send_buffer_size(limits::SOCKET_SEND_BUFFER_BYTES)
-    });
-    if let Err(error) = set {
-        warn!(%error, "a connection's options cannot be set");
+}
+
+impl Service {
+    /// The next connection. At the bound nothing is accepted: clients wait in the kernel's queue.
+    async fn accept(&self, listener: &TcpListener) -> Option<Accepted> {
+        if self.permits.available_permits() == 0 {
+            self.guard.meets(Bound::Connections);
+        }
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        match listener.accept().await {
+            Ok((stream, peer)) => Some((stream, peer, permit)),
+            Err(error) => {
+                // Most often too many open files: others will end.
+                warn!(%error, "cannot accept a connection");
+                sleep(limits::ACCEPT_PAUSE).await;
+                None
+            }
+        }
     }
-    let (wire, io) = Wire::new(stream);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(Arc::clone(&wire));
-        router.clone().oneshot(request)
-    });
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits::HTTP_HEAD_TIMEOUT)
-        .max_buf_size(limits::HTTP_HEAD_BYTES_MAX);
-    let connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = until.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+
+    /// Serves one connection's requests, until it is upgraded or ends.
+    async fn connection(self, stream: TcpStream, peer: SocketAddr) {
+        let _open = self.guard.hold_open();
+        // Small frames and delayed acknowledgements cost up to 40 ms (FACTS 8).
+        let set = stream.set_nodelay(true).and_then(|()| {
+            SockRef::from(&stream).set_send_buffer_size(limits::SOCKET_SEND_BUFFER_BYTES)
+        });
+        if let Err(error) = set {
+            warn!(%error, "a connection's options cannot be set");
         }
-    };
-    if let Err(error) = ended {
-        if error.is_timeout() {
-            guard.meets(Bound::HttpHeadTime);
-        } else if error.is_parse_too_large() {
-            guard.meets(Bound::HttpHead);
+        let (wire, io) = Wire::new(stream);
+        let progress = Arc::new(Progress::default());
+        let io = PatientIo::new(io, Arc::clone(&progress));
+        let (router, for_sockets) = (self.router, Arc::clone(&wire));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(Arc::clone(&for_sockets));
+            router.clone().oneshot(request)
+        });
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(Patience::new(Arc::clone(&progress), self.keep_alive, self.permits))
+            .header_read_timeout(limits::HTTP_HEAD_TIMEOUT)
+            // A client that has said all it will may wait for the answer.
+            .half_close(true)
+            .title_case_headers(true)
+            .max_buf_size(limits::HTTP_HEAD_BYTES_MAX);
+        let connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            () = self.until.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                timeout(limits::HTTP_DRAIN_TIMEOUT, connection).await.ok()
+            }
+        };
+        let Some(ended) = ended else {
+            debug!("a connection did not end in time");
+            wire.reset();
+            return;
+        };
+        if let Err(error) = ended {
+            if let Some(bound) = progress.met() {
+                self.guard.meets(bound);
+                wire.reset();
+            } else if error.is_parse_too_large() {
+                self.guard.meets(Bound::HttpHead);
+            }
+            // A peer that went, sent no HTTP, or took too long.
+            debug!(%error, "a connection ended");
         }
-        // A peer that went, sent no HTTP, or took too long.
-        debug!(%error, "a connection ended");
     }
 }
 
@@ -166,7 +203,7 @@ mod tests {
     async fn a_storm_of_connections_waits_to_be_accepted() {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        // More than the 128 of tokio's own `bind`; the kernel drops what has no place.
+        // More than the 128 of tokio's own `bind`; the kernel drops what does not fit.
         let mut waiting = Vec::new();
         for number in 0..300 {
             let connected = timeout(limits::HTTP_HEAD_TIMEOUT, TcpStream::connect(address)).await;

@@ -8,6 +8,7 @@ use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use super::graphql::authorization;
 use super::refusal::{refuse, too_many};
 use crate::graphql::error::Code;
 use crate::guard::Bound;
@@ -26,9 +27,16 @@ pub async fn upgrade(
     let sockets = state.sockets;
     let guard = &sockets.guard;
     if !guard.origins().admit(&headers) {
-        let message = "pages of this origin may not open a socket; see --allow-origin";
+        let message = "pages of this origin may not open a socket; see --allow-origin, and behind a \
+                       proxy pass on its Host";
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, message);
     }
+    let authorization = match authorization(&headers) {
+        Ok(given) => given.map(str::to_owned),
+        Err(error) => {
+            return refuse(StatusCode::UNAUTHORIZED, Code::Unauthenticated, error.to_string());
+        }
+    };
     let place = match guard.open_socket(guard.address(peer, &headers), clock::now()) {
         Ok(place) => place,
         Err(refused) => return too_many(refused),
@@ -38,12 +46,22 @@ pub async fn upgrade(
         let message = "the service has as many sockets as it can; try again";
         return refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message);
     };
-    upgrade
-        .protocols([SUBPROTOCOL])
+    agreed(upgrade)
         // The default read buffer is 128 KiB a connection, allocated at once (FACTS 8).
         .read_buffer_size(limits::SOCKET_READ_BUFFER_BYTES)
         .write_buffer_size(limits::SOCKET_WRITE_BUFFER_BYTES)
         .max_message_size(sockets.limits.message_bytes_max)
         .max_frame_size(sockets.limits.message_bytes_max)
-        .on_upgrade(async move |socket| sockets.serve(socket, wire, (place, room)))
+        .on_upgrade(async move |socket| sockets.serve(socket, wire, authorization, (place, room)))
+}
+
+/// An upgrade to the one protocol that is spoken here. Where the client asks for others alone it is
+/// granted one of them: without, a browser ends the connection before it has heard the reason.
+fn agreed(mut upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    let other = upgrade.requested_protocols().find(|name| *name != SUBPROTOCOL).cloned();
+    upgrade = upgrade.protocols([SUBPROTOCOL]);
+    if let (None, Some(other)) = (upgrade.selected_protocol(), other) {
+        upgrade.set_selected_protocol(other);
+    }
+    upgrade
 }

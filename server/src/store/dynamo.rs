@@ -94,10 +94,10 @@ impl Dynamo {
             Order::After(sequence) => (true, sequence.saturating_add(1), u64::MAX),
             Order::Before(sequence) => (false, 1, sequence.saturating_sub(1)),
         };
+        let to = to.min(limits::SEQUENCE_MAX);
         if from > to {
             return Ok(Vec::new());
         }
-        let to = to.min(999_999_999_999);
         let output = self
             .client
             .query()

@@ -4,24 +4,30 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use async_graphql::ServerError;
+use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tungstenite::Error;
+use tungstenite::error::ProtocolError;
 
 use super::counts::{End as SocketEnd, bound_of};
 use super::expiry::{Due, Expiry};
+use super::operation::Capacity;
 use super::outbox::{End, Frame, Outbox, Subscriber};
 use super::payload::Payload;
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
 use super::wire::Wire;
-use super::{Sockets, message, operation};
+use super::{Sockets, credentials, message, operation};
 use crate::auction::UserId;
 use crate::auth::Session;
 use crate::graphql::Caller;
-use crate::graphql::error::{Code, api_error};
-use crate::graphql::execute::{Operation, is_traceparent};
+use crate::graphql::error::{Code, api_error, unlocated};
+use crate::graphql::execute::is_traceparent;
+use crate::graphql::request::Asked;
 use crate::graphql::scalar::format_time;
 use crate::guard::{Bound, Place};
 use crate::{clock, limits};
@@ -32,6 +38,8 @@ pub(super) struct Connection {
     socket: WebSocket,
     /// The same socket, to keep groups from writing to it.
     wire: Arc<Wire>,
+    /// Of the upgrade's request, until connection_init.
+    authorization: Option<String>,
     protocol: Protocol,
     session: Option<Arc<Session>>,
     expiry: Expiry,
@@ -40,6 +48,7 @@ pub(super) struct Connection {
     outbox: Arc<Outbox>,
     frames: mpsc::Receiver<Frame>,
     operations: HashMap<Arc<str>, Running>,
+    capacity: Arc<Capacity>,
 }
 
 /// An operation under way; dropping it stops its task.
@@ -58,13 +67,20 @@ impl Drop for Running {
 type Ended = Option<Close>;
 
 impl Connection {
-    pub(super) fn new(sockets: Arc<Sockets>, socket: WebSocket, wire: Arc<Wire>) -> Self {
+    pub(super) fn new(
+        sockets: Arc<Sockets>,
+        socket: WebSocket,
+        wire: Arc<Wire>,
+        authorization: Option<String>,
+    ) -> Self {
         let queued = Arc::clone(&sockets.fanout.counts().queued);
         let (outbox, frames) = Outbox::new(&wire, queued);
         Self {
             socket,
             wire,
+            authorization,
             protocol: Protocol::new(sockets.limits, Instant::now()),
+            capacity: Arc::new(Capacity::of(&sockets.limits)),
             sockets,
             session: None,
             expiry: Expiry::default(),
@@ -99,7 +115,12 @@ impl Connection {
     /// Waits a little for the peer's close, so that ours is not lost in a reset. If the peer was
     /// first, this is what writes our answer; without it its client reports an abnormal end.
     async fn drain(&mut self) {
-        let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        let closed = async {
+            while let Some(Ok(_)) = self.socket.recv().await {}
+            // After a frame that is none there is nothing to recv; but with bytes that nobody has
+            // read the system ends the connection before our close has arrived.
+            self.wire.discard().await;
+        };
         timeout(limits::CLOSE_TIMEOUT, closed).await.ok();
     }
 
@@ -111,7 +132,7 @@ impl Connection {
             let step = tokio::select! {
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => self.received(message).await,
-                    Some(Err(error)) => Err(end_of(&error)),
+                    Some(Err(error)) => Err(end_of(error)),
                     None => Err(None),
                 },
                 _ = self.frames.recv_many(&mut batch, limits::WRITE_BATCH_MAX) => {
@@ -138,8 +159,11 @@ impl Connection {
         let action = match message {
             Message::Text(text) => self.protocol.text(text.as_str(), Instant::now()),
             Message::Binary(_) => self.protocol.binary(),
-            // Answered by the WebSocket layer.
-            Message::Ping(_) | Message::Pong(_) => None,
+            // A ping is answered by the WebSocket layer.
+            Message::Ping(_) | Message::Pong(_) => {
+                self.protocol.heard(Instant::now());
+                None
+            }
             Message::Close(_) => return Err(None),
         };
         self.act(action).await
@@ -149,7 +173,7 @@ impl Connection {
         match action {
             None => Ok(()),
             Some(Action::Send(text)) => self.send(vec![text]).await,
-            Some(Action::Ping) => self.send(vec![self.ping()]).await,
+            Some(Action::Ping) => self.send_ping().await,
             Some(Action::Close(close)) => Err(Some(close)),
             Some(Action::Admit { payload }) => {
                 // Boxed: only for this moment is it larger than all else of a socket.
@@ -161,16 +185,22 @@ impl Connection {
                     _ => Ok(()),
                 }
             }
-            Some(Action::Start { id, operation, traceparent }) => {
-                self.start(id, *operation, traceparent);
+            Some(Action::Start { id, asked }) => {
+                self.start(id, *asked);
                 Ok(())
+            }
+            Some(Action::Reject(id, error)) => {
+                let errors = self.encoded(*error);
+                self.send(vec![message::error(&id, &errors)]).await
             }
             Some(Action::Stop(id)) => {
                 self.operations.remove(&id);
                 Ok(())
             }
             Some(Action::Refuse(id)) => {
-                let max = self.sockets.limits.operations_max;
+                // The prepared ones among them say which kind there are too many of.
+                let limits = &self.sockets.limits;
+                let max = limits.operations_max + limits.short_operations_max;
                 self.sockets.guard.meets(Bound::Operations);
                 let message = format!("a socket runs at most {max} operations at a time");
                 let errors = self.errors_json(Code::Overloaded, &message, None);
@@ -180,11 +210,13 @@ impl Connection {
     }
 
     async fn admit(&mut self, payload: Option<&str>) -> Option<Action> {
-        let authorization = payload.and_then(authorization_of);
-        let admitted = self.sockets.gate.admit(authorization.as_deref(), clock::now()).await;
+        let admitted = match credentials::authorization(payload, self.authorization.take()) {
+            Ok(given) => self.sockets.gate.admit(given.as_deref(), clock::now()).await,
+            Err(error) => Err(error),
+        };
         let principal = match admitted {
             Ok(principal) => principal,
-            Err(error) => return self.protocol.refused(&error.to_string()),
+            Err(error) => return self.protocol.refused(&credentials::reason(&error)),
         };
         if let Some(user_id) = &principal.user_id {
             match self.sockets.guard.admit(user_id) {
@@ -210,8 +242,21 @@ impl Connection {
         message::ping(payload.as_deref())
     }
 
-    fn start(&mut self, id: Arc<str>, operation: Operation, traceparent: Option<String>) {
+    /// Asks for a sign of life in two ways: every client answers the frame, and a `ping` message
+    /// says how long the token is good for.
+    async fn send_ping(&mut self) -> Result<(), Ended> {
+        let text = self.ping();
+        let write = async {
+            self.socket.feed(Message::Ping(Bytes::new())).await?;
+            self.socket.feed(Message::Text(text.into())).await?;
+            self.socket.flush().await
+        };
+        in_time(write).await
+    }
+
+    fn start(&mut self, id: Arc<str>, asked: Asked) {
         let Some(session) = &self.session else { return };
+        let Asked { operation, traceparent } = asked;
         let caller = Caller {
             principal: session.principal(),
             received_at: clock::now(),
@@ -224,11 +269,11 @@ impl Connection {
         let running =
             Running { subscriber: Arc::clone(&subscriber), _task: stop.clone().drop_guard() };
         self.operations.insert(id, running);
-        let sockets = Arc::clone(&self.sockets);
+        let (sockets, capacity) = (Arc::clone(&self.sockets), Arc::clone(&self.capacity));
         self.sockets.tasks.spawn("operation", async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = operation::run(&sockets, &subscriber, operation, caller) => {}
+                () = operation::run(&sockets, &capacity, &subscriber, operation, caller) => {}
             }
         });
     }
@@ -296,10 +341,14 @@ impl Connection {
     }
 
     fn errors_json(&self, code: Code, message: &str, resume_after: Option<u64>) -> String {
-        let mut error = api_error(code, message).into_server_error(async_graphql::Pos::default());
+        let mut error = unlocated(api_error(code, message));
         if let Some(number) = resume_after {
             error.extensions.get_or_insert_default().set("resumeAfter", number);
         }
+        self.encoded(error)
+    }
+
+    fn encoded(&self, mut error: ServerError) -> String {
         error.locations.clear();
         let errors = [error];
         self.sockets.api.counts().tell(&errors);
@@ -339,15 +388,14 @@ async fn in_time(write: impl Future<Output = Result<(), axum::Error>>) -> Result
     }
 }
 
-/// The `authorization` of a connection_init payload, whatever its case.
-fn authorization_of(payload: &str) -> Option<String> {
-    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(payload).ok()?;
-    let field = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
-    // Not a text: an authorization that cannot be right, and not the absence of one.
-    Some(field.1.as_str().unwrap_or_default().to_owned())
-}
-
 /// How a read error ends the socket.
-fn end_of(error: &axum::Error) -> Ended {
-    error.to_string().contains("too long").then_some(Close::TOO_BIG)
+fn end_of(error: axum::Error) -> Ended {
+    match *error.into_inner().downcast::<Error>().ok()? {
+        Error::Capacity(_) => Some(Close::TOO_BIG),
+        Error::Utf8(_) => Some(Close::NOT_UTF8),
+        // Its client went without a word.
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(Close::BAD_FRAME),
+        _ => None,
+    }
 }

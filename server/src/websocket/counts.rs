@@ -28,6 +28,10 @@ labels! {
         Gone = "gone",
         /// Nothing was asked of it for long.
         Idle = "1000",
+        /// A frame was not of the WebSocket protocol.
+        BadFrame = "1002",
+        /// A text was not UTF-8.
+        NotUtf8 = "1007",
         /// A message was too big.
         TooBig = "1009",
         /// The server stops.
@@ -58,6 +62,8 @@ impl From<Option<&Close>> for End {
         match close.map(|close| close.code) {
             None => Self::Gone,
             Some(1000) => Self::Idle,
+            Some(1002) => Self::BadFrame,
+            Some(1007) => Self::NotUtf8,
             Some(1009) => Self::TooBig,
             Some(1012) => Self::Restart,
             Some(1013) => Self::TryAgain,
@@ -244,7 +250,14 @@ mod tests {
 
     #[test]
     fn every_code_that_sockets_are_closed_with_is_told_by_itself() {
-        for close in [Close::IDLE, Close::TOO_BIG, Close::RESTART, Close::TOO_SLOW] {
+        for close in [
+            Close::IDLE,
+            Close::BAD_FRAME,
+            Close::NOT_UTF8,
+            Close::TOO_BIG,
+            Close::RESTART,
+            Close::TOO_SLOW,
+        ] {
             assert_eq!(End::from(Some(&close)).label(), close.code.to_string());
         }
         assert_eq!(End::from(None), End::Gone);

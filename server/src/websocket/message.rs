@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use async_graphql::Variables;
+use async_graphql::ServerError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::graphql::execute::Operation;
+use crate::graphql::request::{self, Asked};
 
 /// A message as a client sends it.
 #[derive(Debug, Deserialize)]
@@ -32,22 +32,11 @@ pub enum ClientMessage<'a> {
     Subscribe {
         /// Its id.
         id: Cow<'a, str>,
-        /// What to run.
-        operation: Box<Operation>,
-        /// The W3C trace context in its extensions.
-        traceparent: Option<String>,
+        /// What to run, or what is wrong with its payload.
+        asked: Result<Box<Asked>, ServerError>,
     },
     /// Stop an operation.
     Complete(Cow<'a, str>),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SubscribePayload {
-    query: String,
-    operation_name: Option<String>,
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
-    extensions: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// Reads a message, or says what is wrong with it in a few words.
@@ -72,22 +61,9 @@ fn subscribe<'a>(
     payload: Option<&'a RawValue>,
 ) -> Result<ClientMessage<'a>, &'static str> {
     let id = id(given)?;
-    let problem = "subscribe needs a payload with a query";
-    let payload: SubscribePayload =
-        serde_json::from_str(payload.ok_or(problem)?.get()).map_err(|_| problem)?;
-    let extensions = payload.extensions.unwrap_or_default();
-    let traceparent = extensions.get("traceparent").and_then(|value| value.as_str());
-    let variables = serde_json::Value::Object(payload.variables.unwrap_or_default());
-    Ok(ClientMessage::Subscribe {
-        id,
-        traceparent: traceparent.map(str::to_owned),
-        operation: Box::new(Operation {
-            query: payload.query,
-            // Some clients send an empty one with an operation that has none.
-            operation_name: payload.operation_name.filter(|name| !name.is_empty()),
-            variables: Variables::from_json(variables),
-        }),
-    })
+    let payload = payload.map_or("{}", RawValue::get);
+    let asked = request::read(payload.as_bytes()).map(Box::new);
+    Ok(ClientMessage::Subscribe { id, asked })
 }
 
 /// Why an operation's id is not one.

@@ -15,6 +15,7 @@ mod member;
 pub mod group;
 pub mod fanout;
 mod expiry;
+mod credentials;
 mod trace;
 mod operation;
 mod connection;
@@ -43,8 +44,10 @@ use crate::tasks::Tasks;
 pub struct SocketLimits {
     /// A message of a client.
     pub message_bytes_max: usize,
-    /// Operations at a time.
+    /// Subscriptions at a time.
     pub operations_max: usize,
+    /// Queries and mutations at a time.
+    pub short_operations_max: usize,
     /// How long a client may take to send connection_init.
     pub init_timeout: Duration,
     /// How long it may go on without an operation.
@@ -56,6 +59,7 @@ impl Default for SocketLimits {
         Self {
             message_bytes_max: limits::SOCKET_MESSAGE_BYTES_MAX,
             operations_max: limits::OPERATIONS_PER_SOCKET_MAX,
+            short_operations_max: limits::SHORT_OPERATIONS_PER_SOCKET_MAX,
             init_timeout: limits::INIT_TIMEOUT,
             idle: limits::SOCKET_IDLE,
         }
@@ -100,14 +104,15 @@ impl Sockets {
     /// Serves a socket on a task of its own: the HTTP server does not wait for upgraded sockets,
     /// shutdown does.
     ///
-    /// `place` is held until it has ended.
+    /// `authorization` is that of the upgrade; `place` is held until it has ended.
     pub fn serve(
         self: &Arc<Self>,
         socket: WebSocket,
         wire: Arc<Wire>,
+        authorization: Option<String>,
         place: (Place<Address>, OwnedSemaphorePermit),
     ) {
-        let mut connection = Connection::new(Arc::clone(self), socket, wire);
+        let mut connection = Connection::new(Arc::clone(self), socket, wire, authorization);
         self.tasks.spawn("socket", async move {
             connection.run().await;
             drop(place);

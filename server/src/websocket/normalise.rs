@@ -6,6 +6,8 @@
 use async_graphql::parser::types::{ExecutableDocument, Selection};
 use async_graphql::{Value, Variables};
 
+use crate::graphql::document::tokens;
+
 /// The normalised document and variables of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Normalised {
@@ -43,76 +45,29 @@ pub fn normalise(
     }
     let kept = variables.iter().filter(|(name, _)| Some(name.as_str()) != variable.as_deref());
     let kept = Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect());
-    Normalised { document: tokens(text, literal), variables: kept.to_string() }
+    Normalised { document: spaced(text, literal), variables: kept.to_string() }
 }
 
 /// The tokens of a document with one space between them; the number at `blank` (line, column) left
 /// out.
-fn tokens(text: &str, blank: Option<(usize, usize)>) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
+fn spaced(text: &str, blank: Option<(usize, usize)>) -> String {
     let blank_at = blank.and_then(|(line, column)| offset(text, line, column));
-    loop {
-        let at = text.len() - rest.len();
-        let Some(first) = rest.chars().next() else { return out };
-        if first.is_whitespace() || first == ',' || first == '\u{feff}' {
-            rest = &rest[first.len_utf8()..];
-            continue;
-        }
-        if first == '#' {
-            rest = rest.find(['\n', '\r']).map_or("", |end| &rest[end..]);
-            continue;
-        }
-        let length = token_length(rest, first);
+    let mut out = String::with_capacity(text.len());
+    for (at, token) in tokens(text) {
         if Some(at) != blank_at {
-            out.push_str(&rest[..length]);
+            out.push_str(token);
         }
         out.push(' ');
-        rest = &rest[length..];
     }
+    out
 }
 
-fn token_length(rest: &str, first: char) -> usize {
-    if rest.starts_with("\"\"\"") {
-        return block_string_length(rest);
-    }
-    if first == '"' {
-        return string_length(rest);
-    }
-    if first.is_ascii_alphanumeric() || matches!(first, '_' | '-' | '$' | '@') {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '-');
-        return rest[1..].find(|c| !is_part(c)).map_or(rest.len(), |end| 1 + end);
-    }
-    first.len_utf8()
-}
-
-fn string_length(rest: &str) -> usize {
-    let mut escaped = false;
-    for (at, c) in rest.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return at + 1,
-            _ => {}
-        }
-    }
-    rest.len()
-}
-
-fn block_string_length(rest: &str) -> usize {
-    let mut from = 3;
-    while let Some(end) = rest[from..].find("\"\"\"") {
-        let at = from + end;
-        if !rest[..at].ends_with('\\') {
-            return at + 3;
-        }
-        from = at + 3;
-    }
-    rest.len()
-}
-
-/// The byte at a line and column, both counted from 1, columns in characters.
+/// The byte at a line and column, both counted from 1, columns in characters. A carriage return makes
+/// the parser's positions ambiguous: then there is none, and each cursor has a group of its own.
 fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
+    if text.contains('\r') {
+        return None;
+    }
     let mut start = 0;
     for _ in 1..line {
         start += text[start..].find('\n')? + 1;
@@ -125,8 +80,10 @@ fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
 mod tests {
     use async_graphql::parser::parse_query;
     use async_graphql::value;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::graphql::document::readable;
 
     fn of(text: &str, variables: Value) -> Normalised {
         let Value::Object(fields) = variables else { panic!("variables are an object") };
@@ -166,6 +123,80 @@ mod tests {
             "subscription { bidCreated(auctionId: \"x#\") { id } }",
         ] {
             assert_ne!(base, of(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_leaves_nothing_out_that_is_not_the_cursor() {
+        // The parser's column begins anew after it, its line does not: the cursor's position is then
+        // that of the fragment's field, too.
+        let of = |field| {
+            let text = format!(
+                "fragment F on Bid {{ {field} }} subscription {{ bidCreated(auctionId: \"x\",\r\
+                 {:13}after: 5) {{ ...F }} }}",
+                ""
+            );
+            of(&text, value!({}))
+        };
+        assert_ne!(of("bidderId"), of("amount"));
+        assert!(of("bidderId").document.contains("bidderId"));
+    }
+
+    /// A subscription's tokens, its cursor last but for what it selects.
+    fn operation() -> impl Strategy<Value = Vec<String>> {
+        let field = prop::sample::select(vec!["id", "amount", "bidderId", "timing { sentAt }"]);
+        (prop::collection::vec(field, 1..4), 0..30_u32, any::<bool>()).prop_map(
+            |(fields, after, named)| {
+                let name = if named {
+                    "subscription Name { bidCreated ("
+                } else {
+                    "subscription { bidCreated ("
+                };
+                let fields = fields.join(" ");
+                let rest = format!("auctionId : \"x\" after : {after} ) {{ ... F }} }}");
+                format!("fragment F on\nBid {{ {fields} }} {name} {rest}")
+                    .split(' ')
+                    .map(str::to_owned)
+                    .collect()
+            },
+        )
+    }
+
+    /// What may stand between two tokens.
+    const BETWEEN: &str = "( |,|\t|\n|\r|\r\n|\u{feff}|#[a-z\" {}]{0,9}(\n|\r)){1,4}";
+
+    fn laid_out(tokens: &[String], between: &[String]) -> String {
+        let pairs = tokens.iter().zip(between.iter().cycle());
+        pairs.flat_map(|(token, between)| [token.as_str(), between.as_str()]).collect()
+    }
+
+    /// A parsed document but for its positions and the value of its cursor.
+    fn meaning(text: &str) -> String {
+        let debug = format!("{:?}", parse_query(text).unwrap());
+        let mut out = String::new();
+        for part in debug.split("Pos(") {
+            let rest = part.split_once(')').map_or(part, |(_, rest)| rest);
+            out.push_str(if out.is_empty() { part } else { rest });
+        }
+        let digits = |c: char| c.is_ascii_digit();
+        out.split("Number(").map(|part| part.trim_start_matches(digits)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn operations_share_a_group_if_and_only_if_the_parser_reads_the_same(
+            (a, b) in (operation(), operation()),
+            between in prop::array::uniform2(prop::collection::vec(BETWEEN, 1..8)),
+        ) {
+            // As requests are read, and as they came.
+            let texts = [laid_out(&a, &between[0]), laid_out(&b, &between[1])];
+            let read = texts.clone().map(readable);
+            let [first, second] = read.clone().map(|text| of(&text, value!({})));
+            let same = meaning(&read[0]) == meaning(&read[1]);
+            prop_assert_eq!(first == second, same, "{:?}", read);
+            if of(&texts[0], value!({})) == of(&texts[1], value!({})) {
+                prop_assert_eq!(meaning(&texts[0]), meaning(&texts[1]));
+            }
         }
     }
 }

@@ -3,34 +3,85 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Pos, Request, Response, ServerError};
+use async_graphql::{Request, Response, ServerError};
 use futures_util::StreamExt as _;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracing::Instrument as _;
 
-use super::Sockets;
 use super::execution::Execution;
 use super::group::{GroupKey, Joined};
 use super::normalise::normalise;
 use super::outbox::Subscriber;
+use super::{SocketLimits, Sockets};
 use crate::auth::Principal;
 use crate::broker::topic::Reader;
 use crate::graphql::Caller;
 use crate::graphql::counts::Kind;
-use crate::graphql::error::{Code, api_error, complete, from_topic};
+use crate::graphql::error::{Code, api_error, complete, from_topic, unlocated};
 use crate::graphql::execute::{Operation, failed};
 use crate::graphql::subscription::{Asked, FeedItem, Probe, Topic};
 use crate::graphql::types::View;
+use crate::guard::Bound;
 use crate::limits;
 
-/// Runs an operation to its end, or to its place in a group.
+/// What one socket may run at a time. Subscriptions stay, the others pass: what a socket watches
+/// takes nothing from what it does.
+#[derive(Debug)]
+pub(super) struct Capacity {
+    subscriptions: Arc<Semaphore>,
+    short: Arc<Semaphore>,
+}
+
+impl Capacity {
+    /// The capacity of a socket with these limits.
+    pub(super) fn of(limits: &SocketLimits) -> Self {
+        let permits = |max| Arc::new(Semaphore::new(max));
+        Self {
+            subscriptions: permits(limits.operations_max),
+            short: permits(limits.short_operations_max),
+        }
+    }
+
+    /// A permit for one more operation of this kind; the operation holds it until it ends.
+    fn take(
+        &self,
+        kind: OperationType,
+        sockets: &Sockets,
+    ) -> Result<OwnedSemaphorePermit, Response> {
+        let (permits, max, what, bound) = match kind {
+            OperationType::Subscription => {
+                let max = sockets.limits.operations_max;
+                (&self.subscriptions, max, "subscriptions", Bound::Operations)
+            }
+            OperationType::Query | OperationType::Mutation => {
+                let max = sockets.limits.short_operations_max;
+                (&self.short, max, "queries and mutations", Bound::ShortOperations)
+            }
+        };
+        Arc::clone(permits).try_acquire_owned().map_err(|_| {
+            sockets.guard.meets(bound);
+            let message = format!("a socket runs at most {max} {what} at a time");
+            response_of(api_error(Code::Overloaded, message))
+        })
+    }
+}
+
+/// Runs an operation to its end, or to its membership in a group.
 pub(super) async fn run(
     sockets: &Sockets,
+    capacity: &Capacity,
     subscriber: &Arc<Subscriber>,
     operation: Operation,
     caller: Caller,
 ) {
-    let refusal = match sockets.api.prepare(operation.clone()) {
+    let prepared = match sockets.api.prepare(operation.clone()) {
+        Ok((kind, request)) => capacity.take(kind, sockets).map(|permit| {
+            subscriber.hold(permit);
+            (kind, request)
+        }),
+        Err(error) => Err(failed(error)),
+    };
+    let refusal = match prepared {
         Ok((OperationType::Subscription, request)) => {
             sockets.api.counts().operations.inc(Kind::Subscription);
             let span = sockets.api.log_span(&caller);
@@ -52,7 +103,7 @@ pub(super) async fn run(
             }
             response
         }
-        Err(error) => failed(error),
+        Err(response) => response,
     };
     sockets.api.counts().tell(&refusal.errors);
     subscriber.refuse(serde_json::to_string(&refusal.errors).unwrap_or_default()).await;
@@ -224,5 +275,5 @@ async fn replay(
 }
 
 fn response_of(error: async_graphql::Error) -> Response {
-    Response::from_errors(vec![error.into_server_error(Pos::default())])
+    Response::from_errors(vec![unlocated(error)])
 }

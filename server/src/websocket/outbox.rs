@@ -122,6 +122,8 @@ pub struct Subscriber {
     last: AtomicU64,
     /// Raised when it changes its group: the one before drops it.
     membership: AtomicU64,
+    /// Its share of what its socket may run at a time; given back at its end.
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
     /// Wakes the group when the subscription is over.
     pub(super) left: Mutex<Option<Arc<Notify>>>,
 }
@@ -138,8 +140,17 @@ impl Subscriber {
             over: AtomicBool::new(false),
             last: AtomicU64::new(0),
             membership: AtomicU64::new(0),
+            permit: Mutex::default(),
             left: Mutex::default(),
         })
+    }
+
+    /// Holds a permit until it has ended.
+    pub fn hold(&self, permit: OwnedSemaphorePermit) {
+        let mut held = self.permit.lock();
+        if !self.is_over() {
+            *held = Some(permit);
+        }
     }
 
     /// Whether it has ended: completed by the client, overflowed, or its socket has gone.
@@ -150,6 +161,7 @@ impl Subscriber {
     /// Ends it: what is queued is dropped by the connection.
     pub fn end(&self) {
         self.over.store(true, Ordering::Release);
+        self.permit.lock().take();
         // A group that has looked before is done when this returns.
         self.settle();
         if let Some(group) = &*self.left.lock() {

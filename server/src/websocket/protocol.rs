@@ -8,11 +8,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_graphql::ServerError;
 use serde_json::value::RawValue;
 
 use super::SocketLimits;
 use super::message::{self, ClientMessage};
-use crate::graphql::execute::Operation;
+use crate::graphql::request::Asked;
 use crate::limits;
 
 /// The sub-protocol's name.
@@ -39,6 +40,10 @@ impl Close {
     pub const TOO_SLOW: Self = Self::new(1013, "Too slow");
     /// A ping was not answered.
     pub const NO_PONG: Self = Self::new(1013, "Pong timeout");
+    /// A frame is none of the WebSocket protocol.
+    pub const BAD_FRAME: Self = Self::new(1002, "Not a valid WebSocket frame");
+    /// A text that is none.
+    pub const NOT_UTF8: Self = Self::new(1007, "Not UTF-8");
     /// A frame or message is larger than allowed.
     pub const TOO_BIG: Self = Self::new(1009, "Message too big");
     /// A subscribe before the ack.
@@ -72,14 +77,14 @@ pub enum Action {
         /// Its id.
         id: Arc<str>,
         /// What to run.
-        operation: Box<Operation>,
-        /// The W3C trace context of the operation.
-        traceparent: Option<String>,
+        asked: Box<Asked>,
     },
     /// The client no longer wants an operation: nothing more is sent for it.
     Stop(Arc<str>),
     /// Refuse an operation: too many run on this connection.
     Refuse(Arc<str>),
+    /// Answer an operation that cannot be one with an error.
+    Reject(Arc<str>, Box<ServerError>),
     /// Send a message.
     Send(String),
     /// Send a ping.
@@ -160,31 +165,33 @@ impl Protocol {
         if self.phase == Phase::Closed {
             return None;
         }
+        self.heard(now);
         let message = match message::parse(text) {
             Ok(message) => message,
             Err(reason) => {
                 return Some(self.close(Close { code: 4400, reason: Cow::Borrowed(reason) }));
             }
         };
-        // Whatever it says, the peer is there.
-        if self.awaiting_pong {
-            self.awaiting_pong = false;
-            self.wait_to_ping(now);
-        }
         match message {
             ClientMessage::ConnectionInit(payload) => Some(self.init(payload.map(RawValue::get))),
             ClientMessage::Ping(payload) => {
                 Some(Action::Send(message::pong(payload.map(RawValue::get))))
             }
             ClientMessage::Pong => None,
-            ClientMessage::Subscribe { id, operation, traceparent } => {
-                Some(self.subscribe(&id, operation, traceparent))
-            }
+            ClientMessage::Subscribe { id, asked } => Some(self.subscribe(&id, asked)),
             ClientMessage::Complete(id) => {
                 let stopped = self.operations.take(id.as_ref())?;
                 self.idle_since = now;
                 Some(Action::Stop(stopped))
             }
+        }
+    }
+
+    /// A frame has come, of whatever kind: the peer is there.
+    pub fn heard(&mut self, now: Instant) {
+        if self.awaiting_pong {
+            self.awaiting_pong = false;
+            self.wait_to_ping(now);
         }
     }
 
@@ -258,12 +265,7 @@ impl Protocol {
         Action::Admit { payload: payload.map(str::to_owned) }
     }
 
-    fn subscribe(
-        &mut self,
-        id: &str,
-        operation: Box<Operation>,
-        traceparent: Option<String>,
-    ) -> Action {
+    fn subscribe(&mut self, id: &str, asked: Result<Box<Asked>, ServerError>) -> Action {
         if self.phase != Phase::Acknowledged {
             return self.close(Close::UNAUTHORIZED);
         }
@@ -273,11 +275,15 @@ impl Protocol {
             return self.close(Close { code: 4409, reason: Cow::Owned(reason) });
         }
         let id: Arc<str> = id.into();
-        if self.operations.len() >= self.limits.operations_max {
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(error) => return Action::Reject(id, Box::new(error)),
+        };
+        if self.operations.len() >= self.limits.operations_max + self.limits.short_operations_max {
             return Action::Refuse(id);
         }
         self.operations.insert(Arc::clone(&id));
-        Action::Start { id, operation, traceparent }
+        Action::Start { id, asked }
     }
 
     fn close(&mut self, close: Close) -> Action {

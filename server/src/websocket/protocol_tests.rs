@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::SocketLimits;
 use super::protocol::{Action, Close, Protocol};
+use crate::graphql::error::Code;
+use crate::graphql::request::Asked;
 use crate::limits;
 
 const INIT: &str = r#"{"type":"connection_init"}"#;
@@ -81,12 +83,7 @@ fn a_message_that_is_none_of_the_protocols_closes_4400() {
         r#"{"type":"complete"}"#,
         r#"{"type":"complete","id":""}"#,
         r#"{"type":"complete","id":1}"#,
-        r#"{"type":"subscribe","id":"1"}"#,
         r#"{"type":"subscribe","payload":{"query":"{ serverTime }"}}"#,
-        r#"{"type":"subscribe","id":"1","payload":{}}"#,
-        r#"{"type":"subscribe","id":"1","payload":{"query":1}}"#,
-        r#"{"type":"subscribe","id":"1","payload":{"query":"{ a }","variables":[]}}"#,
-        r#"{"type":"subscribe","id":"1","payload":{"query":"{ a }","operationName":{}}}"#,
         &too_long,
     ];
     for message in messages {
@@ -98,6 +95,49 @@ fn a_message_that_is_none_of_the_protocols_closes_4400() {
     let (mut protocol, _) = acknowledged();
     assert_eq!(code(protocol.binary()), Some(4400));
     assert_eq!(protocol.binary(), None);
+}
+
+#[test]
+fn an_operation_whose_payload_is_wrong_is_answered_by_an_error_and_the_socket_goes_on() {
+    let payload = |payload: &str| format!(r#"{{"type":"subscribe","id":"1","payload":{payload}}}"#);
+    let deep = format!(
+        r#"{{"query":"{{ a }}","variables":{{"a":{}1{}}}}}"#,
+        "[".repeat(500),
+        "]".repeat(500)
+    );
+    let bad = [
+        "null",
+        "{}",
+        "[]",
+        "\"{ a }\"",
+        r#"{"query":1}"#,
+        r#"{"query":"{ a }","variables":[]}"#,
+        r#"{"query":"{ a }","extensions":[]}"#,
+        r#"{"query":"{ a }","operationName":{}}"#,
+        r#"{"query":"{ a(b: \"\ud83d\") }"}"#,
+        r#"{"query":"{ a }","variables":{"a":"\ud83d"}}"#,
+        r#"{"query":"{ a }","query":"{ b }"}"#,
+        r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"0"}}}"#,
+        &deep,
+    ];
+    let (mut protocol, now) = acknowledged();
+    for bad in bad {
+        match protocol.text(&payload(bad), now) {
+            Some(Action::Reject(id, error)) => {
+                assert!(id.as_ref() == "1" && Code::of(&error).is_some(), "{bad}: {error:?}");
+            }
+            other => panic!("{bad}: {other:?}"),
+        }
+    }
+    assert_eq!(
+        started(protocol.text(&subscribe("1"), now)).as_deref(),
+        Some("1"),
+        "its id is free"
+    );
+    // An `error` for an operation that runs would end it at its client.
+    assert_eq!(code(protocol.text(&payload("{}"), now)), Some(4409));
+    let (mut protocol, now) = connected();
+    assert_eq!(code(protocol.text(&payload("{}"), now)), Some(4401));
 }
 
 #[test]
@@ -212,6 +252,18 @@ fn whatever_a_client_says_after_a_ping_shows_that_it_is_there() {
 }
 
 #[test]
+fn a_frame_of_the_websocket_layer_shows_it_too() {
+    let (mut protocol, now) = acknowledged();
+    let pinged = now + limits::PING_EVERY;
+    assert_eq!(protocol.tick(pinged), Some(Action::Ping));
+    let late = just_before(pinged + limits::PONG_TIMEOUT);
+    protocol.heard(late);
+    assert_eq!(protocol.deadline(), late + limits::PING_EVERY);
+    protocol.heard(late + limits::PONG_TIMEOUT / 2);
+    assert_eq!(protocol.deadline(), late + limits::PING_EVERY, "unasked it changes nothing");
+}
+
+#[test]
 fn an_id_is_free_again_after_its_operation_ended_or_was_completed() {
     let (mut protocol, now) = acknowledged();
     assert_eq!(started(protocol.text(&subscribe("1"), now)).as_deref(), Some("1"));
@@ -227,14 +279,15 @@ fn an_id_is_free_again_after_its_operation_ended_or_was_completed() {
 #[test]
 fn an_operation_too_many_is_refused_and_the_others_go_on() {
     let (mut protocol, now) = acknowledged();
-    for number in 0..limits::OPERATIONS_PER_SOCKET_MAX {
+    let max = limits::OPERATIONS_PER_SOCKET_MAX + limits::SHORT_OPERATIONS_PER_SOCKET_MAX;
+    for number in 0..max {
         assert!(started(protocol.text(&subscribe(&number.to_string()), now)).is_some());
     }
     for _ in 0..2 {
         let refused = Some(Action::Refuse(Arc::from("over")));
         assert_eq!(protocol.text(&subscribe("over"), now), refused, "its id stays free");
     }
-    assert_eq!(protocol.operations(), limits::OPERATIONS_PER_SOCKET_MAX);
+    assert_eq!(protocol.operations(), max);
     protocol.ended("0", now);
     assert_eq!(started(protocol.text(&subscribe("over"), now)).as_deref(), Some("over"));
 }
@@ -244,9 +297,10 @@ fn an_operation_is_read_with_its_name_variables_and_trace_context() {
     let (mut protocol, now) = acknowledged();
     let message = r#"{"id":"é\"1","type":"subscribe","payload":{"query":"query A($n: Int) { a }",
         "operationName":"A","variables":{"n":1},"extensions":{"traceparent":"00-1-2-01"}}}"#;
-    let Some(Action::Start { id, operation, traceparent }) = protocol.text(message, now) else {
+    let Some(Action::Start { id, asked }) = protocol.text(message, now) else {
         panic!("not started");
     };
+    let Asked { operation, traceparent } = *asked;
     assert_eq!((id.as_ref(), traceparent.as_deref()), ("é\"1", Some("00-1-2-01")));
     assert_eq!(operation.query, "query A($n: Int) { a }");
     assert_eq!(operation.operation_name.as_deref(), Some("A"));

@@ -9,6 +9,7 @@ use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use socket2::SockRef;
@@ -83,6 +84,28 @@ impl Wire {
     pub fn hold(&self) -> Held<'_> {
         self.out.lock().held = true;
         Held(self)
+    }
+
+    /// What the peer has not taken is dropped with the stream, and not kept by the system until the
+    /// peer takes it.
+    pub fn reset(&self) {
+        // A peer that has gone meanwhile needs none.
+        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).ok();
+    }
+
+    /// Says that nothing more will be written, and reads to the peer's end.
+    pub async fn discard(&self) {
+        let mut bytes = [0; 4096];
+        if SockRef::from(&self.stream).shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        while self.stream.readable().await.is_ok() {
+            match self.stream.try_read(&mut bytes) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => return,
+            }
+        }
     }
 
     /// Returns when no whole frames are being written.

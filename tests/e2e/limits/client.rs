@@ -1,6 +1,6 @@
 //! The limits of an address, a user and an auction.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::child::Child;
 use e2e::{Socket, code};
@@ -46,6 +46,24 @@ async fn the_connections_of_an_address() {
     };
     let flags = ["--client-limits", "on", "--connections-per-address", "5"];
     edge(&flags).rounds(800).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_too_many_of_an_address_keep_no_other_waiting() {
+    let flags = ["--client-limits", "on", "--connections-per-address", "5", "--connections", "16"];
+    let server = Child::start(env!("CARGO_BIN_EXE_gavel-child"), &flags).await;
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        silent.push(send(&server, b"").await);
+    }
+    // The harness comes from another address.
+    for _ in 0..10 {
+        let asked = Instant::now();
+        assert_eq!(server.get("/healthz").await.0, 200);
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    }
+    drop(silent);
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

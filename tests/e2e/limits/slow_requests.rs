@@ -1,5 +1,5 @@
-//! The time that a request may take. Each case waits for a time-out of ten seconds, once for all
-//! its connections.
+//! The time that a request and its answer may take. Most cases wait for a time-out of ten seconds,
+//! once for all their connections.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use e2e::child::Child;
 use futures_util::future::join_all;
 use gavel_server::limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::{edge, first, send};
@@ -42,7 +42,7 @@ async fn ended(mut stream: TcpStream, drip: bool, limit: Duration) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_time_for_a_head_and_between_requests() {
+async fn the_time_for_a_head() {
     let limit = limits::HTTP_HEAD_TIMEOUT;
     let within = async |server: &Child| {
         let mut stream = send(server, &GET[..20]).await;
@@ -54,20 +54,100 @@ async fn the_time_for_a_head_and_between_requests() {
         assert!(first(&mut stream).await.starts_with("HTTP/1.1 200"), "the next request");
     };
     let above = async |server: &Child, (): &mut ()| {
-        let crowd = (0..CROWD).map(async |n| match n % 2 {
+        let crowd = (0..CROWD).map(async |n| match n % 3 {
             0 => {
                 let stream = send(server, b"GET /graphql/ws HTTP/1.1\r\nx-slow: ").await;
                 assert_eq!(ended(stream, true, limit).await, "");
             }
+            1 => assert_eq!(ended(send(server, b"").await, false, limit).await, "", "nothing"),
+            // The second head of a connection is due as soon as it has begun.
             _ => {
-                let stream = send(server, GET).await;
-                let answer = ended(stream, false, limit).await;
-                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                let mut stream = send(server, GET).await;
+                assert!(first(&mut stream).await.starts_with("HTTP/1.1 200"));
+                assert_eq!(ended(stream, true, limit).await, "");
             }
         });
         join_all(crowd).await;
     };
     edge(&[]).rounds(1).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_between_requests() {
+    let limit = Duration::from_secs(3);
+    let within = async |server: &Child| {
+        let mut stream = send(server, GET).await;
+        for _ in 0..2 {
+            assert!(first(&mut stream).await.starts_with("HTTP/1.1 200"));
+            sleep(Duration::from_secs(1)).await;
+            stream.write_all(GET).await.unwrap();
+        }
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        let crowd = (0..CROWD).map(async |_| {
+            let answer = ended(send(server, GET).await, false, limit).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        });
+        join_all(crowd).await;
+    };
+    edge(&["--http-keep-alive-seconds", "3"]).rounds(2).holds(within, above).await;
+}
+
+/// A connection with a small window that asks for far more than it reads.
+async fn unread(server: &Child) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let address = server.base.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let query =
+        "%7B__schema%7Btypes%7Bname%20description%20fields%7Bname%20description%7D%7D%7D%7D";
+    let request = format!("GET /graphql?query={query} HTTP/1.1\r\nhost: x\r\n\r\n");
+    stream.write_all(request.repeat(UNREAD).as_bytes()).await.unwrap();
+    stream
+}
+
+/// Answers that are asked for and not read: more than the kernel's buffers hold.
+const UNREAD: usize = 100;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_in_which_nothing_of_an_answer_is_taken() {
+    let within = async |server: &Child| {
+        let mut stream = unread(server).await;
+        sleep(Duration::from_secs(1)).await;
+        let mut answers = 0;
+        let mut some = vec![0; 64 * 1024];
+        let mut tail = Vec::new();
+        while answers < UNREAD {
+            let read = timeout(SLACK * 2, stream.read(&mut some)).await.expect("more").unwrap();
+            assert!(read > 0, "all are answered, slowly read or not");
+            tail.extend_from_slice(&some[..read]);
+            let text = String::from_utf8_lossy(&tail).into_owned();
+            answers += text.matches("HTTP/1.1 200").count();
+            tail = tail.split_off(tail.len().saturating_sub("HTTP/1.1 200".len() - 1));
+        }
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        let crowd = join_all((0..CROWD).map(|_| unread(server))).await;
+        sleep(limits::HTTP_WRITE_TIMEOUT + SLACK).await;
+        let ends = join_all(crowd.into_iter().map(async |mut stream| {
+            let mut answers = Vec::new();
+            let ended = timeout(SLACK * 2, stream.read_to_end(&mut answers)).await;
+            ended.expect("it has ended").is_err()
+        }));
+        assert!(ends.await.into_iter().all(|was_reset| was_reset));
+    };
+    edge(&[]).rounds(1).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_reads_nothing_does_not_make_the_end_unclean() {
+    let server = Child::start(env!("CARGO_BIN_EXE_gavel-child"), &[]).await;
+    let held = join_all((0..20).map(|_| unread(&server))).await;
+    sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    server.stop().await;
+    assert!(began.elapsed() < limits::SHUTDOWN_TIMEOUT, "{:?}", began.elapsed());
+    drop(held);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use client_sim::socket::{Said, Socket as SmallSocket};
+use e2e::Socket;
 use e2e::child::{Child, Signal};
 use e2e::gavel::DEADLINE;
-use e2e::{Event, Socket};
+use e2e::raw::{self, RawSocket};
 use futures_util::future::join_all;
 use gavel_server::limits;
 use serde_json::json;
@@ -25,32 +26,49 @@ async fn the_time_to_answer_a_ping() {
     let limit = limits::PING_EVERY + limits::PONG_TIMEOUT;
     let within = async |server: &Child| socket(server).await.lives().await;
     let above = async |server: &Child, (): &mut ()| {
+        // What is silent answers neither the frame nor the message.
         let silent = async {
-            let mut silent = socket(server).await;
+            let mut silent = RawSocket::admitted(&server.base).await;
             let began = std::time::Instant::now();
-            let event = timeout(limit + DEADLINE, async {
-                loop {
-                    match timeout(limit, silent.event()).await.expect("a ping or an end") {
-                        Event::Message(ping) => assert_eq!(ping["type"], "ping"),
-                        end => return end,
+            let (mut frames, mut messages) = (0, 0);
+            let code = loop {
+                match silent.frame().await.expect("a close comes first") {
+                    (raw::PING, _) => frames += 1,
+                    (raw::TEXT, text) => {
+                        assert!(text.starts_with(br#"{"type":"ping""#));
+                        messages += 1;
                     }
+                    (_, close) => break u16::from_be_bytes([close[0], close[1]]),
                 }
-            });
-            assert_eq!(event.await.unwrap(), Event::Closed(1013, "Pong timeout".to_owned()));
+            };
+            assert_eq!((code, frames, messages), (1013, 1, 1));
             assert!(began.elapsed() + Duration::from_secs(1) > limit, "{:?}", began.elapsed());
         };
+        // One of both is enough, and so is anything else.
         let answering = async {
-            let mut answering = socket(server).await;
+            let mut by_message = RawSocket::admitted(&server.base).await;
+            let mut by_frame = socket(server).await;
+            let mut by_any_frame = RawSocket::admitted(&server.base).await;
             for _ in 0..2 {
-                answering.ping().await;
-                answering.send(json!({ "type": "pong" })).await;
+                while by_message.frame().await.expect("it lives").0 != raw::TEXT {}
+                by_message.send(raw::TEXT, br#"{"type":"pong"}"#).await;
+                by_frame.ping().await;
+                while by_any_frame.frame().await.expect("it lives").0 != raw::TEXT {}
+                by_any_frame.send(raw::PING, b"").await;
             }
-            sleep(limits::PONG_TIMEOUT / 4).await;
-            answering.lives().await;
+            // By now each would have been closed for what it has not answered.
+            let third = async {
+                while by_message.frame().await.expect("it lives").0 != raw::TEXT {}
+                while by_any_frame.frame().await.expect("it lives").0 != raw::TEXT {}
+                by_frame.ping().await;
+            };
+            third.await;
+            by_frame.lives().await;
         };
-        let crowd = join_all((0..200).map(|_| async { socket(server).await.closed().await.0 }));
-        let (ends, (), ()) = tokio::join!(crowd, silent, answering);
-        assert!(ends.iter().all(|code| *code == 1013), "{ends:?}");
+        let crowd =
+            (0..200).map(|_| async { RawSocket::admitted(&server.base).await.close_code().await });
+        let (ends, (), ()) = tokio::join!(join_all(crowd), silent, answering);
+        assert!(ends.iter().all(|code| *code == Some(1013)), "{ends:?}");
     };
     edge(&[]).rounds(1).holds(within, above).await;
 }

@@ -53,6 +53,37 @@ async fn the_operations_of_a_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_short_operations_of_a_socket() {
+    let bid = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
+    let bids = async |server: &Child, user: &str, count: u32| {
+        let id = server.auction(json!({})).await;
+        let mut socket = upgrade(server).await.unwrap();
+        socket.init(Some(&server.token(user, &["bidder"]))).await;
+        for n in 0..count {
+            let amount = (1000 + 100 * n).to_string();
+            let input = json!({ "auctionId": id, "amount": amount });
+            socket.subscribe(&n.to_string(), bid, json!({ "i": input })).await;
+        }
+        let (mut done, mut refused) = (0, 0);
+        while done + refused < count {
+            let message = socket.message().await;
+            done += u32::from(message["type"] == "complete");
+            if message["type"] == "error" {
+                assert_eq!(code(&message["payload"][0]), "OVERLOADED");
+                refused += 1;
+            }
+        }
+        refused
+    };
+    let within = async |server: &Child| assert_eq!(bids(server, "ann", 2).await, 0);
+    let above = async |server: &Child, (): &mut ()| {
+        assert!(bids(server, "bob", 6).await > 0, "two at a time, and each takes a while");
+    };
+    let flags = ["--short-operations-per-socket", "2", "--embedded-transact-delay-ms", "100"];
+    edge(&flags).rounds(10).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_id_of_an_operation() {
     let most = limits::OPERATION_ID_BYTES_MAX;
     let within = async |server: &Child| {

@@ -1,0 +1,138 @@
+//! A request as clients write it in JSON, the same over HTTP and sockets. Pure.
+
+use async_graphql::{ServerError, Variables};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::document::readable;
+use super::error::{Code, complete_error};
+use super::execute::Operation;
+
+/// What a request is made of.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Given {
+    /// The document.
+    pub query: Option<String>,
+    /// Which of its operations to run.
+    pub operation_name: Option<String>,
+    /// Its variables.
+    pub variables: Option<Value>,
+    /// What clients add to it.
+    pub extensions: Option<Value>,
+}
+
+/// An operation, and the trace context of its extensions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// The operation.
+    pub operation: Operation,
+    /// The W3C trace context, unchecked.
+    pub traceparent: Option<String>,
+}
+
+/// Reads a request, or says what is wrong with it.
+pub fn read(json: &[u8]) -> Result<Asked, ServerError> {
+    const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+    let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
+    let given: Given = serde_json::from_slice(json).map_err(|error| {
+        problem(format!(
+            "a request is a JSON object with query, and optionally operationName, variables and \
+             extensions: {error}"
+        ))
+    })?;
+    asked(given)
+}
+
+/// The operation of a request.
+pub fn asked(given: Given) -> Result<Asked, ServerError> {
+    let extensions = object("extensions", given.extensions)?;
+    let variables = object("variables", given.variables)?;
+    let Some(query) = given.query else {
+        return Err(match extensions.get("persistedQuery") {
+            Some(_) => not_supported(),
+            None => problem("the request has no query"),
+        });
+    };
+    let traceparent = extensions.get("traceparent").and_then(|value| value.as_str());
+    Ok(Asked {
+        traceparent: traceparent.map(str::to_owned),
+        operation: Operation {
+            query: readable(query),
+            // Some clients send an empty one with an operation that has none.
+            operation_name: given.operation_name.filter(|name| !name.is_empty()),
+            variables: Variables::from_json(variables),
+        },
+    })
+}
+
+fn object(name: &str, given: Option<Value>) -> Result<Value, ServerError> {
+    match given {
+        None => Ok(Value::Object(serde_json::Map::new())),
+        Some(object @ Value::Object(_)) => Ok(object),
+        Some(_) => Err(problem(format!("{name} must be a JSON object"))),
+    }
+}
+
+/// Clients that send a document's hash first look for this message or this code, and then send the
+/// document.
+fn not_supported() -> ServerError {
+    let mut error = ServerError::new("PersistedQueryNotSupported", None);
+    Code::PersistedQueryNotSupported.extend(error.extensions.get_or_insert_default());
+    error
+}
+
+fn problem(message: impl Into<String>) -> ServerError {
+    let mut error = ServerError::new(message, None);
+    complete_error(&mut error);
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(json: &str) -> (Code, String) {
+        let error = read(json.as_bytes()).unwrap_err();
+        (Code::of(&error).unwrap(), error.message)
+    }
+
+    #[test]
+    fn a_request_is_read_with_whatever_clients_add_to_it() {
+        let json = "\u{feff}{\"query\":\"{\\ra }\",\"operationName\":\"\",\"variables\":null,\
+                    \"extensions\":{\"traceparent\":\"00-1\",\"persistedQuery\":{}},\"doc_id\":1}";
+        let asked = read(json.as_bytes()).unwrap();
+        assert_eq!(asked.operation.query, "{\na }");
+        assert_eq!(
+            (asked.operation.operation_name, asked.traceparent.as_deref()),
+            (None, Some("00-1"))
+        );
+    }
+
+    #[test]
+    fn a_persisted_query_is_answered_with_what_makes_clients_send_the_document() {
+        let json = r#"{"operationName":"A","variables":{},"extensions":{"persistedQuery":
+            {"version":1,"sha256Hash":"00"}}}"#;
+        let expected = "PersistedQueryNotSupported".to_owned();
+        assert_eq!(refused(json), (Code::PersistedQueryNotSupported, expected));
+    }
+
+    #[test]
+    fn what_is_no_request_is_a_bad_one_whose_field_is_named() {
+        for (json, names) in [
+            ("[]", "JSON object"),
+            ("{}", "no query"),
+            (r#"{"query":1}"#, "string"),
+            (r#"{"query":"{ a }","variables":[]}"#, "variables must be"),
+            (r#"{"query":"{ a }","extensions":[]}"#, "extensions must be"),
+            (r#"{"query":"{ a }","operationName":{}}"#, "string"),
+            (r#"{"query":"\ud83d"}"#, "hex escape"),
+            (r#"{"query":"{ a }","variables":{"a":"\ud83d"}}"#, "hex escape"),
+        ] {
+            let (code, message) = refused(json);
+            assert!(code == Code::BadRequest && message.contains(names), "{json}: {message}");
+        }
+        let deep = format!(r#"{{"query":"","variables":{{"a":{}}}}}"#, "[".repeat(10_000));
+        assert!(refused(&deep).1.contains("recursion"));
+    }
+}
