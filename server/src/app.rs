@@ -88,7 +88,7 @@ pub async fn run(
     if let Some(what) = args.sabotage {
         crate::sabotage::set(what);
     }
-    let allowances = args.door.allowances()?;
+    let allowances = args.allowances()?;
     let (verifier, secret_is_random) = verifier(&args, jwks.clone())?;
     let listener = bind("listen", args.listen)?;
     let admin = match args.admin_listen {

@@ -4,6 +4,7 @@
 
 pub mod command_line;
 pub mod door;
+pub mod budgets;
 pub mod print;
 
 use std::net::SocketAddr;
@@ -12,8 +13,10 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use self::budgets::BudgetArgs;
 use self::command_line::heading;
 use self::door::DoorArgs;
+use crate::guard::Allowances;
 use crate::limits;
 
 /// How bids reach the broker.
@@ -143,6 +146,10 @@ pub struct Args {
     #[command(flatten)]
     pub door: DoorArgs,
 
+    /// How much work and memory each may take.
+    #[command(flatten)]
+    pub budgets: BudgetArgs,
+
     /// Seed auctions to play with, and print examples to try.
     #[arg(long, help_heading = heading::LISTENING, env = "GAVEL_DEMO")]
     pub demo: bool,
@@ -238,6 +245,7 @@ pub fn check(args: &Args) -> Result<(), ConfigError> {
         return error("jwt-leeway-seconds", format!("must be at most {max}"));
     }
     args.door.check()?;
+    args.budgets.check()?;
     if args.dynamodb != Dynamodb::Embedded {
         if args.data_dir.is_some() {
             return error("data-dir", "only the embedded DynamoDB keeps data here".to_owned());
@@ -250,6 +258,13 @@ pub fn check(args: &Args) -> Result<(), ConfigError> {
 }
 
 impl Args {
+    /// What each client may do.
+    pub fn allowances(&self) -> Result<Allowances, ConfigError> {
+        let allowances = self.door.allowances()?;
+        let is_limited = self.door.client_limits == Switch::On;
+        Ok(if is_limited { self.budgets.allow(allowances) } else { allowances })
+    }
+
     /// The secret, if one is configured. An empty variable, as compose files make, is none.
     pub fn secret(&self) -> Option<&str> {
         self.jwt_secret.as_deref().filter(|secret| !secret.is_empty())

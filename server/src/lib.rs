@@ -18,6 +18,7 @@ pub mod bidding;
 pub mod relay;
 pub mod auth;
 pub mod guard;
+pub mod cost;
 pub mod graphql;
 pub mod websocket;
 pub mod http;

@@ -108,8 +108,38 @@ pub const TOPIC_HOLES_MAX: usize = 64;
 pub const PAGE_MAX: usize = 100;
 /// Nesting of a query; GraphiQL's introspection needs 15.
 pub const QUERY_DEPTH_MAX: usize = 16;
-/// Fields of a query, each counted as often as its page asks for.
+/// A document, in bytes.
+pub const QUERY_BYTES_MAX: usize = 16 * 1024;
+/// What is written in a document: selections, arguments, values, directives and variables. Each may
+/// be an error of validation.
+pub const QUERY_NODES_MAX: usize = 2_000;
+/// The variables that an operation declares, in bytes of JSON.
+pub const VARIABLES_BYTES_MAX: usize = 64 * 1024;
+/// The values in them, however nested.
+pub const VARIABLE_VALUES_MAX: usize = 1_000;
+/// Points of an operation: its fields, each as often as its page asks for, and what reads of the
+/// table are worth in fields.
 pub const QUERY_COMPLEXITY_MAX: usize = 10_000;
+/// The largest answer that an operation may ask for, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Errors in an answer; the last one says how many there are beside.
+pub const ERRORS_MAX: usize = 10;
+/// Points from which on an operation runs on a thread that serves nothing else.
+pub const HEAVY_POINTS: u64 = 500;
+/// The same by the nodes of its document, which are validated before anything runs.
+pub const HEAVY_NODES: usize = 200;
+/// The same by its bytes, which are parsed before anything is known.
+pub const HEAVY_BYTES: usize = 2_048;
+/// Such operations at a time; further ones wait.
+pub const HEAVY_OPERATIONS_MAX: usize = 2;
+/// The document and the variables of a subscription, in bytes.
+pub const SUBSCRIPTION_BYTES_MAX: usize = 8 * 1024;
+/// Points of each event of a subscription.
+pub const SUBSCRIPTION_COMPLEXITY_MAX: usize = 500;
+/// The largest event that a subscription may ask for, in bytes.
+pub const EVENT_BYTES_MAX: usize = 32 * 1024;
+const _: () = assert!(SUBSCRIPTION_BYTES_MAX <= QUERY_BYTES_MAX + VARIABLES_BYTES_MAX);
+const _: () = assert!(EVENT_BYTES_MAX >= DESCRIPTION_BYTES_MAX * 5 / 4 + 4096);
 /// Nesting that the parser follows.
 pub const QUERY_RECURSION_MAX: usize = 32;
 /// Selections of a document, its fragments written out.
@@ -126,10 +156,19 @@ pub const QUERY_DIRECTIVES_MAX: usize = 8;
 pub const SOCKET_QUEUE_MAX: usize = 4096;
 /// Frames queued for one subscription; one more is SLOW_CONSUMER.
 pub const SUBSCRIPTION_QUEUE_MAX: usize = 1024;
+/// Bytes of frames queued for one socket; one more is SLOW_CONSUMER for its subscription.
+pub const SOCKET_QUEUE_BYTES_MAX: usize = 1024 * 1024;
+/// Of these, bytes that count towards nobody's budget.
+pub const SOCKET_QUEUE_BYTES_FREE: usize = 32 * 1024;
+/// Replayed bytes that are queued for one socket at a time.
+pub const REPLAY_QUEUE_BYTES_MAX: usize = 64 * 1024;
+const _: () = assert!(EVENT_BYTES_MAX <= REPLAY_QUEUE_BYTES_MAX);
 /// Replayed frames of one subscription that are queued at a time.
 pub const REPLAY_QUEUE_MAX: usize = 64;
 /// Payloads that a group keeps for members that resume.
 pub const GROUP_RING_MAX: usize = 256;
+/// Their bytes, but for the last one's.
+pub const GROUP_RING_BYTES_MAX: usize = 128 * 1024;
 /// Bids that a group takes in one turn.
 pub const GROUP_TURN_MAX: usize = 64;
 /// Sockets that a group writes to before it lets other tasks of its thread run: about 2.5 ms.
@@ -161,6 +200,45 @@ pub const HANDSHAKES_PER_SECOND_MAX: u32 = 100;
 pub const BIDS_PER_USER_PER_SECOND_MAX: u32 = 20;
 /// Bids on an auction in a second: some times what AWS takes (FACTS 5), for most are refused.
 pub const BIDS_PER_AUCTION_PER_SECOND_MAX: u32 = 2_000;
+/// Points of work of a user in a second: a point is about what one field takes.
+pub const WORK_PER_USER_MAX: u32 = 20_000;
+/// The same of callers without a token of one address.
+pub const WORK_PER_ADDRESS_MAX: u32 = 20_000;
+/// The same of all callers without a token.
+pub const ANONYMOUS_WORK_MAX: u32 = 100_000;
+/// What may be asked for at once comes back in this time.
+pub const WORK_BURST: Duration = Duration::from_secs(2);
+/// Operations of a socket in a second.
+pub const OPERATIONS_PER_SECOND_MAX: u32 = 50;
+/// Messages of a socket in a second: it is read no faster.
+pub const MESSAGES_PER_SECOND_MAX: u32 = 500;
+/// How long a request that is over its budget waits for its answer: its connection asks for nothing
+/// meanwhile.
+pub const REFUSAL_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// Bids of history that a user, or an address, is sent in a second; further ones wait.
+pub const REPLAYS_PER_SECOND_MAX: u32 = 2_000;
+/// What may be sent at once comes back in this time.
+pub const REPLAY_BURST: Duration = Duration::from_secs(5);
+/// Bytes of answers that a user, or an address, has not read.
+pub const ANSWER_BYTES_PER_CLIENT_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of answers that nobody has read.
+pub const ANSWER_BYTES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
+const _: () = assert!(ANSWER_BYTES_MAX <= ANSWER_BYTES_PER_CLIENT_MAX);
+const _: () = assert!(ANSWER_BYTES_PER_CLIENT_MAX <= ANSWER_BYTES_IN_MEMORY_MAX);
+const _: () = assert!(2 * QUERY_COMPLEXITY_MAX as u32 <= WORK_PER_ADDRESS_MAX * 2);
+/// Bytes of an address's messages on sockets that are not whole yet.
+pub const UNREAD_BYTES_PER_ADDRESS_MAX: usize = 8 * 1024 * 1024;
+/// Of each message, bytes that count towards nobody's budget.
+pub const UNREAD_BYTES_FREE: usize = 4 * 1024;
+/// What a group weighs beside the points of its events: it executes and encodes each by itself.
+pub const GROUP_WEIGHT: usize = 25;
+/// Weight of the groups that an address has begun.
+pub const GROUPS_PER_ADDRESS_MAX: usize = 20_000;
+/// Weight of the groups of one auction: each of its bids costs as much.
+pub const GROUPS_PER_AUCTION_MAX: usize = 20_000;
+/// Weight of all groups.
+pub const GROUPS_MAX: usize = 400_000;
+const _: () = assert!(GROUP_WEIGHT + SUBSCRIPTION_COMPLEXITY_MAX <= GROUPS_PER_AUCTION_MAX);
 /// Addresses, users or auctions whose rate is remembered; one more waits.
 pub const RATE_KEYS_MAX: usize = 100_000;
 /// How often those that are within their rate again are forgotten.
@@ -188,6 +266,8 @@ pub const HTTP_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HTTP_DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Connections too many that are answered at a time; further ones are closed without an answer.
 pub const REFUSALS_MAX: usize = 100;
+/// An answer's bytes that a connection is handed at a time.
+pub const ANSWER_PIECE_BYTES: usize = 16 * 1024;
 /// How long the answer to a connection too many may take.
 pub const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause after a connection could not be accepted.
@@ -197,7 +277,7 @@ pub const COMPRESSED_BYTES_MIN: u16 = 1024;
 /// How long a browser may remember what CORS allows.
 pub const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
 /// A request's body.
-pub const HTTP_BODY_BYTES_MAX: usize = 256 * 1024;
+pub const HTTP_BODY_BYTES_MAX: usize = 128 * 1024;
 /// The file by which the playground's assets are known to be installed.
 pub const PLAYGROUND_PROBE: &str = "graphiql@3.9.0/graphiql.min.js";
 /// How long /readyz waits for the store.
@@ -277,7 +357,7 @@ pub const OPERATIONS_PER_SOCKET_MAX: usize = 100;
 /// much as it may can still bid, and renew its token.
 pub const SHORT_OPERATIONS_PER_SOCKET_MAX: usize = 50;
 /// A message of a client.
-pub const SOCKET_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+pub const SOCKET_MESSAGE_BYTES_MAX: usize = 128 * 1024;
 /// Allocated with each socket.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 1024;
 /// Filled before a write is made without a flush.

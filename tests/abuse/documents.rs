@@ -2,9 +2,10 @@
 
 use async_graphql::Variables;
 use async_graphql::parser::parse_query;
-use gavel_server::graphql::execute::{Operation, prepare};
+
+use gavel_server::cost::size;
+use gavel_server::graphql::prepare::{Operation, prepare};
 use gavel_server::graphql::rules::QueryRules;
-use gavel_server::graphql::shape;
 use gavel_server::websocket::normalise::normalise;
 use proptest::prelude::*;
 
@@ -51,8 +52,8 @@ proptest! {
     #[test]
     fn any_document_is_measured_and_normalised_whatever_its_white_space(text in document()) {
         let Ok(parsed) = parse_query(&text) else { return Ok(()) };
-        let measured = shape::measure(&parsed);
-        prop_assert!(measured.is_none_or(|shape| shape.selections > 0));
+        let measured = size::measure(&parsed);
+        prop_assert!(measured.is_none_or(|size| size.selections > 0 && size.nodes > 0));
         let variables = Variables::default();
         let normal = normalise(&text, &parsed, None, &variables);
         let spaced = text.replace(" {", "\n\t{ # a comment\n,");

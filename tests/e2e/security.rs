@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use e2e::{Gavel, code};
+
+use e2e::{Gavel, code, soon};
 use gavel_server::limits;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -139,11 +140,12 @@ async fn nesting_without_end_is_refused_and_the_server_lives() {
     let gavel = Gavel::start().await;
     let deep = |open: &str, close: &str, n: usize| open.repeat(n) + &close.repeat(n);
     for query in [
+        "{".repeat(10_000),
         "{".repeat(100_000),
-        format!("{{ auction(id: {}) {{ id }} }}", deep("[", "]", 50_000)),
-        format!("{{ auction(id: {}) {{ id }} }}", deep("{a:", "}", 30_000)),
-        format!("query($a: {}) {{ serverTime }}", deep("[", "Int]", 20_000)),
-        format!("{{ a {} }}", deep("{ a ", "}", 20_000)),
+        format!("{{ auction(id: {}) {{ id }} }}", deep("[", "]", 8_000)),
+        format!("{{ auction(id: {}) {{ id }} }}", deep("{a:", "}", 4_000)),
+        format!("query($a: {}) {{ serverTime }}", deep("[", "Int]", 3_000)),
+        format!("{{ a {} }}", deep("{ a ", "}", 3_000)),
         "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }".to_owned(),
     ] {
         let response = gavel.graphql(None, &query, json!({})).await;
@@ -152,12 +154,14 @@ async fn nesting_without_end_is_refused_and_the_server_lives() {
         let length = error["message"].as_str().unwrap().len();
         assert!(length <= limits::ERROR_MESSAGE_BYTES_MAX + 10, "an echo of {length} bytes");
     }
-    let body = format!(
-        "{{\"query\":\"{{serverTime}}\",\"variables\":{{\"a\":{}}}}}",
-        deep("[", "]", 50_000)
-    );
-    let (status, _) = gavel.post(body, &[("content-type", "application/json")]).await;
-    assert_eq!(status, 400);
+    // What nobody declares is not read; what is declared has a bound.
+    for (query, is_read) in [("{serverTime}", false), ("query($a:[Int]){serverTime}", true)] {
+        let variables = deep("[", "]", 50_000);
+        let body = format!("{{\"query\":\"{query}\",\"variables\":{{\"a\":{variables}}}}}");
+        let (status, response) = gavel.post(body, &[("content-type", "application/json")]).await;
+        assert_eq!(status, 200, "{response}");
+        assert_eq!(response["errors"].is_array(), is_read, "{response}");
+    }
     let mut socket = gavel.socket(None).await;
     socket
         .send_text(&format!("{{\"type\":\"ping\",\"payload\":{}}}", deep("[", "]", 50_000)))
@@ -229,5 +233,21 @@ async fn a_client_that_reads_a_byte_at_a_time_does_not_harm_others() {
         () = bidding => {}
     }
     reader.lives().await;
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_is_ended_while_it_begins_leaves_no_topic() {
+    let gavel = Gavel::start().await;
+    let watch = "subscription($id: ID!) { bidCreated(auctionId: $id) { sequence } }";
+    let mut socket = gavel.socket(None).await;
+    for n in 0..300 {
+        // As an id is, and of no auction.
+        let id = format!("a{n:020}");
+        socket.subscribe("1", watch, json!({ "id": id })).await;
+        socket.send(json!({ "type": "complete", "id": "1" })).await;
+    }
+    // One that nobody watches is kept for half a minute; these never were topics.
+    soon("no topic is left", || async { gavel.metric("gavel_topics").await < 0.5 }).await;
     gavel.stop().await.unwrap();
 }

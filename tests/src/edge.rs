@@ -15,7 +15,7 @@ pub struct Edge<'a> {
     /// The server's program.
     pub program: &'a str,
     /// Its flags: the limit, most often changed.
-    pub flags: &'a [&'a str],
+    pub flags: Vec<&'a str>,
     /// How often the limit is met.
     pub rounds: usize,
 }
@@ -35,7 +35,7 @@ impl Edge<'_> {
         above: impl AsyncFn(&Child, &mut S) + 'a,
     ) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
         Box::pin(async move {
-            let server = Child::start(self.program, self.flags).await;
+            let server = Child::start(self.program, &self.flags).await;
             let mut bystander = Bystander::of(&server).await;
             let mut held = within(&server).await;
             // Buffers and arenas that a server has after its first clients are not growth.

@@ -76,7 +76,7 @@ impl Parts {
         let [busy, watched, idle] = args.paces();
         let stream = DynamoStream::new(clients.streams.clone(), stream_arn.to_owned());
         let relay = Relay::new(stream, broker.clone(), demand, Paces { busy, watched, idle });
-        let rules = args.door.query_rules();
+        let rules = args.budgets.rule(args.door.query_rules());
         let api = Api::new(
             Arc::clone(&store),
             lanes.clone(),
@@ -86,7 +86,7 @@ impl Parts {
             tracer.clone(),
         );
         let sockets = Arc::new(Sockets {
-            fanout: Fanout::new(api.schema().clone(), tasks.clone(), tracer)
+            fanout: Fanout::new(api.schema().clone(), guard.clone(), tasks.clone(), tracer)
                 .telling_each_watcher(args.trace_watchers),
             api,
             gate: Gate::new(verifier.clone(), args.anonymous == Switch::On),

@@ -48,6 +48,28 @@ pub struct Broker {
     outage: Arc<Mutex<Outage>>,
 }
 
+/// A topic whose first read is under way. If that fails, or whoever asked for it goes meanwhile,
+/// nothing is left of the topic unless somebody else waits for it.
+struct Starting<'a> {
+    broker: &'a Broker,
+    reader: Option<Reader>,
+}
+
+impl Starting<'_> {
+    fn started(mut self) -> Option<Reader> {
+        self.reader.take()
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        let Some(reader) = self.reader.take() else { return };
+        let id = reader.id().clone();
+        drop(reader);
+        self.broker.forget_unstarted(&id);
+    }
+}
+
 impl Broker {
     /// A broker over a table. Repairs run on `tasks`.
     pub fn new(store: Arc<Dynamo>, demand: Demand, tasks: Tasks) -> Self {
@@ -80,21 +102,18 @@ impl Broker {
 
     /// The topic of an auction, with its position known.
     pub async fn topic(&self, id: &AuctionId) -> Result<Reader, TopicError> {
-        let reader = self.find_or_make(id)?;
+        let starting = Starting { broker: self, reader: Some(self.find_or_make(id)?) };
+        let Some(reader) = &starting.reader else { return Err(TopicError::NotFound) };
         // Registered first, read second: what is committed after the read comes by the stream.
         let started = reader.started.get_or_try_init(|| async {
             let auction = self.store.load(id).await?.ok_or(TopicError::NotFound)?;
             let published = reader.start(auction, Instant::now());
-            self.after_publish(&reader, published);
+            self.after_publish(reader, published);
             Ok(())
         });
         match started.await {
-            Ok(()) => Ok(reader),
-            Err(error) => {
-                drop(reader);
-                self.forget_unstarted(id);
-                Err(error)
-            }
+            Ok(()) => starting.started().ok_or(TopicError::NotFound),
+            Err(error) => Err(error),
         }
     }
 

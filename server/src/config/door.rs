@@ -189,6 +189,7 @@ impl DoorArgs {
             aliases_max: self.query_aliases,
             directives_max: self.query_directives,
             introspection: self.introspection == Switch::On,
+            ..QueryRules::default()
         }
     }
 

@@ -136,24 +136,32 @@ pub struct Told(pub Vec<(Code, Option<Bound>)>);
 impl Told {
     /// Of these errors.
     pub fn of(errors: &[ServerError]) -> Self {
-        Self(errors.iter().filter_map(|e| Some((Code::of(e)?, bound_of(&e.message)))).collect())
+        Self(errors.iter().filter_map(|e| Some((Code::of(e)?, bound_of(e)))).collect())
     }
 }
 
-/// The limit that an error is about, by its message: some are the library's.
-fn bound_of(message: &str) -> Option<Bound> {
-    const MESSAGES: [(&str, Bound); 9] = [
-        ("Query is too complex.", Bound::QueryComplexity),
-        ("Query is nested too deep.", Bound::QueryDepth),
-        ("recursion depth", Bound::QueryNesting),
-        ("the document nests too deep", Bound::QueryNesting),
-        ("directives", Bound::QueryDirectives),
-        (" selections; ask for less", Bound::QuerySelections),
-        (" aliases; ask for less", Bound::QueryAliases),
-        ("first: must be from", Bound::Page),
-        ("idempotencyKey: must be", Bound::IdempotencyKey),
-    ];
-    MESSAGES.into_iter().find(|(part, _)| message.contains(part)).map(|(_, bound)| bound)
+/// The limit that an error is about.
+fn bound_of(error: &ServerError) -> Option<Bound> {
+    match error.extensions.as_ref()?.get("limit")? {
+        Value::String(name) => {
+            Bound::ALL.iter().copied().find(|bound| bound.label() == name.as_str())
+        }
+        _ => None,
+    }
+}
+
+/// An error of a request that did not begin.
+pub fn coded(code: Code, message: impl Into<String>) -> ServerError {
+    let mut error = ServerError::new(message, None);
+    code.extend(error.extensions.get_or_insert_default());
+    error
+}
+
+/// The same, of a limit: `extensions.limit` names it, as docs/LIMITS.md does.
+pub fn limit_error(code: Code, bound: Bound, message: impl Into<String>) -> ServerError {
+    let mut error = coded(code, message);
+    error.extensions.get_or_insert_default().set("limit", bound.label());
+    error
 }
 
 /// An error of this code with a sentence that says what to do.
@@ -168,7 +176,15 @@ pub fn unlocated(error: Error) -> ServerError {
     error
 }
 
-/// More than a client may; it is told when to come again.
+/// An error of a field, of a limit.
+pub fn field_limit_error(code: Code, bound: Bound, message: impl Into<String>) -> Error {
+    Error::new(message).extend_with(|_, extensions| {
+        code.extend(extensions);
+        extensions.set("limit", bound.label());
+    })
+}
+
+/// More than a client may, or than the service can give; it is told when to come again.
 pub fn rate_limited(refused: TooMany) -> Error {
     let message = match refused.limit {
         Limit::BidsPerUser => {
@@ -185,13 +201,34 @@ pub fn rate_limited(refused: TooMany) -> Error {
         Limit::ConnectionsPerAddress => {
             "your address has as many connections open as it may; close some, or reuse them"
         }
+        Limit::WorkPerUser => "you ask for more work than you may; slow down, or ask for less",
+        Limit::WorkPerAddress => {
+            "your address asks for more work than it may; slow down, ask for less, or send a token"
+        }
+        Limit::OperationsPerSocket => "this socket sends operations too often; slow down",
+        Limit::ReplaysPerClient => "you are sent as much of history as you may; wait",
+        Limit::AnswersPerClient => "you have as many unread answers as you may; read them first",
+        Limit::UnreadPerAddress => "your address has begun too many messages; end them first",
+        Limit::GroupsPerAddress => {
+            "your address runs as many different subscriptions as it may; end some"
+        }
+        Limit::GroupsPerAuction => "this auction has as many different subscriptions as it may",
+        Limit::AnonymousWork => "the service is busy with callers without a token; try again",
+        Limit::Answers => "the service has as many unread answers as it can hold; try again",
+        Limit::Groups => "the service runs as many different subscriptions as it can; try again",
     };
+    let code = if refused.limit.is_of_client() { Code::RateLimited } else { Code::Overloaded };
     let after_ms = u32::try_from(refused.retry_after.as_millis()).unwrap_or(u32::MAX);
     Error::new(message).extend_with(|_, extensions| {
-        Code::RateLimited.extend(extensions);
+        code.extend(extensions);
         extensions.set("retryAfterMs", after_ms.max(1));
         extensions.set("limit", refused.limit.name());
     })
+}
+
+/// The same for a request that did not begin.
+pub fn refused(refused: TooMany) -> ServerError {
+    unlocated(rate_limited(refused))
 }
 
 /// A lane's error.
@@ -262,11 +299,15 @@ pub fn from_draft(error: &DraftError) -> Error {
 }
 
 /// Gives a code to every error that has none: those of parsing, validation and coercion, which the
-/// library makes.
+/// library makes. Of many errors only the first are kept.
 pub fn complete(response: &mut Response) {
-    for error in &mut response.errors {
-        complete_error(error);
+    let count = response.errors.len();
+    if count > limits::ERRORS_MAX {
+        response.errors.truncate(limits::ERRORS_MAX - 1);
+        let more = count - response.errors.len();
+        response.errors.push(coded(Code::BadRequest, format!("and {more} more errors")));
     }
+    response.errors.iter_mut().for_each(complete_error);
 }
 
 /// The same for one error.
@@ -275,17 +316,7 @@ pub fn complete_error(error: &mut ServerError) {
     // Lines and columns count from 1.
     error.locations.retain(|at| *at != Pos::default());
     let extensions = error.extensions.get_or_insert_default();
-    if extensions.get("code").is_some() {
-        return;
-    }
-    let too_complex = error.message == "Query is too complex."
-        || error.message == "Query is nested too deep."
-        || error.message.contains("recursion depth")
-        || error.message.contains("directives");
-    if too_complex {
-        error.message = format!("{} Ask for less in one request.", error.message);
-        Code::QueryTooComplex.extend(extensions);
-    } else {
+    if extensions.get("code").is_none() {
         Code::BadRequest.extend(extensions);
     }
 }

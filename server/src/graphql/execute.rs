@@ -1,23 +1,27 @@
 //! Running queries and mutations, for any transport.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{Request, Response, ServerError, Variables};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Response, ServerError};
 use gavel_trace::{Tracer, log_span};
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::spawn_blocking;
 use tracing::{Instrument as _, Span};
 
 use super::caller::Caller;
 use super::counts::ApiCounts;
-use super::error::{self, Code};
+use super::error::{self, Code, coded, refused};
 use super::mutation::Mutation;
+use super::prepare::{Operation, Prepared, prepare};
 use super::query::Query;
 use super::rules::QueryRules;
-use super::shape;
 use super::subscription::SubscriptionRoot;
 use crate::bidding::Lanes;
-use crate::guard::Guard;
+use crate::cost::size;
+use crate::guard::{Guard, HeldBytes};
 use crate::limits;
 use crate::store::Dynamo;
 use crate::tasks::Tasks;
@@ -25,39 +29,29 @@ use crate::tasks::Tasks;
 /// The schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, SubscriptionRoot>;
 
-/// An operation as a client sends it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Operation {
-    /// The document.
-    pub query: String,
-    /// Which of its operations to run.
-    pub operation_name: Option<String>,
-    /// Its variables.
-    pub variables: Variables,
-}
-
 /// The API. Clones share it.
 #[derive(Clone)]
 pub struct Api {
     schema: Schema,
     rules: QueryRules,
+    guard: Guard,
     tasks: Tasks,
     tracer: Tracer,
     counts: Arc<ApiCounts>,
+    /// A permit for each heavy operation that may run.
+    heavy: Arc<Semaphore>,
 }
 
-/// The schema without anything behind it: for its SDL.
-fn builder(rules: QueryRules) -> async_graphql::SchemaBuilder<Query, Mutation, SubscriptionRoot> {
+/// The schema without anything behind it: for its SDL. Documents are measured before they come here
+/// (`prepare`), so the library's own limits are left out.
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, SubscriptionRoot> {
     Schema::build(Query, Mutation, SubscriptionRoot)
-        .limit_depth(rules.depth_max)
-        .limit_complexity(rules.complexity_max)
         .limit_recursive_depth(limits::QUERY_RECURSION_MAX)
-        .limit_directives(rules.directives_max)
 }
 
 /// The schema as SDL: the contract, in schema.graphql.
 pub fn sdl() -> String {
-    let mut sdl = builder(QueryRules::default()).finish().sdl();
+    let mut sdl = builder().finish().sdl();
     if !sdl.ends_with('\n') {
         sdl.push('\n');
     }
@@ -75,11 +69,13 @@ impl Api {
         tracer: Tracer,
     ) -> Self {
         let counts = ApiCounts::new(guard.clone());
-        let mut builder = builder(rules).data(store).data(lanes).data(guard).data(tracer.clone());
+        let mut builder =
+            builder().data(store).data(lanes).data(guard.clone()).data(tracer.clone());
         if !rules.introspection {
             builder = builder.disable_introspection();
         }
-        Self { schema: builder.finish(), rules, tasks, tracer, counts }
+        let heavy = Arc::new(Semaphore::new(limits::HEAVY_OPERATIONS_MAX));
+        Self { schema: builder.finish(), rules, guard, tasks, tracer, counts, heavy }
     }
 
     /// What it counts.
@@ -98,106 +94,88 @@ impl Api {
         log_span(given.filter(|(_, parent)| parent.is_some()).map(|(context, _)| context))
     }
 
-    /// Parses an operation once, measures it, and says of what kind it is.
-    pub fn prepare(&self, operation: Operation) -> Result<(OperationType, Request), ServerError> {
-        prepare(operation, &self.rules)
+    /// Parses, measures and prices an operation. Its caller has paid for reading it.
+    pub async fn prepare(&self, operation: Operation) -> Result<Prepared, ServerError> {
+        if operation.query.len() < limits::HEAVY_BYTES
+            || operation.query.len() > self.rules.bytes_max
+        {
+            return prepare(operation, &self.rules);
+        }
+        let rules = self.rules;
+        self.aside(async move { prepare(operation, &rules) }).await
     }
 
-    /// The library answers with nothing; a client is told why.
-    fn check_introspection(&self, request: &mut Request) -> Result<(), ServerError> {
-        if self.rules.introspection || !shape::introspects(request.parsed_query()?) {
-            return Ok(());
+    /// Runs a future on a thread that serves nothing else, a few at a time: what computes for
+    /// milliseconds between two awaits would keep others waiting.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let permit = Arc::clone(&self.heavy).acquire_owned().await;
+        let runtime = Handle::current();
+        let running = spawn_blocking(move || {
+            let _permit = permit;
+            runtime.block_on(future)
+        });
+        match running.await {
+            Ok(value) => value,
+            Err(error) => resume_unwind(error.into_panic()),
         }
-        let mut error = ServerError::new("the schema may not be asked for here", None);
-        Code::Forbidden.extend(error.extensions.get_or_insert_default());
-        Err(error)
     }
 
     /// Runs a query or mutation. Every error of the response has a code.
     ///
-    /// A mutation that began is finished even if this future is dropped.
-    pub async fn execute(&self, operation: Operation, caller: Caller) -> Response {
-        let (kind, request) = match self.prepare(operation) {
-            Err(error) => return failed(error),
-            Ok((OperationType::Subscription, _)) => {
-                let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
-                return failed(ServerError::new(message, None));
-            }
-            Ok((kind, mut request)) => match self.check_introspection(&mut request) {
-                Err(error) => return failed(error),
-                Ok(()) => (kind, request),
-            },
-        };
+    /// A mutation that began is finished even if this future is dropped. What the caller pays for it,
+    /// and the bytes of its answer, are taken first: a guard to hold until the answer is written.
+    pub async fn execute(
+        &self,
+        prepared: Prepared,
+        caller: Caller,
+    ) -> (Response, Option<HeldBytes>) {
+        match self.admit(&prepared, &caller) {
+            Err(error) => (failed(error), None),
+            Ok(held) => (self.run(prepared, caller).await, Some(held)),
+        }
+    }
+
+    fn admit(&self, prepared: &Prepared, caller: &Caller) -> Result<HeldBytes, ServerError> {
+        if prepared.kind == OperationType::Subscription {
+            let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
+            return Err(coded(Code::BadRequest, message));
+        }
+        // The library answers with nothing; a client is told why.
+        if !self.rules.introspection && size::introspects(&prepared.document) {
+            return Err(coded(Code::Forbidden, "introspection is disabled"));
+        }
+        let price = prepared.price;
+        self.guard.work(&caller.payer, price.points, caller.received_at).map_err(refused)?;
+        self.guard.answer(&caller.payer, price.bytes as usize).map_err(refused)
+    }
+
+    async fn run(&self, prepared: Prepared, caller: Caller) -> Response {
+        let kind = prepared.kind;
         self.counts.operations.inc(kind.into());
         let schema = self.schema.clone();
         let span = self.log_span(&caller);
+        let is_heavy = prepared.is_heavy();
         let execution = async move {
-            let mut response = schema.execute(request.data(caller)).await;
+            let mut response = schema.execute(prepared.request().data(caller)).await;
             error::complete(&mut response);
             response
         };
         let execution = execution.instrument(span);
         if kind == OperationType::Query {
-            return execution.await;
+            return if is_heavy { self.aside(execution).await } else { execution.await };
         }
         let (reply, response) = oneshot::channel();
+        let api = self.clone();
         self.tasks.spawn("mutation", async move {
+            let response = if is_heavy { api.aside(execution).await } else { execution.await };
             // The client may have gone; what was written stands.
-            reply.send(execution.await).ok();
+            reply.send(response).ok();
         });
-        response.await.unwrap_or_else(|_| {
-            let mut error = ServerError::new("internal error", None);
-            Code::Internal.extend(error.extensions.get_or_insert_default());
-            Response::from_errors(vec![error])
-        })
+        response.await.unwrap_or_else(|_| failed(coded(Code::Internal, "internal error")))
     }
-}
-
-/// Parses an operation once, measures it, and says of what kind it is.
-pub fn prepare(
-    operation: Operation,
-    rules: &QueryRules,
-) -> Result<(OperationType, Request), ServerError> {
-    let name = operation.operation_name.filter(|name| !name.is_empty());
-    let mut request = Request::new(operation.query).variables(operation.variables);
-    request.operation_name.clone_from(&name);
-    let document = request.parsed_query()?;
-    check_shape(document, rules)?;
-    let kind = kind_of(document, name.as_deref())?;
-    Ok((kind, request))
-}
-
-fn check_shape(document: &ExecutableDocument, rules: &QueryRules) -> Result<(), ServerError> {
-    let problem = match shape::measure(document) {
-        Some(shape) => shape.problem(rules),
-        None => Some("the document nests too deep, or its fragments spread each other".to_owned()),
-    };
-    problem.map_or(Ok(()), |problem| {
-        let mut error = ServerError::new(format!("{problem}; ask for less in one request"), None);
-        Code::QueryTooComplex.extend(error.extensions.get_or_insert_default());
-        Err(error)
-    })
-}
-
-fn kind_of(
-    document: &ExecutableDocument,
-    name: Option<&str>,
-) -> Result<OperationType, ServerError> {
-    let mut operations = document.operations.iter();
-    let found = match name {
-        Some(name) => operations.find(|(found, _)| found.is_some_and(|found| found == name)),
-        None => {
-            let first = operations.next();
-            if operations.next().is_some() {
-                let message = "the document has several operations; say which with operationName";
-                return Err(ServerError::new(message, None));
-            }
-            first
-        }
-    };
-    found.map(|(_, operation)| operation.node.ty).ok_or_else(|| {
-        ServerError::new("no operation of the document has this operationName", None)
-    })
 }
 
 /// A response of one error, with a code.

@@ -14,10 +14,11 @@ pub mod query;
 pub mod mutation;
 pub mod subscription;
 pub mod rules;
-pub mod shape;
+pub mod prepare;
 pub mod execute;
 pub mod document;
 pub mod request;
 
 pub use caller::Caller;
 pub use execute::{Api, Schema};
+pub use prepare::{Operation, Prepared};

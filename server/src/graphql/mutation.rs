@@ -6,7 +6,9 @@ use async_graphql::{Context, ID, InputObject, Object, Result};
 use gavel_trace::Tracer;
 
 use super::caller::Caller;
-use super::error::{Code, api_error, from_auth, from_create, from_draft, from_lane, rate_limited};
+use super::error::{
+    Code, api_error, field_limit_error, from_auth, from_create, from_draft, from_lane, rate_limited,
+};
 use super::query::{auction_id, load, view};
 use super::scalar::{DateTime, MinorUnits};
 use super::types::{
@@ -15,7 +17,7 @@ use super::types::{
 use crate::auction::{AuctionId, BidId, BidRequest, Draft, Transition};
 use crate::auth::Role;
 use crate::bidding::{BidAnswer, BidTrace, Lanes, PlaceBid};
-use crate::guard::Guard;
+use crate::guard::{Bound, Guard};
 use crate::store::{Dynamo, IdempotencyKey};
 use crate::{clock, limits};
 
@@ -197,5 +199,6 @@ fn checked_key(key: &str) -> Result<&str> {
         return Ok(key);
     }
     let max = limits::IDEMPOTENCY_KEY_BYTES_MAX;
-    Err(api_error(Code::BadRequest, format!("idempotencyKey: must be 1 to {max} bytes")))
+    let message = format!("idempotencyKey: must be 1 to {max} bytes");
+    Err(field_limit_error(Code::BadRequest, Bound::IdempotencyKey, message))
 }

@@ -33,7 +33,6 @@ impl Query {
     /// Auctions of a status (all, if none is given), in the order of what comes next: OPEN by their
     /// end, DRAFT by their opening, the others by their end. A list is eventually consistent: an
     /// auction made a moment ago may be missing.
-    #[graphql(complexity = "usize::try_from(first).unwrap_or(0) * child_complexity + 16")]
     async fn auctions(
         &self,
         ctx: &Context<'_>,

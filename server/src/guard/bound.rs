@@ -17,6 +17,22 @@ labels! {
         HttpIdle = "http_idle",
         /// The time in which a client takes nothing of its answer.
         HttpWriteTime = "http_write_time",
+        /// A document, in bytes.
+        QueryBytes = "query_bytes",
+        /// What is written in a document.
+        QueryNodes = "query_nodes",
+        /// The variables that an operation declares.
+        Variables = "variables",
+        /// The answer that an operation asks for.
+        AnswerBytes = "answer_bytes",
+        /// The document and variables of a subscription.
+        SubscriptionBytes = "subscription_bytes",
+        /// The points of a subscription's event.
+        SubscriptionComplexity = "subscription_complexity",
+        /// The event that a subscription asks for.
+        EventBytes = "event_bytes",
+        /// A subscription that would read the table at each event.
+        SubscriptionReads = "subscription_reads",
         /// Nesting of a query.
         QueryDepth = "query_depth",
         /// Fields of a query.
@@ -39,6 +55,8 @@ labels! {
         Operations = "operations_per_socket",
         /// Queries and mutations of a socket.
         ShortOperations = "short_operations_per_socket",
+        /// Messages of a socket in a second.
+        MessageRate = "message_rate",
         /// An operation's id.
         OperationId = "operation_id",
         /// The time to connection_init.

@@ -10,47 +10,66 @@ use parking_lot::Mutex;
 #[derive(Debug)]
 pub struct Counts<K: Hash + Eq> {
     max: usize,
-    held: Arc<Mutex<HashMap<K, usize>>>,
+    counts: Arc<Mutex<HashMap<K, usize>>>,
 }
 
-/// One thing held; dropping it gives it back.
+/// What is held; dropping it gives it back.
 #[derive(Debug)]
 pub struct Held<K: Hash + Eq> {
     key: Option<K>,
-    held: Arc<Mutex<HashMap<K, usize>>>,
+    amount: usize,
+    counts: Arc<Mutex<HashMap<K, usize>>>,
 }
 
 impl<K: Hash + Eq + Clone> Counts<K> {
     /// At most so many a key; 0 for no limit.
     pub fn new(max: usize) -> Self {
-        Self { max, held: Arc::default() }
+        Self { max, counts: Arc::default() }
     }
 
     /// Takes one more for a key. `None`: it holds as many as it may.
     pub fn take(&self, key: &K) -> Option<Held<K>> {
+        self.take_many(key, 1)
+    }
+
+    /// Takes so many for a key. `None`: it would hold more than it may.
+    pub fn take_many(&self, key: &K, amount: usize) -> Option<Held<K>> {
         if self.max == 0 {
-            return Some(Held { key: None, held: Arc::clone(&self.held) });
+            return Some(Held { key: None, amount, counts: Arc::clone(&self.counts) });
         }
-        let mut held = self.held.lock();
-        let count = held.entry(key.clone()).or_default();
-        if *count >= self.max {
+        let mut held = self.counts.lock();
+        let count = held.get(key).copied().unwrap_or_default();
+        if amount > self.max.saturating_sub(count) {
             return None;
         }
-        *count += 1;
-        Some(Held { key: Some(key.clone()), held: Arc::clone(&self.held) })
+        held.insert(key.clone(), count + amount);
+        Some(Held { key: Some(key.clone()), amount, counts: Arc::clone(&self.counts) })
+    }
+}
+
+impl<K: Hash + Eq> Held<K> {
+    /// Gives back all but so many.
+    pub fn shrink_to(&mut self, amount: usize) {
+        let back = self.amount.saturating_sub(amount);
+        self.give_back(back);
+        self.amount -= back;
+    }
+
+    fn give_back(&self, amount: usize) {
+        let Some(key) = &self.key else { return };
+        let mut held = self.counts.lock();
+        if let Some(count) = held.get_mut(key) {
+            *count -= amount;
+            if *count == 0 {
+                held.remove(key);
+            }
+        }
     }
 }
 
 impl<K: Hash + Eq> Drop for Held<K> {
     fn drop(&mut self) {
-        let Some(key) = &self.key else { return };
-        let mut held = self.held.lock();
-        if let Some(count) = held.get_mut(key) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(key);
-            }
-        }
+        self.give_back(self.amount);
     }
 }
 
@@ -70,7 +89,21 @@ mod tests {
         drop(first);
         assert!(counts.take(&"ann").is_some());
         drop((second, bob));
-        assert!(counts.held.lock().is_empty(), "nothing is kept of a key that holds nothing");
+        assert!(counts.counts.lock().is_empty(), "nothing is kept of a key that holds nothing");
+    }
+
+    #[test]
+    fn many_are_held_and_given_back_together_or_in_part() {
+        let counts = Counts::new(10);
+        let mut held = counts.take_many(&"ann", 8).unwrap();
+        assert!(counts.take_many(&"ann", 3).is_none());
+        held.shrink_to(5);
+        held.shrink_to(7);
+        let more = counts.take_many(&"ann", 5);
+        assert!(more.is_some() && counts.take(&"ann").is_none());
+        assert!(counts.take_many(&"bob", 11).is_none(), "more than anybody may");
+        drop((held, more));
+        assert!(counts.counts.lock().is_empty());
     }
 
     #[test]

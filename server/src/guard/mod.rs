@@ -8,6 +8,7 @@ pub mod count;
 pub mod address;
 pub mod origin;
 pub mod bound;
+pub mod work;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,9 +21,11 @@ use tracing::debug;
 pub use address::Address;
 pub use bound::Bound;
 pub use origin::Origins;
+pub use work::{HeldBytes, HeldGroup, Payer};
 
 use self::count::{Counts, Held};
 use self::rate::{Rate, RateLimiter};
+use self::work::Work;
 use crate::auction::{AuctionId, Timestamp, UserId};
 use crate::metrics::{CountBy, Held as HeldLevel, Level};
 
@@ -41,18 +44,56 @@ pub enum Limit {
     BidsPerUser,
     /// Bids on an auction in a second.
     BidsPerAuction,
+    /// Work of a user in a second, in points.
+    WorkPerUser,
+    /// Work of callers without a token of an address in a second, in points.
+    WorkPerAddress,
+    /// Work of all callers without a token in a second, in points.
+    AnonymousWork,
+    /// Operations of a socket in a second.
+    OperationsPerSocket,
+    /// Bids of history that a user, or an address, is sent in a second.
+    ReplaysPerClient,
+    /// Bytes of answers that a user, or an address, has not read.
+    AnswersPerClient,
+    /// Bytes of answers that nobody has read.
+    Answers,
+    /// Bytes of an address's messages on sockets that are not whole yet.
+    UnreadPerAddress,
+    /// Weight of the groups that an address has begun.
+    GroupsPerAddress,
+    /// Weight of the groups of an auction.
+    GroupsPerAuction,
+    /// Weight of all groups.
+    Groups,
 }
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 17] = [
         Self::ConnectionsPerAddress,
         Self::SocketsPerAddress,
         Self::SocketsPerUser,
         Self::HandshakesPerAddress,
         Self::BidsPerUser,
         Self::BidsPerAuction,
+        Self::WorkPerUser,
+        Self::WorkPerAddress,
+        Self::AnonymousWork,
+        Self::OperationsPerSocket,
+        Self::ReplaysPerClient,
+        Self::AnswersPerClient,
+        Self::Answers,
+        Self::UnreadPerAddress,
+        Self::GroupsPerAddress,
+        Self::GroupsPerAuction,
+        Self::Groups,
     ];
+
+    /// Whether it is about what one client does, and not about the service.
+    pub fn is_of_client(self) -> bool {
+        !matches!(self, Self::AnonymousWork | Self::Answers | Self::GroupsPerAuction | Self::Groups)
+    }
 
     /// Its name, in logs and metrics.
     pub fn name(self) -> &'static str {
@@ -63,6 +104,17 @@ impl Limit {
             Self::HandshakesPerAddress => "handshakes_per_address",
             Self::BidsPerUser => "bids_per_user",
             Self::BidsPerAuction => "bids_per_auction",
+            Self::WorkPerUser => "work_per_user",
+            Self::WorkPerAddress => "work_per_address",
+            Self::AnonymousWork => "anonymous_work",
+            Self::OperationsPerSocket => "operation_rate_per_socket",
+            Self::ReplaysPerClient => "replays_per_client",
+            Self::AnswersPerClient => "answer_bytes_per_client",
+            Self::Answers => "answer_bytes_in_memory",
+            Self::UnreadPerAddress => "unread_bytes_per_address",
+            Self::GroupsPerAddress => "groups_per_address",
+            Self::GroupsPerAuction => "groups_per_auction",
+            Self::Groups => "groups",
         }
     }
 }
@@ -82,6 +134,30 @@ pub struct Allowances {
     pub bids_per_user_per_second: u32,
     /// Bids on an auction in a second.
     pub bids_per_auction_per_second: u32,
+    /// Points of work of a user in a second.
+    pub work_per_user: u32,
+    /// Points of work of callers without a token of an address in a second.
+    pub work_per_address: u32,
+    /// Points of work of all callers without a token in a second.
+    pub anonymous_work: u32,
+    /// Operations of a socket in a second.
+    pub operations_per_second: u32,
+    /// Messages of a socket in a second.
+    pub messages_per_second: u32,
+    /// Bids of history that a user, or an address, is sent in a second.
+    pub replays_per_second: u32,
+    /// Bytes of answers that a user, or an address, has not read.
+    pub answer_bytes_per_client: usize,
+    /// Bytes of answers that nobody has read.
+    pub answer_bytes: usize,
+    /// Bytes of an address's messages that are not whole yet.
+    pub unread_bytes_per_address: usize,
+    /// Weight of the groups that an address has begun.
+    pub groups_per_address: usize,
+    /// Weight of the groups of an auction.
+    pub groups_per_auction: usize,
+    /// Weight of all groups.
+    pub groups: usize,
     /// The header in which one trusted proxy tells its client's address.
     pub trusted_header: Option<HeaderName>,
     /// The pages that browsers may come from.
@@ -112,6 +188,7 @@ struct Inner {
     handshakes: RateLimiter<Address>,
     user_bids: RateLimiter<UserId>,
     auction_bids: RateLimiter<AuctionId>,
+    work: Work,
     trusted_header: Option<HeaderName>,
     origins: Origins,
     refused: [AtomicU64; Limit::ALL.len()],
@@ -132,6 +209,7 @@ impl Guard {
             handshakes: RateLimiter::new(Rate::per_second(allowed.handshakes_per_second)),
             user_bids: RateLimiter::new(Rate::per_second(allowed.bids_per_user_per_second)),
             auction_bids: RateLimiter::new(Rate::per_second(allowed.bids_per_auction_per_second)),
+            work: Work::new(&allowed),
             trusted_header: allowed.trusted_header,
             origins: allowed.origins,
             refused: Default::default(),
@@ -194,7 +272,10 @@ impl Guard {
 
     /// How often a rate was refused only because too many clients are remembered.
     pub fn rate_keys_full(&self) -> u64 {
-        self.0.handshakes.full() + self.0.user_bids.full() + self.0.auction_bids.full()
+        self.0.handshakes.full()
+            + self.0.user_bids.full()
+            + self.0.auction_bids.full()
+            + self.0.work.full()
     }
 
     /// Counts an HTTP connection as open while the result lives.

@@ -17,25 +17,37 @@ use crate::metrics::Counter;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     interval: Duration,
+    /// What may happen at once is what comes back in this time.
+    burst: Duration,
 }
 
 impl Rate {
     /// A rate. `None` for 0: no limit.
     pub fn per_second(count: u32) -> Option<Self> {
-        (count > 0).then(|| Self { interval: Duration::from_secs(1) / count })
+        let burst = Duration::from_secs(1);
+        (count > 0).then(|| Self { interval: Duration::from_secs(1) / count, burst })
     }
 
-    /// Whether one more may happen now: when the allowance is whole again after it, or how long to
-    /// wait.
+    /// The same, with what comes back in this time at once.
+    #[must_use]
+    pub fn with_burst(self, burst: Duration) -> Self {
+        Self { burst, ..self }
+    }
+
+    /// Whether so many more may happen now: when the allowance is whole again after them, or how long
+    /// to wait.
     pub fn decide(
         self,
         whole_at: Option<Timestamp>,
         now: Timestamp,
+        count: u64,
     ) -> Result<Timestamp, Duration> {
-        let next = whole_at.unwrap_or(now).max(now).plus(self.interval);
+        let nanos = self.interval.as_nanos().saturating_mul(u128::from(count));
+        let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let next = whole_at.unwrap_or(now).max(now).plus(cost);
         let owed = next.since(now);
-        // What may happen at once is a second's worth, and one if that is less.
-        let most = Duration::from_secs(1).max(self.interval);
+        // What is more than a burst may happen, too, but only with the allowance whole.
+        let most = self.burst.max(cost);
         if owed > most { Err(owed.saturating_sub(most)) } else { Ok(next) }
     }
 }
@@ -63,6 +75,11 @@ impl<K: Hash + Eq> RateLimiter<K> {
 
     /// Takes one for a key, or says how long to wait.
     pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
+        self.take_many(key, 1, now)
+    }
+
+    /// Takes so many for a key, or says how long to wait.
+    pub fn take_many(&self, key: K, count: u64, now: Timestamp) -> Result<(), Duration> {
         let Some(rate) = self.rate else { return Ok(()) };
         let mut keys = self.keys.lock();
         keys.tidy(now);
@@ -72,7 +89,7 @@ impl<K: Hash + Eq> RateLimiter<K> {
             self.full.inc();
             return Err(limits::RATE_TIDY_EVERY);
         }
-        keys.whole_at.insert(key, rate.decide(known, now)?);
+        keys.whole_at.insert(key, rate.decide(known, now, count)?);
         Ok(())
     }
 
@@ -124,6 +141,18 @@ mod tests {
         assert_eq!(limiter.take("ann", at(249)), Err(Duration::from_millis(1)));
         assert_eq!(limiter.take("ann", at(250)), Ok(()));
         assert!(limiter.take("ann", at(250)).is_err(), "a refusal costs nothing, a success one");
+    }
+
+    #[test]
+    fn many_at_once_take_as_much_as_one_by_one() {
+        let burst = Duration::from_secs(2);
+        let limiter = RateLimiter::new(Rate::per_second(100).map(|rate| rate.with_burst(burst)));
+        assert_eq!(limiter.take_many("ann", 150, NOW), Ok(()));
+        assert_eq!(limiter.take_many("ann", 51, NOW), Err(Duration::from_millis(10)));
+        assert_eq!(limiter.take_many("ann", 50, NOW), Ok(()));
+        assert!(limiter.take("ann", NOW).is_err());
+        assert_eq!(limiter.take_many("bob", 1000, NOW), Ok(()), "once, with nothing taken before");
+        assert_eq!(limiter.take("bob", at(7_990)), Err(Duration::from_millis(20)));
     }
 
     #[test]

@@ -1,25 +1,32 @@
 //! GraphQL over HTTP: POST for everything, GET for queries (or the playground, in a browser).
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::Extension;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
-use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use http_body_util::LengthLimitError;
 use serde::Deserialize;
-use tokio::time::timeout;
+use serde_json::value::RawValue;
+use tokio::time::{sleep, timeout};
 
-use crate::auth::{AuthError, Principal};
-use crate::graphql::Caller;
-use crate::graphql::error::{Code, Told, complete_error, from_auth, unlocated};
-use crate::graphql::execute::{Operation, failed, is_traceparent};
+use super::refusal::seconds;
+use crate::auction::Timestamp;
+use crate::auth::AuthError;
+use crate::cost::weights::READ_POINTS;
+use crate::graphql::error::{Code, Told, complete_error, from_auth, refused, unlocated};
+use crate::graphql::execute::{failed, is_traceparent};
 use crate::graphql::request::{self, Given};
-use crate::guard::{Bound, Guard};
+use crate::graphql::{Caller, Operation};
+use crate::guard::{Bound, Guard, HeldBytes, Payer};
 use crate::{clock, limits};
 
 const JSON: &str = "application/json";
@@ -38,16 +45,20 @@ pub struct Params {
 /// POST /graphql.
 pub async fn post(State(state): State<super::State>, request: Request) -> Response {
     let received_at = clock::now();
-    let (Parts { headers, .. }, body) = request.into_parts();
-    let media = match media_type(&headers) {
+    let (parts, body) = request.into_parts();
+    let media = match media_type(&parts.headers) {
         Ok(media) => media,
         Err(response) => return *response,
     };
     // Only this content type: a form or text request needs no preflight, so any page could send it.
-    if !is_json(&headers) {
+    if !is_json(&parts.headers) {
         let message = "send the request as content-type: application/json";
         return problem(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
     }
+    let caller = match caller(&state, &parts, received_at).await {
+        Ok(caller) => caller,
+        Err(refused) => return reply(media, StatusCode::UNAUTHORIZED, &refused, None),
+    };
     let body = match read(body, state.body_bytes_max, &state.sockets.guard).await {
         Ok(body) => body,
         Err((status, message)) => return problem(media, status, message),
@@ -57,7 +68,7 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
         Err(error) => return not_run(media, error),
     };
     // Boxed: an execution is many times larger than what waits for a body that comes slowly.
-    Box::pin(run(&state, media, &headers, operation, received_at)).await
+    Box::pin(run(&state, media, caller, operation, Method::POST)).await
 }
 
 /// The whole body, within its size and time.
@@ -89,22 +100,24 @@ fn is_too_large(error: &axum::Error) -> bool {
 /// GET /graphql.
 pub async fn get(
     State(state): State<super::State>,
-    headers: HeaderMap,
     params: Result<Query<Params>, QueryRejection>,
+    request: Request,
 ) -> Response {
     let received_at = clock::now();
+    let (parts, _) = request.into_parts();
+    let headers = &parts.headers;
     let params = match params {
         Ok(Query(params)) => params,
         Err(rejection) => return problem(JSON, StatusCode::BAD_REQUEST, rejection.body_text()),
     };
     if params.query.is_none()
         && params.extensions.is_none()
-        && accepts(&headers, "text/html")
+        && accepts(headers, "text/html")
         && let Some(playground) = &state.playground
     {
         return Html(playground.page().to_owned()).into_response();
     }
-    let media = match media_type(&headers) {
+    let media = match media_type(headers) {
         Ok(media) => media,
         Err(response) => return *response,
     };
@@ -112,12 +125,11 @@ pub async fn get(
         let message = "give the parameter query, or send POST; a browser gets the playground";
         return problem(media, StatusCode::BAD_REQUEST, message);
     }
-    let object = |text: Option<String>| match text.as_deref() {
-        None | Some("") => Ok(None),
-        Some(text) => serde_json::from_str(text),
+    let json = |text: Option<String>| match text.filter(|text| !text.is_empty()) {
+        None => Ok(None),
+        Some(text) => RawValue::from_string(text).map(Some),
     };
-    let (Ok(variables), Ok(extensions)) = (object(params.variables), object(params.extensions))
-    else {
+    let (Ok(variables), Ok(extensions)) = (json(params.variables), json(params.extensions)) else {
         let message = "the parameters variables and extensions must be JSON objects";
         return problem(media, StatusCode::BAD_REQUEST, message);
     };
@@ -127,42 +139,100 @@ pub async fn get(
         Ok(asked) => asked.operation,
         Err(error) => return not_run(media, error),
     };
-    if let Ok((OperationType::Mutation, _)) = state.api.prepare(operation.clone()) {
-        let message = "a mutation must be sent by POST";
-        let mut response = problem(media, StatusCode::METHOD_NOT_ALLOWED, message);
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        return response;
-    }
-    run(&state, media, &headers, operation, received_at).await
+    let caller = match caller(&state, &parts, received_at).await {
+        Ok(caller) => caller,
+        Err(refused) => return reply(media, StatusCode::UNAUTHORIZED, &refused, None),
+    };
+    run(&state, media, caller, operation, Method::GET).await
 }
 
 async fn run(
     state: &super::State,
     media: &'static str,
-    headers: &HeaderMap,
+    caller: Caller,
     operation: Operation,
-    received_at: crate::auction::Timestamp,
+    method: Method,
 ) -> Response {
-    let principal = match caller(state, headers).await {
+    let guard = &state.sockets.guard;
+    if let Err(error) = guard.work(&caller.payer, operation.reading_points(), caller.received_at) {
+        return answer(media, &failed(refused(error)), None).await;
+    }
+    let prepared = match state.api.prepare(operation).await {
+        Ok(prepared) => prepared,
+        Err(error) => return answer(media, &failed(error), None).await,
+    };
+    if method == Method::GET && prepared.kind == OperationType::Mutation {
+        let message = "a mutation must be sent by POST";
+        let mut response = problem(media, StatusCode::METHOD_NOT_ALLOWED, message);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return response;
+    }
+    let (response, held) = state.api.execute(prepared, caller).await;
+    answer(media, &response, held).await
+}
+
+/// The answer to an operation.
+async fn answer(
+    media: &'static str,
+    response: &GraphqlResponse,
+    held: Option<HeldBytes>,
+) -> Response {
+    // A request that could not begin has no data; the older media type says 200 all the same.
+    let began = response.errors.is_empty() || response.errors.iter().any(|e| !e.path.is_empty());
+    let busy = response.errors.iter().find_map(|error| match Code::of(error)? {
+        Code::RateLimited if !began => Some((StatusCode::TOO_MANY_REQUESTS, retry_after(error))),
+        Code::Overloaded if !began => Some((StatusCode::SERVICE_UNAVAILABLE, retry_after(error))),
+        _ => None,
+    });
+    if let Some((status, wait)) = busy {
+        // Whoever asks for too much asks for nothing else on this connection meanwhile.
+        sleep(wait.min(limits::REFUSAL_PAUSE_MAX)).await;
+        let mut response = reply(media, status, response, held);
+        response.headers_mut().insert(RETRY_AFTER, seconds(wait));
+        return response;
+    }
+    let status = if began || media == JSON { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    reply(media, status, response, held)
+}
+
+fn retry_after(error: &ServerError) -> Duration {
+    let ms = error.extensions.as_ref().and_then(|extensions| extensions.get("retryAfterMs"));
+    let ms = match ms {
+        Some(async_graphql::Value::Number(number)) => number.as_u64(),
+        _ => None,
+    };
+    Duration::from_millis(ms.unwrap_or(1000))
+}
+
+async fn caller(
+    state: &super::State,
+    parts: &Parts,
+    received_at: Timestamp,
+) -> Result<Caller, GraphqlResponse> {
+    let headers = &parts.headers;
+    let guard = &state.sockets.guard;
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |ConnectInfo(peer)| *peer);
+    let address = guard.address(peer, headers);
+    let admitted = match authorization(headers) {
+        Ok(given) => state.gate.admit(given, received_at).await,
+        Err(error) => Err(error),
+    };
+    let principal = match admitted {
         Ok(principal) => principal,
-        Err(response) => return reply(media, StatusCode::UNAUTHORIZED, &response),
+        Err(error) => {
+            // A token that is not good is paid for by where it comes from.
+            let payer = Payer::Address(address);
+            if guard.work(&payer, READ_POINTS, received_at).is_err() {
+                sleep(limits::REFUSAL_PAUSE_MAX).await;
+            }
+            return Err(failed(unlocated(from_auth(&error))));
+        }
     };
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let traceparent = traceparent.filter(|text| is_traceparent(text)).map(str::to_owned);
-    let caller = Caller { principal, received_at, traceparent, session: None };
-    let response = state.api.execute(operation, caller).await;
-    // A request that could not begin has no data; the older media type says 200 all the same.
-    let began = response.errors.is_empty() || response.errors.iter().any(|e| !e.path.is_empty());
-    let status = if began || media == JSON { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    reply(media, status, &response)
-}
-
-async fn caller(state: &super::State, headers: &HeaderMap) -> Result<Principal, GraphqlResponse> {
-    let admitted = match authorization(headers) {
-        Ok(given) => state.gate.admit(given, clock::now()).await,
-        Err(error) => Err(error),
-    };
-    admitted.map_err(|error| failed(unlocated(from_auth(&error))))
+    let payer = Payer::of(&principal, address);
+    Ok(Caller { principal, address, payer, received_at, traceparent, session: None })
 }
 
 /// The one `Authorization` of a request. Of two, a proxy may have checked the other.
@@ -204,7 +274,7 @@ fn not_run(media: &'static str, error: ServerError) -> Response {
     let has_fallback = Code::of(&error) == Some(Code::PersistedQueryNotSupported);
     let is_ok = has_fallback && media == JSON;
     let status = if is_ok { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    reply(media, status, &GraphqlResponse::from_errors(vec![error]))
+    reply(media, status, &GraphqlResponse::from_errors(vec![error]), None)
 }
 
 /// A request that was not run.
@@ -212,10 +282,15 @@ fn problem(media: &'static str, status: StatusCode, message: impl Into<String>) 
     let mut error = ServerError::new(message, None);
     Code::BadRequest.extend(error.extensions.get_or_insert_default());
     complete_error(&mut error);
-    reply(media, status, &GraphqlResponse::from_errors(vec![error]))
+    reply(media, status, &GraphqlResponse::from_errors(vec![error]), None)
 }
 
-fn reply(media: &'static str, status: StatusCode, response: &GraphqlResponse) -> Response {
+fn reply(
+    media: &'static str,
+    status: StatusCode,
+    response: &GraphqlResponse,
+    held: Option<HeldBytes>,
+) -> Response {
     let content_type = match media {
         GRAPHQL_JSON => "application/graphql-response+json; charset=utf-8",
         _ => "application/json; charset=utf-8",
@@ -223,6 +298,7 @@ fn reply(media: &'static str, status: StatusCode, response: &GraphqlResponse) ->
     match encode(response) {
         Ok(body) => {
             let told = Extension(Told::of(&response.errors));
+            let body = super::body::held(body, held);
             (status, [(CONTENT_TYPE, content_type)], told, body).into_response()
         }
         Err(error) => {

@@ -8,6 +8,7 @@ pub mod socket;
 pub mod refusal;
 pub mod patience;
 pub mod serve;
+mod body;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -21,9 +21,13 @@ pub fn refuse(status: StatusCode, code: Code, message: impl Into<String>) -> Res
 /// 429, and when to come again.
 pub fn too_many(refused: TooMany) -> Response {
     let mut response = respond(StatusCode::TOO_MANY_REQUESTS, unlocated(rate_limited(refused)));
-    let seconds = refused.retry_after.saturating_add(Duration::from_millis(999)).as_secs();
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    response.headers_mut().insert(RETRY_AFTER, seconds(refused.retry_after));
     response
+}
+
+/// The value of `Retry-After`.
+pub(super) fn seconds(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.saturating_add(Duration::from_millis(999)).as_secs().max(1))
 }
 
 fn respond(status: StatusCode, error: ServerError) -> Response {

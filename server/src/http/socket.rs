@@ -37,7 +37,8 @@ pub async fn upgrade(
             return refuse(StatusCode::UNAUTHORIZED, Code::Unauthenticated, error.to_string());
         }
     };
-    let place = match guard.open_socket(guard.address(peer, &headers), clock::now()) {
+    let address = guard.address(peer, &headers);
+    let place = match guard.open_socket(address, clock::now()) {
         Ok(place) => place,
         Err(refused) => return too_many(refused),
     };
@@ -52,7 +53,9 @@ pub async fn upgrade(
         .write_buffer_size(limits::SOCKET_WRITE_BUFFER_BYTES)
         .max_message_size(sockets.limits.message_bytes_max)
         .max_frame_size(sockets.limits.message_bytes_max)
-        .on_upgrade(async move |socket| sockets.serve(socket, wire, authorization, (place, room)))
+        .on_upgrade(async move |socket| {
+            sockets.serve(socket, wire, (address, authorization), (place, room));
+        })
 }
 
 /// An upgrade to the one protocol that is spoken here. Where the client asks for others alone it is

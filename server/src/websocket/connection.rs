@@ -20,16 +20,17 @@ use super::operation::Capacity;
 use super::outbox::{End, Frame, Outbox, Subscriber};
 use super::payload::Payload;
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
+use super::unread_bytes::{TooManyUnread, UnreadBytes};
 use super::wire::Wire;
 use super::{Sockets, credentials, message, operation};
-use crate::auction::UserId;
+use crate::auction::{Timestamp, UserId};
 use crate::auth::Session;
-use crate::graphql::Caller;
-use crate::graphql::error::{Code, api_error, unlocated};
+use crate::graphql::error::{Code, api_error, refused, unlocated};
 use crate::graphql::execute::is_traceparent;
 use crate::graphql::request::Asked;
 use crate::graphql::scalar::format_time;
-use crate::guard::{Bound, Place};
+use crate::graphql::{Caller, Operation};
+use crate::guard::{Address, Bound, Payer, Place, TooMany};
 use crate::{clock, limits};
 
 /// The state of a socket's task.
@@ -49,6 +50,12 @@ pub(super) struct Connection {
     frames: mpsc::Receiver<Frame>,
     operations: HashMap<Arc<str>, Running>,
     capacity: Arc<Capacity>,
+    address: Address,
+    /// When it may send as many operations, and messages, at once again.
+    operations_whole_at: Option<Timestamp>,
+    messages_whole_at: Option<Timestamp>,
+    /// Nothing is read before this: whoever sends too fast waits in its own send queue.
+    reads_from: tokio::time::Instant,
 }
 
 /// An operation under way; dropping it stops its task.
@@ -71,10 +78,11 @@ impl Connection {
         sockets: Arc<Sockets>,
         socket: WebSocket,
         wire: Arc<Wire>,
+        address: Address,
         authorization: Option<String>,
     ) -> Self {
         let queued = Arc::clone(&sockets.fanout.counts().queued);
-        let (outbox, frames) = Outbox::new(&wire, queued);
+        let (outbox, frames) = Outbox::new(&wire, queued, sockets.guard.clone(), address);
         Self {
             socket,
             wire,
@@ -88,11 +96,16 @@ impl Connection {
             outbox,
             frames,
             operations: HashMap::new(),
+            address,
+            operations_whole_at: None,
+            messages_whole_at: None,
+            reads_from: tokio::time::Instant::now(),
         }
     }
 
     /// Serves the socket until it ends.
     pub(super) async fn run(&mut self) {
+        self.wire.count_unread(UnreadBytes::new(self.sockets.guard.clone(), self.address));
         let speaks = self.socket.protocol().is_some_and(|p| p.as_bytes() == SUBPROTOCOL.as_bytes());
         let ended = if speaks { self.serve().await } else { Some(Close::SUBPROTOCOL) };
         self.operations.clear();
@@ -129,8 +142,10 @@ impl Connection {
         let mut batch = Vec::new();
         loop {
             let deadline = self.protocol.deadline();
+            let is_paused = self.reads_from > tokio::time::Instant::now();
             let step = tokio::select! {
-                message = self.socket.recv() => match message {
+                () = sleep_until(self.reads_from), if is_paused => Ok(()),
+                message = self.socket.recv(), if !is_paused => match message {
                     Some(Ok(message)) => self.received(message).await,
                     Some(Err(error)) => Err(end_of(error)),
                     None => Err(None),
@@ -156,6 +171,8 @@ impl Connection {
     }
 
     async fn received(&mut self, message: Message) -> Result<(), Ended> {
+        self.wire.message_came();
+        self.pace(clock::now());
         let action = match message {
             Message::Text(text) => self.protocol.text(text.as_str(), Instant::now()),
             Message::Binary(_) => self.protocol.binary(),
@@ -185,10 +202,7 @@ impl Connection {
                     _ => Ok(()),
                 }
             }
-            Some(Action::Start { id, asked }) => {
-                self.start(id, *asked);
-                Ok(())
-            }
+            Some(Action::Start { id, asked }) => self.start(id, *asked).await,
             Some(Action::Reject(id, error)) => {
                 let errors = self.encoded(*error);
                 self.send(vec![message::error(&id, &errors)]).await
@@ -254,14 +268,61 @@ impl Connection {
         in_time(write).await
     }
 
-    fn start(&mut self, id: Arc<str>, asked: Asked) {
-        let Some(session) = &self.session else { return };
+    /// Reads no faster than messages may come.
+    fn pace(&mut self, now: Timestamp) {
+        let Some(rate) = self.sockets.guard.message_rate() else { return };
+        match rate.decide(self.messages_whole_at, now, 1) {
+            Ok(whole_at) => self.messages_whole_at = Some(whole_at),
+            Err(wait) => {
+                self.sockets.guard.meets(Bound::MessageRate);
+                // It is taken all the same, when it is due.
+                let due = rate.decide(self.messages_whole_at, now.plus(wait), 1);
+                self.messages_whole_at = due.ok().or(self.messages_whole_at);
+                self.pause(wait);
+            }
+        }
+    }
+
+    fn pause(&mut self, wait: std::time::Duration) {
+        let wait = wait.min(limits::REFUSAL_PAUSE_MAX);
+        self.reads_from = tokio::time::Instant::now() + wait;
+    }
+
+    /// Whether an operation may be read further; whoever pays for it has paid for that.
+    fn afford(
+        &mut self,
+        payer: &Payer,
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<(), TooMany> {
+        let guard = &self.sockets.guard;
+        if let Some(rate) = guard.operation_rate() {
+            match rate.decide(self.operations_whole_at, now, 1) {
+                Ok(whole_at) => self.operations_whole_at = Some(whole_at),
+                Err(wait) => return Err(guard.too_many_operations(wait)),
+            }
+        }
+        guard.work(payer, operation.reading_points(), now)
+    }
+
+    async fn start(&mut self, id: Arc<str>, asked: Asked) -> Result<(), Ended> {
         let Asked { operation, traceparent } = asked;
+        let Some(session) = self.session.clone() else { return Ok(()) };
+        let (principal, now) = (session.principal(), clock::now());
+        let payer = Payer::of(&principal, self.address);
+        if let Err(too_many) = self.afford(&payer, &operation, now) {
+            self.protocol.ended(&id, Instant::now());
+            self.pause(too_many.retry_after);
+            let errors = self.encoded(refused(too_many));
+            return self.send(vec![message::error(&id, &errors)]).await;
+        }
         let caller = Caller {
-            principal: session.principal(),
-            received_at: clock::now(),
+            principal,
+            address: self.address,
+            payer,
+            received_at: now,
             traceparent: traceparent.filter(|text| is_traceparent(text)),
-            session: Some(Arc::clone(session)),
+            session: Some(session),
         };
         let prefix = message::next_prefix(&id);
         let subscriber = Subscriber::new(Arc::clone(&id), prefix, Arc::clone(&self.outbox));
@@ -276,26 +337,32 @@ impl Connection {
                 () = operation::run(&sockets, &capacity, &subscriber, operation, caller) => {}
             }
         });
+        Ok(())
     }
 
     /// Writes all that is ready in one go.
     async fn write(&mut self, batch: &mut Vec<Frame>) -> Result<(), Ended> {
         let mut texts = Vec::with_capacity(batch.len());
         let mut events = Vec::new();
+        // Held until they are written.
+        let mut answers = Vec::new();
         let wire = Arc::clone(&self.wire);
         // Until this batch is written: what is taken from the queue comes before what follows it.
         let _held = wire.hold();
         let mut flush = false;
         for frame in batch.drain(..) {
             match frame {
-                Frame::Next { subscriber, payload, number, replay, .. } => {
-                    if subscriber.taken(number) {
+                Frame::Next { subscriber, payload, number, replay, permits } => {
+                    // What is replayed has its own bound.
+                    let bytes = if permits.is_some() { 0 } else { payload.json().len() };
+                    if subscriber.taken(number, bytes) {
                         let text = payload.frame(&subscriber.prefix, replay);
                         events.push((payload, replay, Payload::framed(text.len())));
                         texts.push(text);
                     }
                 }
-                Frame::Answer { subscriber, payload } if !subscriber.is_over() => {
+                Frame::Answer { subscriber, payload, held } if !subscriber.is_over() => {
+                    answers.push(held);
                     texts.push(format!("{}{payload}}}", subscriber.prefix));
                     texts.push(message::complete(&subscriber.id));
                     self.forget(&subscriber);
@@ -315,6 +382,7 @@ impl Connection {
             return self.flush().await;
         }
         self.send(texts).await?;
+        drop(answers);
         let now = clock::now();
         for (payload, replay, bytes) in events {
             self.sockets.fanout.counts().delivered(&payload, replay, bytes, now);
@@ -393,6 +461,10 @@ fn end_of(error: axum::Error) -> Ended {
     match *error.into_inner().downcast::<Error>().ok()? {
         Error::Capacity(_) => Some(Close::TOO_BIG),
         Error::Utf8(_) => Some(Close::NOT_UTF8),
+        Error::Io(error) => {
+            let cause = error.into_inner()?;
+            cause.downcast::<TooManyUnread>().is_ok().then_some(Close::UNFINISHED)
+        }
         // Its client went without a word.
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         Error::Protocol(_) => Some(Close::BAD_FRAME),

@@ -18,14 +18,34 @@ use super::execution::Execution;
 use super::group::{Group, GroupKey, Join, Joined};
 use super::outbox::Subscriber;
 use crate::broker::topic::Reader;
+use crate::cost::Price;
 use crate::graphql::Schema;
+use crate::guard::{Address, Guard, TooMany};
 use crate::limits;
 use crate::tasks::Tasks;
+
+/// What begins a group: its weight is held by this address until the group has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Cause {
+    /// Of the subscriber.
+    pub address: Address,
+    /// Of each event.
+    pub price: Price,
+}
+
+impl Cause {
+    /// What each event costs as long as the group lasts, and what the group keeps.
+    fn weight(&self) -> usize {
+        let events = self.price.points.saturating_add(self.price.bytes / 256);
+        limits::GROUP_WEIGHT.saturating_add(usize::try_from(events).unwrap_or(usize::MAX))
+    }
+}
 
 /// The groups of a process. Clones share them.
 #[derive(Clone)]
 pub struct Fanout {
     schema: Schema,
+    guard: Guard,
     tasks: Tasks,
     groups: Arc<Mutex<HashMap<GroupKey, mpsc::Sender<Join>>>>,
     executions: Arc<AtomicU64>,
@@ -36,9 +56,9 @@ pub struct Fanout {
 
 impl Fanout {
     /// A fan-out that executes on a schema. Groups run on `tasks`.
-    pub fn new(schema: Schema, tasks: Tasks, tracer: Tracer) -> Self {
+    pub fn new(schema: Schema, guard: Guard, tasks: Tasks, tracer: Tracer) -> Self {
         let (groups, executions, counts) = Default::default();
-        Self { schema, tasks, groups, executions, tracer, each_watcher: false, counts }
+        Self { schema, guard, tasks, groups, executions, tracer, each_watcher: false, counts }
     }
 
     /// The same; a delivery that is traced has a span for each watcher, too.
@@ -74,15 +94,16 @@ impl Fanout {
         topic: &Reader,
         subscriber: &Arc<Subscriber>,
         after: Option<u64>,
-    ) -> Joined {
+        cause: &Cause,
+    ) -> Result<Joined, TooMany> {
         loop {
-            let group = self.find_or_start(key, &request, topic);
+            let group = self.find_or_start(key, &request, topic, cause)?;
             let (reply, joined) = oneshot::channel();
             let join = Join { subscriber: Arc::clone(subscriber), after, reply };
             if group.send(join).await.is_ok()
                 && let Ok(joined) = joined.await
             {
-                return joined;
+                return Ok(joined);
             }
             // The group ended at this moment: the next is another.
         }
@@ -93,11 +114,13 @@ impl Fanout {
         key: &GroupKey,
         request: &impl Fn() -> Request,
         topic: &Reader,
-    ) -> mpsc::Sender<Join> {
+        cause: &Cause,
+    ) -> Result<mpsc::Sender<Join>, TooMany> {
         let mut groups = self.groups.lock();
         if let Some(group) = groups.get(key).filter(|group| !group.is_closed()) {
-            return group.clone();
+            return Ok(group.clone());
         }
+        let held = self.guard.begin_group(cause.address, &key.auction_id, cause.weight())?;
         let (joins, requests) = mpsc::channel(limits::GROUP_JOINS_MAX);
         groups.insert(key.clone(), joins.clone());
         let count = Arc::clone(&self.executions);
@@ -108,8 +131,9 @@ impl Fanout {
         self.tasks.spawn("fan-out group", async move {
             group.run(requests, |requests| fanout.end_if_idle(&key, requests)).await;
             fanout.forget(&key);
+            drop(held);
         });
-        joins
+        Ok(joins)
     }
 
     /// Closes a group that nobody is joining. Under the lock, so that no join slips in.

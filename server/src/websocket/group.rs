@@ -70,6 +70,7 @@ pub struct Group {
     cursor: u64,
     /// The last payloads, contiguous up to the cursor: for members that resume.
     ring: VecDeque<(u64, Arc<Payload>)>,
+    ring_bytes: usize,
     /// Told when a member has left.
     left: Arc<Notify>,
     tracer: Tracer,
@@ -99,6 +100,7 @@ impl Group {
             members: Vec::new(),
             cursor,
             ring: VecDeque::new(),
+            ring_bytes: 0,
             left: Arc::default(),
             counted: Held::new(Arc::clone(&counts.subscriptions)),
             counts,
@@ -198,7 +200,7 @@ impl Group {
             }
             // Slower than the topic by its whole backlog: members come back from the table.
             self.cursor = self.topic.mark().position;
-            self.ring.clear();
+            self.clear_ring();
             self.members.drain(..).filter(Member::stays).for_each(|m| m.subscriber.overflow());
             return true;
         };
@@ -229,7 +231,7 @@ impl Group {
         let item = FeedItem::Auction(auction, self.view);
         let Some(payload) = self.execute(item).await else { return false };
         self.deliver(&[(number, Arc::clone(&payload))], None).await;
-        self.ring.clear();
+        self.clear_ring();
         self.keep(number, payload);
         true
     }
@@ -284,10 +286,19 @@ impl Group {
     }
 
     fn keep(&mut self, number: u64, payload: Arc<Payload>) {
-        if self.ring.len() >= limits::GROUP_RING_MAX {
-            self.ring.pop_front();
-        }
+        self.ring_bytes += payload.json().len();
         self.ring.push_back((number, payload));
+        while self.ring.len() > limits::GROUP_RING_MAX
+            || (self.ring_bytes > limits::GROUP_RING_BYTES_MAX && self.ring.len() > 1)
+        {
+            let oldest = self.ring.pop_front();
+            self.ring_bytes -= oldest.map_or(0, |(_, payload)| payload.json().len());
+        }
+    }
+
+    fn clear_ring(&mut self) {
+        self.ring.clear();
+        self.ring_bytes = 0;
     }
 
     /// Joins and learns the position in one step: no event is between.
@@ -357,11 +368,17 @@ impl Group {
         let bids: Vec<Arc<PublishedBid>> =
             bids.into_iter().take_while(|bid| bid.bid.sequence < oldest).collect();
         let mut older = Vec::with_capacity(bids.len());
+        let mut bytes = self.ring_bytes;
         for bid in bids {
             let number = bid.bid.sequence;
             let Some(payload) = self.execute(FeedItem::Bid(bid, None)).await else { return false };
+            bytes += payload.json().len();
+            if bytes > limits::GROUP_RING_BYTES_MAX {
+                return false;
+            }
             older.push((number, payload));
         }
+        self.ring_bytes = bytes;
         older.into_iter().rev().for_each(|entry| self.ring.push_front(entry));
         true
     }

@@ -8,6 +8,8 @@ pub mod counts;
 pub mod protocol;
 pub mod payload;
 pub mod wire;
+mod queued_bytes;
+pub mod unread_bytes;
 pub mod outbox;
 pub mod execution;
 pub mod normalise;
@@ -109,10 +111,11 @@ impl Sockets {
         self: &Arc<Self>,
         socket: WebSocket,
         wire: Arc<Wire>,
-        authorization: Option<String>,
+        (address, authorization): (Address, Option<String>),
         place: (Place<Address>, OwnedSemaphorePermit),
     ) {
-        let mut connection = Connection::new(Arc::clone(self), socket, wire, authorization);
+        let shared = Arc::clone(self);
+        let mut connection = Connection::new(shared, socket, wire, address, authorization);
         self.tasks.spawn("socket", async move {
             connection.run().await;
             drop(place);

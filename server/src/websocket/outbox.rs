@@ -11,7 +11,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use super::payload::Payload;
+use super::queued_bytes::QueuedBytes;
 use super::wire::{Wire, Written};
+use crate::guard::{Address, Guard, HeldBytes};
 use crate::limits;
 use crate::metrics::Level;
 
@@ -28,8 +30,8 @@ pub enum Frame {
         number: u64,
         /// Whether it comes from history.
         replay: bool,
-        /// Held while it is queued, to bound what a replay queues.
-        permit: Option<OwnedSemaphorePermit>,
+        /// Held while it is queued, to bound what a replay queues: by frames, and by bytes.
+        permits: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
     },
     /// The end of a subscription.
     End {
@@ -46,6 +48,8 @@ pub enum Frame {
         subscriber: Arc<Subscriber>,
         /// The response as JSON.
         payload: String,
+        /// Its bytes, held until it is written.
+        held: Option<HeldBytes>,
     },
 }
 
@@ -70,14 +74,21 @@ pub struct Outbox {
     wire: Weak<Wire>,
     /// The frames that are queued in all outboxes.
     level: Arc<Level>,
+    bytes: QueuedBytes,
 }
 
 impl Outbox {
     /// An outbox, and the receiving side for its connection.
-    pub fn new(wire: &Arc<Wire>, level: Arc<Level>) -> (Arc<Self>, mpsc::Receiver<Frame>) {
+    pub fn new(
+        wire: &Arc<Wire>,
+        level: Arc<Level>,
+        guard: Guard,
+        address: Address,
+    ) -> (Arc<Self>, mpsc::Receiver<Frame>) {
         let (queue, frames) = mpsc::channel(limits::SOCKET_QUEUE_MAX);
         let (overflowed, wire) = (Mutex::new(Some(Vec::new())), Arc::downgrade(wire));
-        let outbox = Self { queue, overflowed, wake: Notify::new(), wire, level };
+        let bytes = QueuedBytes::new(guard, address);
+        let outbox = Self { queue, overflowed, wake: Notify::new(), wire, level, bytes };
         (Arc::new(outbox), frames)
     }
 
@@ -236,16 +247,19 @@ impl Subscriber {
             payload: Arc::clone(payload),
             number,
             replay,
-            permit: None,
+            permits: None,
         };
-        if self.queue_one() >= limits::SUBSCRIPTION_QUEUE_MAX
-            || self.outbox.queue.try_send(frame).is_err()
-        {
-            self.overflow();
-            self.unqueue(1);
-            return false;
+        let bytes = payload.json().len();
+        let is_full = self.queue_one() >= limits::SUBSCRIPTION_QUEUE_MAX;
+        if !is_full && self.outbox.bytes.add(bytes) {
+            if self.outbox.queue.try_send(frame).is_ok() {
+                return true;
+            }
+            self.outbox.bytes.remove(bytes);
         }
-        true
+        self.overflow();
+        self.unqueue(1);
+        false
     }
 
     /// Queues a replayed event, waiting for a place: the history of one watcher, read as fast as
@@ -256,21 +270,27 @@ impl Subscriber {
         number: u64,
         permit: OwnedSemaphorePermit,
     ) -> bool {
+        let Some(bytes) = self.outbox.bytes.replay(payload.json().len()).await else {
+            return false;
+        };
         self.queue_one();
         let frame = Frame::Next {
             subscriber: Arc::clone(self),
             payload,
             number,
             replay: true,
-            permit: Some(permit),
+            permits: Some((permit, bytes)),
         };
         !self.is_over() && self.outbox.send(frame).await
     }
 
     /// Queues the answer of a query or mutation, waiting for a place.
-    pub async fn answer(self: &Arc<Self>, payload: String) {
+    pub async fn answer(self: &Arc<Self>, payload: String, mut held: Option<HeldBytes>) {
+        if let Some(held) = &mut held {
+            held.shrink_to(payload.len());
+        }
         // The connection may have gone, and its client with it.
-        self.outbox.send(Frame::Answer { subscriber: Arc::clone(self), payload }).await;
+        self.outbox.send(Frame::Answer { subscriber: Arc::clone(self), payload, held }).await;
     }
 
     /// Queues a refusal, waiting for a place.
@@ -289,8 +309,9 @@ impl Subscriber {
     }
 
     /// A frame has left the queue. False: it must not be written.
-    pub fn taken(&self, number: u64) -> bool {
+    pub fn taken(&self, number: u64, bytes: usize) -> bool {
         self.unqueue(1);
+        self.outbox.bytes.remove(bytes);
         if self.is_over() {
             return false;
         }

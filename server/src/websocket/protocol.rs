@@ -38,6 +38,8 @@ impl Close {
     pub const RESTART: Self = Self::new(1012, "Service Restart");
     /// Nothing could be written for a while.
     pub const TOO_SLOW: Self = Self::new(1013, "Too slow");
+    /// Messages of its address that are not whole take too much.
+    pub const UNFINISHED: Self = Self::new(1013, "Too many unfinished messages");
     /// A ping was not answered.
     pub const NO_PONG: Self = Self::new(1013, "Pong timeout");
     /// A frame is none of the WebSocket protocol.

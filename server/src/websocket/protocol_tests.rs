@@ -100,11 +100,6 @@ fn a_message_that_is_none_of_the_protocols_closes_4400() {
 #[test]
 fn an_operation_whose_payload_is_wrong_is_answered_by_an_error_and_the_socket_goes_on() {
     let payload = |payload: &str| format!(r#"{{"type":"subscribe","id":"1","payload":{payload}}}"#);
-    let deep = format!(
-        r#"{{"query":"{{ a }}","variables":{{"a":{}1{}}}}}"#,
-        "[".repeat(500),
-        "]".repeat(500)
-    );
     let bad = [
         "null",
         "{}",
@@ -115,10 +110,8 @@ fn an_operation_whose_payload_is_wrong_is_answered_by_an_error_and_the_socket_go
         r#"{"query":"{ a }","extensions":[]}"#,
         r#"{"query":"{ a }","operationName":{}}"#,
         r#"{"query":"{ a(b: \"\ud83d\") }"}"#,
-        r#"{"query":"{ a }","variables":{"a":"\ud83d"}}"#,
         r#"{"query":"{ a }","query":"{ b }"}"#,
         r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"0"}}}"#,
-        &deep,
     ];
     let (mut protocol, now) = acknowledged();
     for bad in bad {
@@ -304,5 +297,5 @@ fn an_operation_is_read_with_its_name_variables_and_trace_context() {
     assert_eq!((id.as_ref(), traceparent.as_deref()), ("é\"1", Some("00-1-2-01")));
     assert_eq!(operation.query, "query A($n: Int) { a }");
     assert_eq!(operation.operation_name.as_deref(), Some("A"));
-    assert_eq!(operation.variables.len(), 1);
+    assert_eq!(operation.variables.as_ref().map(|raw| raw.get()), Some(r#"{"n":1}"#));
 }

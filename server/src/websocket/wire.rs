@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,11 +16,15 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::unread_bytes::UnreadBytes;
+
 /// A socket's two ways of being written to.
 #[derive(Debug)]
 pub struct Wire {
     stream: TcpStream,
     out: Mutex<Out>,
+    /// Set when the connection becomes a socket.
+    unread: OnceLock<UnreadBytes>,
 }
 
 /// What stands between a whole frame and the socket.
@@ -58,8 +62,21 @@ impl Drop for Held<'_> {
 impl Wire {
     /// A stream's wire, and its connection's side of it.
     pub fn new(stream: TcpStream) -> (Arc<Self>, WireIo) {
-        let wire = Arc::new(Self { stream, out: Mutex::default() });
+        let wire = Arc::new(Self { stream, out: Mutex::default(), unread: OnceLock::new() });
         (Arc::clone(&wire), WireIo(wire))
+    }
+
+    /// From now on what has come of a message that is not whole counts.
+    pub fn count_unread(&self, unread: UnreadBytes) {
+        // A connection becomes a socket once.
+        self.unread.set(unread).ok();
+    }
+
+    /// A whole message has come.
+    pub fn message_came(&self) {
+        if let Some(unread) = self.unread.get() {
+            unread.clear();
+        }
     }
 
     /// Writes whole frames if `may` still says so, and nothing else is on its way.
@@ -158,7 +175,8 @@ impl AsyncRead for WireIo {
             match stream.try_read(buffer.initialize_unfilled()) {
                 Ok(length) => {
                     buffer.advance(length);
-                    return Poll::Ready(Ok(()));
+                    let counted = self.0.unread.get().map_or(Ok(()), |unread| unread.add(length));
+                    return Poll::Ready(counted.map_err(io::Error::other));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),

@@ -7,6 +7,7 @@ mod socket;
 mod slow_sockets;
 mod client;
 mod service;
+mod budgets;
 
 use std::net::Ipv4Addr;
 
@@ -25,9 +26,22 @@ const CLIENT: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// What a request brings beside what it says, so that a server that kept it would be seen to grow.
 const BALLAST_BYTES: usize = 150_000;
 
+/// What lets the ballast in: by default neither a document nor a body may be so large.
+const ROOM_FOR_BALLAST: [&str; 6] =
+    ["--query-bytes", "262144", "--subscription-bytes", "262144", "--http-body-bytes", "524288"];
+
 /// A limit, met often enough to see that nothing is kept of it.
 fn edge<'a>(flags: &'a [&'a str]) -> Edge<'a> {
-    Edge { program: env!("CARGO_BIN_EXE_gavel-child"), flags, rounds: 160 }
+    let program = env!("CARGO_BIN_EXE_gavel-child");
+    let is_set = |name: &str| flags.contains(&name);
+    let mut all = flags.to_vec();
+    for pair in ROOM_FOR_BALLAST.chunks(2).filter(|pair| !is_set(pair[0])) {
+        all.extend(pair);
+    }
+    if !is_set("--socket-message-bytes") {
+        all.extend(["--socket-message-bytes", "524288"]);
+    }
+    Edge { program, flags: all, rounds: 160 }
 }
 
 /// A document with ballast.

@@ -90,6 +90,7 @@ async fn the_bids_that_wait_for_one_auction() {
         sleep(Duration::from_millis(100)).await;
     };
     let flags = ["--dynamodb", "embedded", "--embedded-transact-delay-ms", "1500"];
+    let flags = [flags.as_slice(), &["--short-operations-per-socket", "100"]].concat();
     edge(&flags).rounds(3).holds(within, above).await;
 }
 

@@ -9,8 +9,9 @@ use super::bid::{BidObject, int};
 use crate::auction::{Auction, Status};
 use crate::auth::{Principal, Role};
 use crate::graphql::cursor::{bid_cursor, parse_bid_cursor};
-use crate::graphql::error::{Code, api_error, from_read};
+use crate::graphql::error::{Code, field_limit_error, from_read};
 use crate::graphql::scalar::{DateTime, MinorUnits};
+use crate::guard::Bound;
 use crate::store::Dynamo;
 use crate::store::dynamo::Order;
 use crate::{clock, limits};
@@ -199,7 +200,6 @@ impl AuctionObject {
     }
 
     /// Its accepted bids, from the table.
-    #[graphql(complexity = "usize::try_from(first).unwrap_or(0) * child_complexity + 1")]
     async fn bids(
         &self,
         ctx: &Context<'_>,
@@ -230,8 +230,9 @@ impl AuctionObject {
 pub(in crate::graphql) fn page_size(first: i32) -> Result<usize> {
     usize::try_from(first).ok().filter(|first| (1..=limits::PAGE_MAX).contains(first)).ok_or_else(
         || {
-            api_error(
+            field_limit_error(
                 Code::BadRequest,
+                Bound::Page,
                 format!("first: must be from 1 to {}, then page with after", limits::PAGE_MAX),
             )
         },

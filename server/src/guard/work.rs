@@ -1,0 +1,264 @@
+//! Budgets of work and of memory: who pays for an operation, and how much of it each may have.
+//!
+//! A caller with a token pays by its user, so that it does not depend on who shares its address; one
+//! without pays by its address, and all of those together have a budget of their own. What runs is
+//! never charged again: whoever is served already is served on.
+
+use std::time::Duration;
+
+use super::count::{Counts, Held};
+use super::rate::{Rate, RateLimiter};
+use super::{Address, Allowances, Guard, Limit, TooMany};
+use crate::auction::{AuctionId, Timestamp, UserId};
+use crate::auth::Principal;
+use crate::limits;
+
+/// Who pays.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Payer {
+    /// A caller with a token.
+    User(UserId),
+    /// A caller without.
+    Address(Address),
+}
+
+impl Payer {
+    /// Who pays for a caller.
+    pub fn of(principal: &Principal, address: Address) -> Self {
+        match &principal.user_id {
+            Some(user_id) => Self::User(user_id.clone()),
+            None => Self::Address(address),
+        }
+    }
+}
+
+/// Bytes of an answer, held until it is written.
+#[derive(Debug)]
+pub struct HeldBytes {
+    client: Held<Payer>,
+    all: Held<()>,
+}
+
+impl HeldBytes {
+    /// The answer is no larger than this.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        self.client.shrink_to(bytes);
+        self.all.shrink_to(bytes);
+    }
+}
+
+/// The weight of a group, held until it ends.
+#[derive(Debug)]
+pub struct HeldGroup {
+    _address: Held<Address>,
+    _auction: Held<AuctionId>,
+    _all: Held<()>,
+}
+
+/// The state of these budgets.
+#[derive(Debug)]
+pub(super) struct Work {
+    users: RateLimiter<UserId>,
+    addresses: RateLimiter<Address>,
+    anonymous: RateLimiter<()>,
+    operations_per_second: Option<Rate>,
+    messages_per_second: Option<Rate>,
+    replays: RateLimiter<Payer>,
+    answers: Counts<Payer>,
+    all_answers: Counts<()>,
+    unread: Counts<Address>,
+    address_groups: Counts<Address>,
+    auction_groups: Counts<AuctionId>,
+    groups: Counts<()>,
+}
+
+impl Work {
+    pub(super) fn new(allowed: &Allowances) -> Self {
+        let rate =
+            |points| Rate::per_second(points).map(|rate| rate.with_burst(limits::WORK_BURST));
+        Self {
+            users: RateLimiter::new(rate(allowed.work_per_user)),
+            addresses: RateLimiter::new(rate(allowed.work_per_address)),
+            anonymous: RateLimiter::new(rate(allowed.anonymous_work)),
+            operations_per_second: rate(allowed.operations_per_second),
+            messages_per_second: Rate::per_second(allowed.messages_per_second),
+            replays: RateLimiter::new(
+                Rate::per_second(allowed.replays_per_second)
+                    .map(|rate| rate.with_burst(limits::REPLAY_BURST)),
+            ),
+            answers: Counts::new(allowed.answer_bytes_per_client),
+            all_answers: Counts::new(allowed.answer_bytes),
+            unread: Counts::new(allowed.unread_bytes_per_address),
+            address_groups: Counts::new(allowed.groups_per_address),
+            auction_groups: Counts::new(allowed.groups_per_auction),
+            groups: Counts::new(allowed.groups),
+        }
+    }
+
+    pub(super) fn full(&self) -> u64 {
+        self.users.full() + self.addresses.full() + self.replays.full()
+    }
+}
+
+/// How long one waits for bytes or weight that somebody has to give up first.
+const HELD_RETRY: Duration = Duration::from_secs(1);
+
+impl Guard {
+    /// Takes points of work from who pays.
+    pub fn work(&self, payer: &Payer, points: u64, now: Timestamp) -> Result<(), TooMany> {
+        let work = &self.0.work;
+        match payer {
+            Payer::User(user) => {
+                self.rate(work.users.take_many(user.clone(), points, now), Limit::WorkPerUser)
+            }
+            Payer::Address(address) => {
+                let taken = work.addresses.take_many(*address, points, now);
+                self.rate(taken, Limit::WorkPerAddress)?;
+                self.rate(work.anonymous.take_many((), points, now), Limit::AnonymousWork)
+            }
+        }
+    }
+
+    /// Takes bids of history, each counted once per KiB of its frame; or says how long to wait.
+    pub fn replay(&self, payer: &Payer, units: u64, now: Timestamp) -> Result<(), TooMany> {
+        if units == 0 {
+            return Ok(());
+        }
+        let taken = self.0.work.replays.take_many(payer.clone(), units, now);
+        self.rate(taken, Limit::ReplaysPerClient)
+    }
+
+    /// How often a socket may send operations.
+    pub fn operation_rate(&self) -> Option<Rate> {
+        self.0.work.operations_per_second
+    }
+
+    /// How fast the messages of a socket are read.
+    pub fn message_rate(&self) -> Option<Rate> {
+        self.0.work.messages_per_second
+    }
+
+    /// A socket sends operations too often.
+    pub fn too_many_operations(&self, retry_after: Duration) -> TooMany {
+        self.refuse(Limit::OperationsPerSocket, retry_after)
+    }
+
+    /// Takes the bytes of an answer.
+    pub fn answer(&self, payer: &Payer, bytes: usize) -> Result<HeldBytes, TooMany> {
+        let work = &self.0.work;
+        let client = work.answers.take_many(payer, bytes);
+        let client = client.ok_or_else(|| self.refuse(Limit::AnswersPerClient, HELD_RETRY))?;
+        let all = work.all_answers.take_many(&(), bytes);
+        let all = all.ok_or_else(|| self.refuse(Limit::Answers, HELD_RETRY))?;
+        Ok(HeldBytes { client, all })
+    }
+
+    /// Takes bytes of messages that are not whole yet.
+    pub fn unread(&self, address: Address, bytes: usize) -> Result<Held<Address>, TooMany> {
+        let taken = self.0.work.unread.take_many(&address, bytes);
+        taken.ok_or_else(|| self.refuse(Limit::UnreadPerAddress, HELD_RETRY))
+    }
+
+    /// Takes the weight of a group that an address begins on an auction.
+    pub fn begin_group(
+        &self,
+        address: Address,
+        auction: &AuctionId,
+        weight: usize,
+    ) -> Result<HeldGroup, TooMany> {
+        let work = &self.0.work;
+        let refuse = |limit| move || self.refuse(limit, HELD_RETRY);
+        let of_address = work.address_groups.take_many(&address, weight);
+        let of_address = of_address.ok_or_else(refuse(Limit::GroupsPerAddress))?;
+        let of_auction = work.auction_groups.take_many(auction, weight);
+        let of_auction = of_auction.ok_or_else(refuse(Limit::GroupsPerAuction))?;
+        let all = work.groups.take_many(&(), weight).ok_or_else(refuse(Limit::Groups))?;
+        Ok(HeldGroup { _address: of_address, _auction: of_auction, _all: all })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+    fn address(last: u8) -> Address {
+        Address::from(IpAddr::from([192, 0, 2, last]))
+    }
+
+    fn guard() -> Guard {
+        Guard::new(Allowances {
+            work_per_user: 100,
+            work_per_address: 100,
+            anonymous_work: 250,
+            answer_bytes_per_client: 1000,
+            answer_bytes: 1500,
+            groups_per_address: 100,
+            groups_per_auction: 150,
+            groups: 180,
+            ..Allowances::default()
+        })
+    }
+
+    fn limit<T>(result: Result<T, TooMany>) -> Option<Limit> {
+        result.err().map(|refused| refused.limit)
+    }
+
+    #[test]
+    fn a_user_pays_for_itself_whoever_shares_its_address() {
+        let guard = guard();
+        let stranger = Payer::Address(address(1));
+        let burst = 100 * limits::WORK_BURST.as_secs();
+        assert_eq!(guard.work(&stranger, burst, NOW), Ok(()));
+        assert_eq!(limit(guard.work(&stranger, 1, NOW)), Some(Limit::WorkPerAddress));
+        let ann = Payer::User("ann".into());
+        assert_eq!(guard.work(&ann, burst, NOW), Ok(()));
+        assert_eq!(limit(guard.work(&ann, 1, NOW)), Some(Limit::WorkPerUser));
+        let later = NOW.plus(Duration::from_secs(1));
+        assert_eq!(guard.work(&stranger, 100, later), Ok(()));
+    }
+
+    #[test]
+    fn many_strangers_together_have_a_budget_and_users_are_not_of_them() {
+        let guard = guard();
+        let burst = 100 * limits::WORK_BURST.as_secs();
+        let taken = (1..=16).map(|n| guard.work(&Payer::Address(address(n)), burst, NOW));
+        let refused: Vec<_> = taken.filter_map(limit).collect();
+        assert_eq!(refused.len(), 14);
+        assert!(refused.iter().all(|limit| *limit == Limit::AnonymousWork));
+        assert!(!Limit::AnonymousWork.is_of_client());
+        assert_eq!(guard.work(&Payer::User("ann".into()), burst, NOW), Ok(()));
+    }
+
+    #[test]
+    fn unread_answers_are_bounded_by_client_and_all_together() {
+        let guard = guard();
+        let (ann, bob) = (Payer::User("ann".into()), Payer::User("bob".into()));
+        let mut held = guard.answer(&ann, 900).unwrap();
+        assert_eq!(limit(guard.answer(&ann, 200)), Some(Limit::AnswersPerClient));
+        assert_eq!(limit(guard.answer(&bob, 700)), Some(Limit::Answers));
+        held.shrink_to(10);
+        let more = guard.answer(&bob, 700);
+        assert!(more.is_ok());
+        drop((held, more));
+        assert!(guard.answer(&ann, 1000).is_ok(), "all is given back");
+    }
+
+    #[test]
+    fn groups_weigh_on_who_began_them_on_their_auction_and_on_all() {
+        let guard = guard();
+        let (a, b, c) = (AuctionId::random(), AuctionId::random(), AuctionId::random());
+        let first = guard.begin_group(address(1), &a, 90);
+        assert!(first.is_ok());
+        assert_eq!(limit(guard.begin_group(address(1), &b, 20)), Some(Limit::GroupsPerAddress));
+        assert_eq!(limit(guard.begin_group(address(2), &a, 70)), Some(Limit::GroupsPerAuction));
+        let second = guard.begin_group(address(2), &b, 90);
+        assert!(second.is_ok());
+        assert_eq!(limit(guard.begin_group(address(3), &c, 10)), Some(Limit::Groups));
+        drop((first, second));
+        assert!(guard.begin_group(address(3), &c, 100).is_ok(), "all is given back");
+    }
+}

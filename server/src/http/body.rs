@@ -1,0 +1,76 @@
+//! The body of an answer: handed to the connection a piece at a time, with its bytes held until the
+//! last piece is taken. So a client that does not read holds no more than its budget.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Bytes, HttpBody};
+use hyper::body::{Frame, SizeHint};
+
+use crate::guard::HeldBytes;
+use crate::limits;
+
+/// A body in pieces.
+struct Pieces {
+    rest: Bytes,
+    _held: Option<HeldBytes>,
+}
+
+/// A body of these bytes, held until they are taken.
+pub(super) fn held(bytes: Vec<u8>, mut held: Option<HeldBytes>) -> axum::body::Body {
+    if let Some(held) = &mut held {
+        held.shrink_to(bytes.len());
+    }
+    axum::body::Body::new(Pieces { rest: Bytes::from(bytes), _held: held })
+}
+
+impl HttpBody for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.rest.len().min(limits::ANSWER_PIECE_BYTES);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::guard::{Allowances, Guard, Payer};
+
+    #[tokio::test]
+    async fn a_body_comes_whole_and_its_bytes_are_held_until_then() {
+        let allowed = Allowances { answer_bytes_per_client: 100_000, ..Allowances::default() };
+        let guard = Guard::new(allowed);
+        let ann = Payer::User("ann".into());
+        let bytes: Vec<u8> = (0..90_000).map(|n| (n % 251) as u8).collect();
+        let taken = guard.answer(&ann, 100_000).ok();
+        let mut body = held(bytes.clone(), taken);
+        assert_eq!(body.size_hint().exact(), Some(90_000));
+        let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(first.len(), limits::ANSWER_PIECE_BYTES);
+        assert!(guard.answer(&ann, 20_000).is_err(), "what is not taken is held");
+        assert!(guard.answer(&ann, 10_000).is_ok(), "and no more than that");
+        let rest = body.collect().await.unwrap().to_bytes();
+        assert_eq!([first, rest].concat(), bytes);
+        assert!(guard.answer(&ann, 100_000).is_ok());
+    }
+}

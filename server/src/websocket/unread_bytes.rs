@@ -1,0 +1,79 @@
+//! What has come of a message that is not whole yet: kept in this process until it is, and so paid
+//! from a budget of the socket's address, but for a few bytes of each.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::guard::{Address, Guard, Place};
+use crate::limits;
+
+/// Messages that are not whole take more than their address may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many unfinished messages")]
+pub struct TooManyUnread;
+
+/// The bytes of a socket's unfinished message.
+#[derive(Debug)]
+pub struct UnreadBytes {
+    guard: Guard,
+    address: Address,
+    come: AtomicUsize,
+    held: Mutex<Vec<Place<Address>>>,
+}
+
+/// Bytes are taken from the budget so many at a time.
+const PART_BYTES: usize = 16 * 1024;
+
+impl UnreadBytes {
+    /// Nothing has come yet.
+    pub fn new(guard: Guard, address: Address) -> Self {
+        Self { guard, address, come: AtomicUsize::new(0), held: Mutex::default() }
+    }
+
+    /// So many more bytes have come.
+    pub(super) fn add(&self, bytes: usize) -> Result<(), TooManyUnread> {
+        let come = self.come.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if come <= limits::UNREAD_BYTES_FREE {
+            return Ok(());
+        }
+        let mut held = self.held.lock();
+        while held.len() * PART_BYTES < come {
+            let part = self.guard.unread(self.address, PART_BYTES).map_err(|_| TooManyUnread)?;
+            held.push(part);
+        }
+        Ok(())
+    }
+
+    /// The message is whole.
+    pub(super) fn clear(&self) {
+        if self.come.swap(0, Ordering::Relaxed) > limits::UNREAD_BYTES_FREE {
+            self.held.lock().clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::guard::Allowances;
+
+    #[test]
+    fn unfinished_messages_of_an_address_share_a_budget_until_they_are_whole() {
+        let allowed =
+            Allowances { unread_bytes_per_address: 2 * PART_BYTES, ..Allowances::default() };
+        let guard = Guard::new(allowed);
+        let address = Address::from(IpAddr::from([192, 0, 2, 1]));
+        let sockets: Vec<UnreadBytes> =
+            (0..3).map(|_| UnreadBytes::new(guard.clone(), address)).collect();
+        for socket in &sockets {
+            assert_eq!(socket.add(limits::UNREAD_BYTES_FREE), Ok(()), "a few are free");
+        }
+        assert_eq!([sockets[0].add(1), sockets[1].add(1)], [Ok(()), Ok(())]);
+        assert_eq!(sockets[2].add(1), Err(TooManyUnread));
+        sockets[0].clear();
+        assert_eq!(sockets[2].add(1), Ok(()));
+    }
+}
