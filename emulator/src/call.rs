@@ -66,6 +66,8 @@ pub(crate) struct Call {
     pub(crate) operation: Operation,
     /// The JSON body as it came.
     pub(crate) body: String,
+    /// The region that the client signed for: names in answers carry it.
+    pub(crate) region: Box<str>,
     /// What outer layers ask of inner ones.
     pub(crate) marks: Marks,
 }
@@ -80,8 +82,8 @@ pub(crate) struct Marks {
 }
 
 impl Call {
-    pub(crate) fn new(operation: Operation, body: String) -> Self {
-        Self { operation, body, marks: Marks::default() }
+    pub(crate) fn new(operation: Operation, body: String, region: &str) -> Self {
+        Self { operation, body, region: region.into(), marks: Marks::default() }
     }
 }
 

@@ -12,13 +12,16 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Engine;
+use crate::engine::{Bounds, Engine};
 use crate::front::Front;
 use crate::store::Store;
 use crate::{Behaviour, Control, Options, control, server, upkeep};
 
 /// How long dropping an [`Emulator`] waits for its thread.
 const DROP_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// Stream records that a temporary database keeps, of all its tables together.
+const TEMPORARY_RECORDS_MAX: u64 = 100_000;
 
 /// How long an upkeep under way may hold up the end.
 const RUNTIME_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -163,7 +166,7 @@ fn run(
         }
     };
     let seed = options.seed.unwrap_or_else(rand::random);
-    let engine = Engine::new(store.database.clone(), store.streams.clone());
+    let engine = Engine::new(store.database.clone(), store.streams.clone(), bounds(options));
     let front = Front::new(engine.clone(), options, seed);
     if options.behaviour != Behaviour::default() {
         // Without it a run with faults could not be repeated.
@@ -180,6 +183,19 @@ fn run(
     // Connections still open hold the database: they go before it.
     runtime.shutdown_timeout(RUNTIME_WAIT_MAX);
     drop(store);
+}
+
+/// A temporary database lies in memory, so it is bounded. Streams with shards of their own keep what
+/// they show themselves, and must have read all of it before it goes.
+fn bounds(options: &Options) -> Bounds {
+    if options.data_dir.is_some() {
+        return Bounds::default();
+    }
+    let has_shards = options.behaviour.streams.shards > 0;
+    Bounds {
+        bytes_max: Some(options.temporary_bytes_max),
+        records_max: (!has_shards).then_some(TEMPORARY_RECORDS_MAX),
+    }
 }
 
 fn prepare(options: &Options) -> Result<(Runtime, TcpListener, SocketAddr, Store), StartError> {

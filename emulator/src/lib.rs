@@ -9,10 +9,11 @@
 //! Modules, in the order of a request's way:
 //! - `server`: sockets; reads one request, writes one answer.
 //! - `wire`: HTTP to `call::Call` and back.
+//! - `arn`: resource names, and the region in them.
 //! - `front`: the layers between the wire and the engine:
 //!   `faults`, `contention`, `latency`, `streams`.
 //! - `engine`: runs a call on dynoxide.
-//! - `store`: where the database file lives, who may open it, its indexes.
+//! - `store`: where the database file lives, who may open it, and its streams.
 //! - `upkeep`: old stream records and expired items go.
 //! - `control`: the levers of the layers, from Rust, HTTP and scripts.
 //!
@@ -27,6 +28,7 @@ mod options;
 mod emulator;
 mod server;
 mod wire;
+mod arn;
 mod call;
 mod front;
 mod faults;

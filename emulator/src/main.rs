@@ -25,6 +25,9 @@ struct Flags {
     /// Directory that keeps the database; without it everything is temporary.
     #[arg(long)]
     data_dir: Option<PathBuf>,
+    /// MiB that a temporary database may hold; beyond, writes are refused.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    temporary_max_mib: u64,
     /// Milliseconds added to each `TransactWriteItems`.
     #[arg(long, default_value_t = 0)]
     transact_delay_ms: u64,
@@ -112,6 +115,7 @@ impl Flags {
         Ok(Options {
             listen: SocketAddr::new(self.host, self.port),
             data_dir: self.data_dir,
+            temporary_bytes_max: self.temporary_max_mib * 1024 * 1024,
             transact_delay: Duration::from_millis(self.transact_delay_ms),
             behaviour,
             seed: self.seed,

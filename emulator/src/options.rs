@@ -23,6 +23,10 @@ pub struct Options {
     /// Writes to a data directory are on disk before they are answered; writes
     /// to a temporary one are not.
     pub data_dir: Option<PathBuf>,
+    /// What a temporary database may hold, in bytes: beyond, every write but
+    /// `DeleteItem` is refused with `RequestLimitExceeded`. It lies in memory.
+    /// Default 1 GiB.
+    pub temporary_bytes_max: u64,
     /// Added to each `TransactWriteItems`; other calls go on meanwhile. Default
     /// zero. Short for `behaviour.latency.transact`, which it replaces.
     pub transact_delay: Duration,
@@ -41,6 +45,7 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data_dir: None,
+            temporary_bytes_max: 1024 * 1024 * 1024,
             transact_delay: Duration::ZERO,
             behaviour: Behaviour::default(),
             seed: None,

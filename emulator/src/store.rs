@@ -1,18 +1,21 @@
-//! Where the database file lives, who may open it, and its indexes.
+//! Where the database file lives, who may open it, and what is added to the engine's own tables.
+
+mod streams;
+mod unchanged;
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use dynoxide::Database;
-use parking_lot::Mutex;
+use dynoxide::actions::list_tables::ListTablesRequest;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::StartError;
-use crate::clock::Micros;
+
+pub(crate) use streams::{Page, StoredRecord, Stream, StreamTable};
 
 const DATABASE_FILE: &str = "dynamodb.sqlite";
 const LOCK_FILE: &str = "lock";
@@ -22,15 +25,6 @@ const MEMORY_FILE_SYSTEM: &str = "/dev/shm";
 /// How old a directory without a holder must be before it counts as left over,
 /// so that one just being made is spared.
 const LEFT_OVER_AGE: Duration = Duration::from_mins(1);
-
-/// `_stream_records` comes without a secondary index: every streamed write and
-/// every `GetRecords` would scan it (FACTS 6). The expressions are dynoxide's
-/// own, or the planner would not use them.
-const INDEXES: &str = "
-    CREATE INDEX IF NOT EXISTS emulator_stream_sequence
-        ON _stream_records(table_name, CAST(sequence_number AS INTEGER));
-    CREATE INDEX IF NOT EXISTS emulator_stream_shard_sequence
-        ON _stream_records(table_name, shard_id, CAST(sequence_number AS INTEGER));";
 
 /// An open database and what it holds for as long as it is open.
 ///
@@ -53,7 +47,7 @@ impl Store {
         fs::create_dir_all(dir).map_err(unusable)?;
         let lock = lock(dir).map_err(unusable)?;
         let lock = lock.ok_or_else(|| StartError::DataDirLocked { path: dir.to_owned() })?;
-        let (database, streams) = open_indexed(dir)?;
+        let (database, streams) = open_database(dir)?;
         Ok(Self { database, streams, lock, temporary: None })
     }
 
@@ -66,7 +60,7 @@ impl Store {
         let dir = dir.map_err(unusable)?;
         let lock = lock(dir.path()).map_err(unusable)?;
         let lock = lock.ok_or_else(|| unusable(io::ErrorKind::ResourceBusy.into()))?;
-        let (database, streams) = open_indexed(dir.path())?;
+        let (database, streams) = open_database(dir.path())?;
         // What is deleted at the end need not be synced before: `synchronous = OFF`.
         database.enable_bulk_loading().map_err(|error| database_error(dir.path(), &error))?;
         Ok(Self { database, streams, lock, temporary: Some(dir) })
@@ -85,49 +79,23 @@ fn lock(dir: &Path) -> io::Result<Option<File>> {
     }
 }
 
-fn open_indexed(dir: &Path) -> Result<(Database, StreamTable), StartError> {
+fn open_database(dir: &Path) -> Result<(Database, StreamTable), StartError> {
     let path = dir.join(DATABASE_FILE);
-    let database =
-        Database::new(&path.to_string_lossy()).map_err(|error| database_error(dir, &error))?;
-    let connection = Connection::open(&path).and_then(|connection| {
-        connection.execute_batch(INDEXES)?;
-        Ok(connection)
-    });
-    let connection = connection.map_err(|error| database_error(dir, &error))?;
-    Ok((database, StreamTable { connection: Arc::new(Mutex::new(connection)) }))
+    let failed = |error: &dyn std::fmt::Display| database_error(dir, error);
+    let database = Database::new(&path.to_string_lossy()).map_err(|error| failed(&error))?;
+    let streams = Connection::open(&path).and_then(StreamTable::new);
+    let streams = streams.map_err(|error| failed(&error))?;
+    streams.execute_batch(unchanged::SCHEMA).map_err(|error| failed(&error))?;
+    let tables = database.list_tables(ListTablesRequest::default());
+    for table in tables.map_err(|error| failed(&error))?.table_names {
+        watch_unchanged(&streams, &table).map_err(|error| failed(&error))?;
+    }
+    Ok((database, streams))
 }
 
-/// The engine's table of stream records, from which it never deletes itself.
-#[derive(Clone)]
-pub(crate) struct StreamTable {
-    connection: Arc<Mutex<Connection>>,
-}
-
-impl StreamTable {
-    /// Deletes the records of `table`, which is gone.
-    pub(crate) fn forget(&self, table: &str) -> rusqlite::Result<usize> {
-        let statement = "DELETE FROM _stream_records WHERE table_name = ?1";
-        self.connection.lock().execute(statement, [table])
-    }
-
-    /// Deletes the records of `table` committed before `oldest`, a thousand at a
-    /// time, so that writers wait for no more than those.
-    pub(crate) fn prune(&self, table: &str, oldest: Micros) -> rusqlite::Result<usize> {
-        let mut deleted = 0;
-        loop {
-            let batch = self.connection.lock().execute(
-                "DELETE FROM _stream_records WHERE id IN (
-                    SELECT id FROM _stream_records
-                    WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) < ?2
-                    ORDER BY CAST(sequence_number AS INTEGER) LIMIT 1000)",
-                (table, oldest.0.cast_signed()),
-            )?;
-            deleted += batch;
-            if batch == 0 {
-                return Ok(deleted);
-            }
-        }
-    }
+/// Has writes that change no item of `table` make no records.
+pub(crate) fn watch_unchanged(streams: &StreamTable, table: &str) -> rusqlite::Result<()> {
+    streams.execute_batch(&unchanged::trigger(table))
 }
 
 fn database_error(dir: &Path, error: &dyn std::fmt::Display) -> StartError {
@@ -167,24 +135,17 @@ fn is_left_over(dir: &Path, age_min: Duration) -> bool {
 mod tests {
     use super::*;
 
-    /// dynoxide's statements on `_stream_records` (src/storage.rs of 3.2), and
+    /// dynoxide's statement on `_stream_records` (src/storage.rs of 3.2) and the emulator's own, and
     /// what their plans must search by.
-    const HOT_STATEMENTS: [(&str, &str); 3] = [
+    const HOT_STATEMENTS: [(&str, &str); 2] = [
         (
             "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1
              FROM _stream_records WHERE table_name = ?1",
             "INDEX emulator_stream_sequence (table_name=?)",
         ),
         (
-            "SELECT event_name, keys_json FROM _stream_records
-             WHERE table_name = ?1 AND shard_id = ?2 AND CAST(sequence_number AS INTEGER) > ?3
-             ORDER BY CAST(sequence_number AS INTEGER) ASC LIMIT ?4",
-            "INDEX emulator_stream_shard_sequence (table_name=? AND shard_id=? AND <expr>>?)",
-        ),
-        (
-            "SELECT MIN(CAST(sequence_number AS INTEGER)), MAX(CAST(sequence_number AS INTEGER))
-             FROM _stream_records WHERE table_name = ?1 AND shard_id = ?2",
-            "INDEX emulator_stream_shard_sequence (table_name=? AND shard_id=?)",
+            streams::RECORDS,
+            "INDEX emulator_stream_sequence (table_name=? AND <expr>>? AND <expr><?)",
         ),
     ];
 
@@ -205,27 +166,6 @@ mod tests {
             assert!(!plan.contains("TEMP B-TREE"), "it is sorted: {plan}");
         }
         drop(store);
-    }
-
-    #[test]
-    fn pruning_takes_only_what_is_old_and_only_of_its_table() {
-        let store = Store::temporary().unwrap();
-        let connection = store.streams.connection.lock();
-        for (table, number) in [("a", 1), ("a", 5), ("b", 1)] {
-            connection
-                .execute(
-                    "INSERT INTO _stream_records
-                     (table_name, event_name, keys_json, sequence_number, shard_id, created_at)
-                     VALUES (?1, 'INSERT', '{}', ?2, 's', 0)",
-                    (table, number.to_string()),
-                )
-                .unwrap();
-        }
-        drop(connection);
-        assert_eq!(store.streams.prune("a", Micros(5)).unwrap(), 1);
-        assert_eq!(store.streams.prune("a", Micros(5)).unwrap(), 0);
-        assert_eq!(store.streams.forget("a").unwrap(), 1);
-        assert_eq!(store.streams.forget("b").unwrap(), 1);
     }
 
     #[test]

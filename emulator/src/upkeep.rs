@@ -24,7 +24,7 @@ pub(crate) async fn keep(engine: Engine, stop: CancellationToken) {
         // Both give the engine's lock back between pages; the thread that
         // serves waits for a page at most.
         let kept = tokio::task::spawn_blocking(move || {
-            engine.prune_streams(clock::now().minus(RETENTION));
+            engine.prune_streams(None, clock::now().minus(RETENTION));
             engine.sweep_expired_items();
         });
         if kept.await.is_err() {

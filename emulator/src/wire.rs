@@ -8,7 +8,9 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use serde_json::json;
 
+use crate::arn;
 use crate::call::{Call, Hangup, Operation, Reply};
 use crate::control;
 use crate::front::Front;
@@ -16,9 +18,7 @@ use crate::front::Front;
 /// The largest request body, in bytes: DynamoDB's own limit.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 const AMZ_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
-const UNKNOWN_OPERATION: &str =
-    r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
-const SERIALIZATION: &str = r#"{"__type":"com.amazon.coral.service#SerializationException"}"#;
+const SERIALIZATION: &str = "SerializationException";
 
 /// Answers one HTTP request.
 ///
@@ -42,11 +42,13 @@ pub(crate) async fn answer(
     if parts.method != Method::POST {
         return Ok(respond(404, "<UnknownOperationException/>\n".into()));
     }
-    let Some(operation) = operation(&parts.headers) else {
-        return Ok(respond(400, UNKNOWN_OPERATION.into()));
+    let operation = match operation(&parts.headers) {
+        Ok(operation) => operation,
+        Err(message) => return Ok(respond(400, coral("UnknownOperationException", &message))),
     };
+    let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
     let material = AuthMaterial {
-        authorization: parts.headers.get("authorization").and_then(|value| value.to_str().ok()),
+        authorization,
         query: parts.uri.query().unwrap_or(""),
         has_date_header: parts.headers.contains_key("x-amz-date")
             || parts.headers.contains_key("date"),
@@ -54,8 +56,12 @@ pub(crate) async fn answer(
     if let Some(refusal) = auth_material::validate(material) {
         return Ok(respond(400, refusal));
     }
-    let Some(body) = text(body).await? else { return Ok(respond(400, SERIALIZATION.into())) };
-    let Reply { status, body } = front.call(Call::new(operation, body)).await?;
+    let Some(body) = text(body).await? else {
+        let message = format!("The body is no text of at most {BODY_BYTES_MAX} bytes.");
+        return Ok(respond(400, coral(SERIALIZATION, &message)));
+    };
+    let region = arn::signed_region(authorization);
+    let Reply { status, body } = front.call(Call::new(operation, body, region)).await?;
     Ok(respond(status, body))
 }
 
@@ -69,12 +75,20 @@ async fn text(body: Incoming) -> Result<Option<String>, Hangup> {
     }
 }
 
-fn operation(headers: &HeaderMap) -> Option<Operation> {
-    let target = headers.get("x-amz-target")?.to_str().ok()?;
+/// The operation that the headers name, or what is wrong with them.
+fn operation(headers: &HeaderMap) -> Result<Operation, String> {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let target = target.ok_or("The header X-Amz-Target, which names the operation, is missing.")?;
     let name = target
         .strip_prefix("DynamoDB_20120810.")
-        .or_else(|| target.strip_prefix("DynamoDBStreams_20120810."))?;
-    Operation::from_name(name)
+        .or_else(|| target.strip_prefix("DynamoDBStreams_20120810."));
+    name.and_then(Operation::from_name)
+        .ok_or_else(|| format!("The emulator has no operation {target:?}."))
+}
+
+/// An error of the protocol itself, before any operation.
+fn coral(name: &str, message: &str) -> String {
+    json!({ "__type": format!("com.amazon.coral.service#{name}"), "message": message }).to_string()
 }
 
 fn respond(status: u16, body: String) -> Response<Full<Bytes>> {

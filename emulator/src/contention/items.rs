@@ -11,6 +11,24 @@ pub(crate) struct KeyNames {
     pub(crate) sort: Option<String>,
 }
 
+impl KeyNames {
+    /// The names in a key schema, as `DescribeTable` tells it.
+    pub(crate) fn of_schema(json: &str) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Element {
+            attribute_name: String,
+            key_type: String,
+        }
+        let elements: Vec<Element> = serde_json::from_str(json).ok()?;
+        let named = |kind: &str| {
+            let element = elements.iter().find(|element| element.key_type == kind);
+            element.map(|element| element.attribute_name.clone())
+        };
+        Some(Self { partition: named("HASH")?, sort: named("RANGE") })
+    }
+}
+
 /// One item that a call writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Touch {

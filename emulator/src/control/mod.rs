@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::arn::DEFAULT_REGION;
 use crate::clock::{self, Micros};
 use crate::contention::{ContentionState, Limits, Refusals};
 use crate::faults::{FaultKind, FaultRule, FaultSchedule};
@@ -276,7 +277,7 @@ impl Control {
                 described: shard.is_described(now),
             });
             streams.push(StreamStatus {
-                arn: stream.arn().to_owned(),
+                arn: stream.name().arn(DEFAULT_REGION),
                 shards: shards.collect(),
                 records: stream.record_count(),
             });

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::arn::{DEFAULT_REGION, StreamName};
 use crate::clock::Micros;
 
 /// A record's place: when it became visible, then its number in the engine.
@@ -49,7 +50,7 @@ impl fmt::Display for Key {
 /// What a `ShardIterator` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Iterator {
-    pub(crate) arn: String,
+    pub(crate) stream: StreamName,
     pub(crate) shard: String,
     /// The first place not yet read.
     pub(crate) from: Key,
@@ -64,7 +65,7 @@ impl Iterator {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('|');
         let iterator = Self {
-            arn: parts.next()?.to_owned(),
+            stream: StreamName::parse(parts.next()?)?,
             shard: parts.next()?.to_owned(),
             from: Key::parse(parts.next()?)?,
             issued: Micros(parts.next()?.parse().ok()?),
@@ -76,7 +77,8 @@ impl Iterator {
 
 impl fmt::Display for Iterator {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { arn, shard, from, issued, reader } = self;
+        let Self { stream, shard, from, issued, reader } = self;
+        let arn = stream.arn(DEFAULT_REGION);
         write!(formatter, "{arn}|{shard}|{from}|{}|{reader}", issued.0)
     }
 }
@@ -101,7 +103,7 @@ mod tests {
         #[test]
         fn an_iterator_reads_back(engine: u32, issued: u32, reader: u64) {
             let iterator = Iterator {
-                arn: "arn:aws:dynamodb:eu-west-1:000000000000:table/t/stream/1.2".to_owned(),
+                stream: StreamName { table: "t".to_owned(), label: "1.2".to_owned() },
                 shard: "shardId-1-2".to_owned(),
                 from: Key { visible: Micros(5), engine: engine.into() },
                 issued: Micros(issued.into()),

@@ -163,6 +163,13 @@ impl Lineage {
         Ok(parts.map(|part| self.add(Some(parent.clone()), part, at, at, described)).collect())
     }
 
+    /// Closes every open shard at `at`, without children.
+    pub(crate) fn end(&mut self, at: Micros) {
+        for shard in self.shards.iter_mut().filter(|shard| shard.ends.is_none()) {
+            shard.ends = Some(at.max(Micros(shard.starts.0 + 1)));
+        }
+    }
+
     /// Makes closed shards leave `DescribeStream` that ended before `ended`;
     /// iterators on them go on.
     pub(crate) fn forget_closed(&mut self, ended: Micros, now: Micros) -> usize {

@@ -5,12 +5,10 @@ use std::ops::Range;
 
 use super::key::Key;
 use super::lineage::HashRange;
+use crate::engine::{PAGE_BYTES_MAX, PAGE_RECORDS_MAX};
 
 /// Records kept; older ones are trimmed, as AWS does after 24 hours.
 const RECORDS_MAX: usize = 250_000;
-/// Records of a page and its bytes (FACTS 2).
-const PAGE_RECORDS_MAX: usize = 1_000;
-const PAGE_BYTES_MAX: usize = 1_000_000;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +36,11 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn insert(&mut self, key: Key, entry: Entry) {
         self.entries.insert(key, entry);
+    }
+
+    /// The last record's place.
+    pub(crate) fn last(&self) -> Option<Key> {
+        self.entries.last_key_value().map(|(key, _)| *key)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Who reads a shard: AWS serves two readers and throttles more (FACTS 2). Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::clock::Micros;
@@ -42,6 +42,27 @@ impl Readers {
     }
 }
 
+/// Calls of the last second.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(VecDeque<Micros>);
+
+impl Recent {
+    /// Whether one more call may be made; `per_second` may, 0: any number.
+    pub(crate) fn admit(&mut self, per_second: u32, now: Micros) -> bool {
+        if per_second == 0 {
+            return true;
+        }
+        while self.0.front().is_some_and(|at| now.since(*at) >= Duration::from_secs(1)) {
+            self.0.pop_front();
+        }
+        let admitted = self.0.len() < per_second as usize;
+        if admitted {
+            self.0.push_back(now);
+        }
+        admitted
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +80,16 @@ mod tests {
         assert!(admit("a", 1, 900));
         assert!(!admit("a", 3, 1_400));
         assert!(admit("a", 3, 1_600), "reader 2 has gone");
+    }
+
+    #[test]
+    fn calls_are_counted_over_the_last_second() {
+        let mut recent = Recent::default();
+        let mut admit = |ms| recent.admit(2, Micros(0) + Duration::from_millis(ms));
+        assert_eq!(
+            [0, 10, 999, 1_000, 1_009, 1_010].map(&mut admit),
+            [true, true, false, true, false, true]
+        );
+        assert!((0..100).all(|_| Recent::default().admit(0, Micros(0))));
     }
 }

@@ -1,6 +1,7 @@
 //! One stream: its shards, its records and who reads them. Every decision takes
 //! the time as an argument; nothing here does IO.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,8 +10,10 @@ use serde_json::{Value, json};
 use super::key::{Iterator as ShardIterator, Key};
 use super::lineage::{Lineage, Shard, ShardError};
 use super::log::{Entry, Log};
-use super::readers::Readers;
+use super::readers::{Readers, Recent};
 use super::visibility::Visibility;
+use super::{records_answer, shard_not_found};
+use crate::arn::StreamName;
 use crate::call::Reply;
 use crate::clock::Micros;
 use crate::latency::Propagation;
@@ -35,6 +38,9 @@ pub struct StreamOptions {
     pub readers_max: usize,
     /// `DescribeStream` calls a second and stream. AWS: 10. 0: no limit.
     pub describes_per_second: u32,
+    /// `GetRecords` calls a second and shard; more are throttled. 0: no limit.
+    /// AWS documents none; 5 is sometimes claimed (FACTS 7).
+    pub reads_per_second: u32,
     /// How far behind its request a LATEST iterator starts, in milliseconds:
     /// what becomes visible in between is never shown to it.
     pub latest_late_ms: u64,
@@ -50,6 +56,7 @@ impl Default for StreamOptions {
             page_shards: 100,
             readers_max: 0,
             describes_per_second: 0,
+            reads_per_second: 0,
             latest_late_ms: 0,
         }
     }
@@ -98,7 +105,7 @@ pub(crate) enum Start {
 
 /// One stream's state.
 pub(crate) struct StreamState {
-    arn: String,
+    name: StreamName,
     options: StreamOptions,
     pub(crate) lineage: Lineage,
     log: Log,
@@ -113,21 +120,23 @@ pub(crate) struct StreamState {
     last_engine: u64,
     /// When the emulator began: earlier commits are visible already.
     began: Micros,
-    describes: Vec<Micros>,
+    describes: Recent,
+    /// By shard.
+    reads: HashMap<String, Recent>,
     readers_made: u64,
 }
 
 impl StreamState {
     /// A stream that was made at `made`, first looked at now.
     pub(crate) fn new(
-        arn: String,
+        name: StreamName,
         options: StreamOptions,
         visibility: Visibility,
         made: Micros,
         began: Micros,
     ) -> Self {
         Self {
-            arn,
+            name,
             lineage: Lineage::new(options.shards, made, began.max(made)),
             options,
             log: Log::default(),
@@ -138,13 +147,19 @@ impl StreamState {
             read_up_to: Micros(0),
             last_engine: 0,
             began,
-            describes: Vec::new(),
+            describes: Recent::default(),
+            reads: HashMap::new(),
             readers_made: 0,
         }
     }
 
-    pub(crate) fn arn(&self) -> &str {
-        &self.arn
+    #[cfg(test)]
+    pub(crate) fn options_mut(&mut self) -> &mut StreamOptions {
+        &mut self.options
+    }
+
+    pub(crate) fn name(&self) -> &StreamName {
+        &self.name
     }
 
     /// Takes in what was committed, in commit order.
@@ -202,7 +217,7 @@ impl StreamState {
         };
         self.readers_made += 1;
         Ok(ShardIterator {
-            arn: self.arn.clone(),
+            stream: self.name.clone(),
             shard: shard_id.to_owned(),
             from,
             issued: now,
@@ -216,6 +231,7 @@ impl StreamState {
         iterator: &ShardIterator,
         limit: usize,
         empty_page: bool,
+        region: &str,
         now: Micros,
     ) -> Result<String, Reply> {
         let bound = self.bound_of(&iterator.shard, now);
@@ -230,10 +246,11 @@ impl StreamState {
         }
         let readers_max = self.options.readers_max;
         if !self.readers.admit(&iterator.shard, iterator.reader, readers_max, now) {
-            return Err(Reply::refused(
-                "LimitExceededException",
-                "Too many readers of this shard at once.",
-            ));
+            return Err(too_often("Too many readers of this shard at once."));
+        }
+        let reads = self.reads.entry(iterator.shard.clone()).or_default();
+        if !reads.admit(self.options.reads_per_second, now) {
+            return Err(too_often("GetRecords was called too often for this shard."));
         }
         let end = Key::from_time(shard.ends.map_or(bound, |ends| bound.min(ends)));
         let places = iterator.from..if empty_page { iterator.from } else { end };
@@ -242,7 +259,7 @@ impl StreamState {
         let next = (!is_finished || empty_page).then(|| {
             ShardIterator { from: page.next, issued: now, ..iterator.clone() }.to_string()
         });
-        Ok(answer(&page.records, next.as_deref()))
+        Ok(records_answer(page.records.into_iter(), next.as_deref(), region))
     }
 
     /// The `Shards` of `DescribeStream` and its `LastEvaluatedShardId`.
@@ -253,15 +270,9 @@ impl StreamState {
         children_of: Option<&str>,
         now: Micros,
     ) -> Result<(Vec<Value>, Option<String>), Reply> {
-        self.describes.retain(|at| now.since(*at) < Duration::from_secs(1));
-        let calls_max = self.options.describes_per_second as usize;
-        if calls_max > 0 && self.describes.len() >= calls_max {
-            return Err(Reply::refused(
-                "LimitExceededException",
-                "DescribeStream was called too often for this stream.",
-            ));
+        if !self.describes.admit(self.options.describes_per_second, now) {
+            return Err(too_often("DescribeStream was called too often for this stream."));
         }
-        self.describes.push(now);
         let page = self.options.page_shards.max(1);
         let limit = limit.map_or(page, |limit| limit.clamp(1, page));
         let (shards, more) = self.lineage.describe(now, after, limit, children_of);
@@ -288,6 +299,14 @@ impl StreamState {
         let at = self.bound(now);
         let described = at + Duration::from_millis(self.options.child_hidden_ms);
         self.lineage.close(&id.ok_or(ShardError::NotOpen)?, children, at, described)
+    }
+
+    /// The stream was disabled, or its table deleted: its open shards close without children, when all
+    /// that was committed has become visible.
+    pub(crate) fn end(&mut self, now: Micros) {
+        let last = self.log.last().map_or(Micros(0), |last| Micros(last.visible.0 + 1));
+        let at = self.bound(now).max(last);
+        self.lineage.end(at);
     }
 
     /// Nothing new becomes visible for `span` from now on.
@@ -360,9 +379,8 @@ fn within(shard: &Shard, key: Key) -> Result<Key, Reply> {
     Ok(key)
 }
 
-fn shard_not_found(id: &str) -> Reply {
-    let message = format!("Requested resource not found: Shard: {id} not found");
-    Reply::refused("ResourceNotFoundException", &message)
+fn too_often(message: &str) -> Reply {
+    Reply::refused("LimitExceededException", message)
 }
 
 fn description(shard: &Shard) -> Value {
@@ -376,10 +394,4 @@ fn description(shard: &Shard) -> Value {
         description["ParentShardId"] = Value::String(parent.clone());
     }
     description
-}
-
-/// The body of a `GetRecords` answer, of records that are JSON already.
-fn answer(records: &[&str], next: Option<&str>) -> String {
-    let next = next.map(|next| format!(r#","NextShardIterator":"{next}""#));
-    format!(r#"{{"Records":[{}]{}}}"#, records.join(","), next.unwrap_or_default())
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::key::{Iterator as ShardIterator, Key};
 use super::state::{Committed, Start, StreamOptions, StreamState};
 use super::visibility::Visibility;
+use crate::arn::StreamName;
 use crate::call::Reply;
 use crate::clock::Micros;
 use crate::latency::{Delay, Order, Propagation};
@@ -21,12 +22,16 @@ fn at_ms(ms: u64) -> Micros {
     BEGAN + Duration::from_millis(ms)
 }
 
+fn name() -> StreamName {
+    StreamName { table: "table".to_owned(), label: "1.0".to_owned() }
+}
+
 /// A stream of `shards` whose records take `delay_ms` to appear.
 fn stream(shards: u32, delay_ms: f64) -> StreamState {
     let delay = Delay { base_ms: delay_ms, ..Delay::NONE };
     let propagation = Propagation { delay, ..Propagation::default() };
     let options = StreamOptions { shards, child_hidden_ms: 0, ..StreamOptions::aws() };
-    StreamState::new("arn".into(), options, Visibility::new(propagation, 1), BEGAN, BEGAN)
+    StreamState::new(name(), options, Visibility::new(propagation, 1), BEGAN, BEGAN)
 }
 
 fn committed(at: Micros, item: &str) -> Committed {
@@ -35,7 +40,7 @@ fn committed(at: Micros, item: &str) -> Committed {
         engine: at.0,
         partition: random::hash(item.as_bytes()),
         item: random::hash(item.as_bytes()),
-        json: Box::new(move |sequence| format!(r#"{{"item":"{name}","sequence":"{sequence}"}}"#)),
+        json: Box::new(move |sequence| format!(r#""item":"{name}","sequence":"{sequence}"}}"#)),
     }
 }
 
@@ -53,7 +58,7 @@ fn read(
     iterator: &ShardIterator,
     now: Micros,
 ) -> Result<(Vec<String>, Option<ShardIterator>), Reply> {
-    let body = stream.records(iterator, 1_000, false, now)?;
+    let body = stream.records(iterator, 1_000, false, "r", now)?;
     let body: Value = serde_json::from_str(&body).unwrap();
     let records = body["Records"].as_array().unwrap().iter();
     let items = records.map(|record| record["item"].as_str().unwrap().to_owned()).collect();
@@ -74,6 +79,46 @@ fn a_record_appears_only_after_its_propagation() {
     let (none, next) = read(&mut stream, &start, at_ms(100)).unwrap();
     assert!(none.is_empty());
     assert_eq!(read(&mut stream, &next.unwrap(), at_ms(101)).unwrap().0, ["a"]);
+}
+
+#[test]
+fn an_ended_stream_shows_all_that_was_committed_and_then_its_end() {
+    let mut stream = stream(2, 100.0);
+    commit(&mut stream, at_ms(1), "a");
+    stream.end(at_ms(2));
+    let shards = stream.describe(None, None, None, at_ms(3)).unwrap().0;
+    for shard in &shards {
+        assert!(shard["SequenceNumberRange"]["EndingSequenceNumber"].is_string(), "{shard}");
+        assert_eq!(shard["ParentShardId"], Value::Null);
+    }
+    let mut later = Vec::new();
+    for shard in &shards {
+        let id = shard["ShardId"].as_str().unwrap();
+        let start = stream.iterator(id, &Start::TrimHorizon, at_ms(3)).unwrap();
+        let (early, next) = read(&mut stream, &start, at_ms(50)).unwrap();
+        assert!(early.is_empty(), "it is still under way");
+        later.push(next.expect("not read to its end"));
+    }
+    let mut items = Vec::new();
+    for next in later {
+        let (late, end) = read(&mut stream, &next, at_ms(200)).unwrap();
+        assert_eq!(end, None, "closed and read");
+        items.extend(late);
+    }
+    assert_eq!(items, ["a"]);
+}
+
+#[test]
+fn a_shard_is_read_so_often_a_second_and_each_for_itself() {
+    let mut stream = stream(2, 0.0);
+    stream.options_mut().reads_per_second = 2;
+    let ids: Vec<String> = stream.lineage.open().map(|shard| shard.id.clone()).collect();
+    let [first, second] =
+        [0, 1].map(|n| stream.iterator(&ids[n], &Start::Latest, at_ms(1)).unwrap());
+    let mut is_read = |from: &ShardIterator, ms| read(&mut stream, from, at_ms(ms)).is_ok();
+    assert!(is_read(&first, 10) && is_read(&first, 11) && !is_read(&first, 12));
+    assert!(is_read(&second, 12), "another shard");
+    assert!(is_read(&first, 1_010) && !is_read(&first, 1_010));
 }
 
 #[test]
@@ -171,7 +216,7 @@ fn an_empty_page_leaves_the_iterator_where_it_was() {
     commit(&mut stream, at_ms(0), "a");
     let start = iterator(&mut stream, &Start::TrimHorizon, at_ms(1));
     let body: Value =
-        serde_json::from_str(&stream.records(&start, 10, true, at_ms(1)).unwrap()).unwrap();
+        serde_json::from_str(&stream.records(&start, 10, true, "r", at_ms(1)).unwrap()).unwrap();
     assert_eq!(body["Records"].as_array().unwrap().len(), 0);
     let next = ShardIterator::parse(body["NextShardIterator"].as_str().unwrap()).unwrap();
     assert_eq!(read(&mut stream, &next, at_ms(1)).unwrap().0, ["a"]);
@@ -237,7 +282,7 @@ impl Consumer {
                 Some(iterator) => iterator,
                 None => stream.iterator(&id, &start, now).unwrap(),
             };
-            let Ok(body) = stream.records(&current, 3, empty, now) else {
+            let Ok(body) = stream.records(&current, 3, empty, "r", now) else {
                 self.open.insert(id, (None, last));
                 continue;
             };
@@ -269,7 +314,7 @@ proptest! {
         let propagation = Propagation { delay, spread_ms: 20.0, order: Order::Item };
         let options = StreamOptions { shards: 2, child_hidden_ms: 30, ..StreamOptions::default() };
         let visibility = Visibility::new(propagation, seed);
-        let mut stream = StreamState::new("arn".into(), options, visibility, BEGAN, BEGAN);
+        let mut stream = StreamState::new(name(), options, visibility, BEGAN, BEGAN);
         let mut consumer = Consumer::default();
         let mut now = at_ms(1);
         let mut written: Vec<String> = Vec::new();

@@ -1,63 +1,57 @@
-//! Follows the engine's own stream of one table, record by record.
+//! What the engine has committed to the stream of one table, record by record.
 
-use dynoxide::actions::get_records::Record;
 use dynoxide::{AttributeValue, Item};
 
 use super::state::{Committed, StreamState};
+use crate::arn::StreamName;
 use crate::call::Reply;
-use crate::clock::Micros;
+use crate::clock::{self, Micros};
 use crate::contention::items::KeyNames;
-use crate::engine::Engine;
+use crate::engine::{Engine, PAGE_RECORDS_MAX};
 use crate::random;
+use crate::store::{StoredRecord, Stream};
 
-/// How far one table's records have been taken in.
+/// How far one stream's records have been taken in.
 pub(crate) struct Tail {
-    table: String,
-    /// The stream's own name: a table of that name made again has another.
-    label: String,
+    stream: Stream,
     keys: KeyNames,
-    /// When the stream was made: what is older was another's.
-    made: Micros,
-    /// The engine's number of the last record taken in.
-    position: u64,
+    /// The first of the engine's numbers not yet taken in.
+    from: u64,
     /// The engine's count of writes then: while it stands, there is nothing new.
     writes: Option<u64>,
-    /// The engine's count of table calls when the stream was last seen to be there.
+    /// The engine's count of table calls when the stream was last looked up.
     tables: u64,
+    /// Whether it was told that the stream has ended.
+    ended: bool,
 }
 
 impl Tail {
-    /// The tail of the stream `arn`, from its beginning, and when it was made.
-    pub(crate) fn of(engine: &Engine, arn: &str) -> Result<(Self, Micros), Reply> {
-        // arn:aws:dynamodb:<region>:<account>:table/<table>/stream/<label>
-        let mut parts = arn.split('/').skip(1);
-        let (Some(table), Some(label)) = (parts.next(), parts.nth(1)) else {
-            return Err(unknown(arn));
-        };
+    /// The tail of the stream called `name`, from its beginning.
+    pub(crate) fn of(engine: &Engine, name: &StreamName) -> Result<Self, Reply> {
         let tables = engine.tables();
-        if engine.stream_label(table).as_deref() != Some(label) {
-            return Err(unknown(arn));
-        }
-        let keys = engine.key_names(table).ok_or_else(|| unknown(arn))?;
-        let made = label_time(label).ok_or_else(|| unknown(arn))?;
-        let (table, label) = (table.to_owned(), label.to_owned());
-        Ok((Self { table, label, keys, made, position: 0, writes: None, tables }, made))
+        let stream = engine.stream(name)?;
+        let keys = KeyNames::of_schema(&stream.key_schema);
+        let keys = keys.ok_or_else(|| Reply::internal_error("the stream's table has no key"))?;
+        Ok(Self { from: stream.first, stream, keys, writes: None, tables, ended: false })
     }
 
     pub(crate) fn table(&self) -> &str {
-        &self.table
+        &self.stream.name.table
+    }
+
+    /// When the stream was made.
+    pub(crate) fn made(&self) -> Micros {
+        Micros(self.stream.first)
     }
 
     /// Takes into `state` what was committed since the last time.
     ///
     /// # Errors
-    /// The stream is gone with its table.
+    /// The stream is gone.
     pub(crate) fn follow(&mut self, engine: &Engine, state: &mut StreamState) -> Result<(), Reply> {
         let tables = engine.tables();
         if self.tables != tables {
-            if engine.stream_label(&self.table).as_deref() != Some(&self.label) {
-                return Err(unknown(state.arn()));
-            }
+            self.stream = engine.stream(&self.stream.name)?;
             self.tables = tables;
         }
         let writes = engine.writes();
@@ -65,43 +59,36 @@ impl Tail {
             return Ok(());
         }
         loop {
-            let records = engine.records_after(&self.table, self.position)?;
-            let Some(last) = records.last() else { break };
-            self.position = Engine::record_number(last);
-            let new = records
-                .into_iter()
-                .filter(|record| Micros(Engine::record_number(record)) >= self.made);
-            state.ingest(new.map(|record| committed(record, &self.keys)));
+            let page = engine.records(&self.stream, self.from, PAGE_RECORDS_MAX)?;
+            if let Some(last) = page.records.last() {
+                self.from = last.number + 1;
+            }
+            let view_type = &self.stream.view_type;
+            let records = page.records.into_iter();
+            state.ingest(records.map(|record| committed(record, &self.keys, view_type)));
+            if page.is_last {
+                break;
+            }
         }
         self.writes = Some(writes);
+        if self.stream.after_last.is_some() && !self.ended {
+            self.ended = true;
+            state.end(clock::now());
+        }
         Ok(())
     }
 }
 
-fn unknown(arn: &str) -> Reply {
-    let message = format!("Requested resource not found: Stream: {arn} not found");
-    Reply::refused("ResourceNotFoundException", &message)
-}
-
-/// The label's time: seconds and nanoseconds, as dynoxide writes it.
-fn label_time(label: &str) -> Option<Micros> {
-    let (seconds, nanos) = label.split_once('.')?;
-    let nanos: u64 = nanos.parse().ok()?;
-    Some(Micros(seconds.parse::<u64>().ok()? * 1_000_000 + nanos / 1_000))
-}
-
-fn committed(mut record: Record, names: &KeyNames) -> Committed {
-    let keys = &record.dynamodb.keys;
-    let partition = key_text(keys, &names.partition);
-    let sort = names.sort.as_ref().map(|name| key_text(keys, name)).unwrap_or_default();
+fn committed(record: StoredRecord, names: &KeyNames, view_type: &str) -> Committed {
+    let keys: Item = serde_json::from_str(&record.keys).unwrap_or_default();
+    let partition = key_text(&keys, &names.partition);
+    let sort = names.sort.as_ref().map(|name| key_text(&keys, name)).unwrap_or_default();
+    let view_type = view_type.to_owned();
     Committed {
-        engine: Engine::record_number(&record),
+        engine: record.number,
         partition: random::hash(partition.as_bytes()),
         item: random::hash(format!("{partition} {sort}").as_bytes()),
-        json: Box::new(move |sequence_number| {
-            sequence_number.clone_into(&mut record.dynamodb.sequence_number);
-            serde_json::to_string(&record).unwrap_or_default()
-        }),
+        json: Box::new(move |sequence_number| record.json(sequence_number, &view_type)),
     }
 }
 

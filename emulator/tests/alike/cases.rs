@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, TimeToLiveSpecification};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, Put, TimeToLiveSpecification, TransactWriteItem,
+};
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
 
 use crate::support::{Clients, put_action, s, sequence_number, sort_keys};
@@ -261,4 +263,107 @@ pub(crate) async fn a_second_create_of_a_table_is_resource_in_use(on: &Clients, 
         .await
         .unwrap_err();
     assert_eq!(again.into_service_error().code(), Some("ResourceInUseException"));
+}
+
+pub(crate) async fn a_disabled_stream_stays_readable_with_its_shards_closed(
+    on: &Clients,
+    table: &str,
+) {
+    let first = on.create_table(table).await;
+    on.put(table, "a", "1", "v").await;
+    on.put(table, "a", "2", "v").await;
+    assert_eq!(on.set_stream(table, false).await, None);
+    on.put(table, "a", "unseen", "v").await;
+    assert_eq!(status(on, &first).await, "DISABLED");
+    assert_eq!(on.latest_stream(table).await, first, "still the latest");
+    for shard in on.shards(&first).await {
+        assert!(shard.sequence_number_range.unwrap().ending_sequence_number.is_some());
+        assert_eq!(shard.parent_shard_id, None);
+    }
+    assert_eq!(on.read_to_end(&first).await, ["1", "2"]);
+
+    assert_eq!(on.set_stream(table, true).await, None);
+    let second = on.latest_stream(table).await;
+    assert_ne!(second, first, "another stream");
+    on.put(table, "a", "3", "v").await;
+    let shard = on.shards(&second).await[0].shard_id.clone().unwrap();
+    let start = on.iterator(&second, &shard, ShardIteratorType::TrimHorizon, None).await;
+    assert_eq!(sort_keys(&on.read(start, 1).await), ["3"]);
+    assert_eq!(on.read_to_end(&first).await, ["1", "2"]);
+    assert_eq!(status(on, &second).await, "ENABLED");
+}
+
+async fn status(on: &Clients, arn: &str) -> String {
+    let described = on.streams.describe_stream().stream_arn(arn).send().await.unwrap();
+    described.stream_description.unwrap().stream_status.unwrap().as_str().to_owned()
+}
+
+pub(crate) async fn a_deleted_tables_stream_stays_readable_with_its_shards_closed(
+    on: &Clients,
+    table: &str,
+) {
+    let first = on.create_table(table).await;
+    on.put(table, "a", "1", "v").await;
+    on.db.delete_table().table_name(table).send().await.unwrap();
+    assert_eq!(status(on, &first).await, "DISABLED");
+    assert_eq!(on.read_to_end(&first).await, ["1"]);
+    let second = on.create_table(table).await;
+    on.put(table, "a", "2", "v").await;
+    assert_eq!(on.read_to_end(&first).await, ["1"]);
+    let shard = on.shards(&second).await[0].shard_id.clone().unwrap();
+    let start = on.iterator(&second, &shard, ShardIteratorType::TrimHorizon, None).await;
+    assert_eq!(sort_keys(&on.read(start, 1).await), ["2"]);
+}
+
+pub(crate) async fn a_stream_is_switched_on_and_off_once_each(on: &Clients, table: &str) {
+    let first = on.create_table(table).await;
+    let refusal = Some("ValidationException".to_owned());
+    assert_eq!(on.set_stream(table, true).await, refusal, "it is on");
+    assert_eq!(on.latest_stream(table).await, first, "nothing has changed");
+    assert_eq!(on.set_stream(table, false).await, None);
+    assert_eq!(on.set_stream(table, false).await, refusal, "it is off");
+}
+
+pub(crate) async fn a_write_that_changes_nothing_makes_no_record(on: &Clients, table: &str) {
+    let arn = on.create_table(table).await;
+    on.put(table, "a", "1", "v").await;
+    on.put(table, "a", "1", "v").await;
+    on.db.transact_write_items().transact_items(nested(table, "2")).send().await.unwrap();
+    on.db.transact_write_items().transact_items(nested(table, "2")).send().await.unwrap();
+    let key = |sk: &str| [("pk".to_owned(), s("a")), ("sk".to_owned(), s(sk))];
+    on.db.delete_item().table_name(table).set_key(Some(key("absent").into())).send().await.unwrap();
+    on.db
+        .update_item()
+        .table_name(table)
+        .set_key(Some(key("1").into()))
+        .update_expression("SET #v = :v")
+        .expression_attribute_names("#v", "value")
+        .expression_attribute_values(":v", s("v"))
+        .send()
+        .await
+        .unwrap();
+    on.put(table, "a", "1", "w").await;
+    let shard = on.shards(&arn).await[0].shard_id.clone().unwrap();
+    let start = on.iterator(&arn, &shard, ShardIteratorType::TrimHorizon, None).await;
+    assert_eq!(sort_keys(&on.read(start, 3).await), ["1", "2", "1"]);
+}
+
+/// An item with many attributes, in any order, and a map in it.
+fn nested(table: &str, sk: &str) -> TransactWriteItem {
+    let members = |count: u32| (0..count).map(|n| (format!("a \"{n}\"."), s(&n.to_string())));
+    let mut put = Put::builder().table_name(table).item("pk", s("a")).item("sk", s(sk));
+    for (name, value) in members(12) {
+        put = put.item(name, value);
+    }
+    put = put.item("map", AttributeValue::M(members(12).collect()));
+    TransactWriteItem::builder().put(put.build().unwrap()).build()
+}
+
+pub(crate) async fn every_shard_says_where_it_starts(on: &Clients, table: &str) {
+    let arn = on.create_table(table).await;
+    for shard in on.shards(&arn).await {
+        let first = shard.sequence_number_range.unwrap().starting_sequence_number;
+        assert!(first.is_some_and(|first| (21..=40).contains(&first.len())));
+        assert!(shard.shard_id.unwrap().len() >= 28);
+    }
 }

@@ -69,6 +69,11 @@ run_against_all! {
     batch_get_answers_what_exists,
     a_sparse_index_lists_only_items_that_carry_its_key,
     time_to_live_can_be_switched_on,
+    a_disabled_stream_stays_readable_with_its_shards_closed,
+    a_deleted_tables_stream_stays_readable_with_its_shards_closed,
+    a_stream_is_switched_on_and_off_once_each,
+    a_write_that_changes_nothing_makes_no_record,
+    every_shard_says_where_it_starts,
     an_unknown_table_is_resource_not_found,
     a_second_create_of_a_table_is_resource_in_use,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
     KeyType, Projection, ProjectionType, Put, ScalarAttributeType, StreamSpecification,
@@ -76,6 +77,47 @@ impl Clients {
             .await
             .unwrap();
         created.table_description.unwrap().latest_stream_arn.unwrap()
+    }
+
+    /// Enables or disables the stream of `table`; the code of the refusal if there is one.
+    pub(crate) async fn set_stream(&self, table: &str, enabled: bool) -> Option<String> {
+        let specification = StreamSpecification::builder()
+            .stream_enabled(enabled)
+            .set_stream_view_type(enabled.then_some(StreamViewType::NewImage));
+        let update = self
+            .db
+            .update_table()
+            .table_name(table)
+            .stream_specification(specification.build().unwrap());
+        let refused = update.send().await.err()?;
+        Some(ProvideErrorMetadata::code(&refused).unwrap_or("none").to_owned())
+    }
+
+    /// The ARN of the stream that the table names as its latest.
+    pub(crate) async fn latest_stream(&self, table: &str) -> String {
+        let described = self.db.describe_table().table_name(table).send().await.unwrap();
+        described.table.unwrap().latest_stream_arn.expect("it names a stream")
+    }
+
+    /// The sort keys of every record from the beginning of a stream's shards to their ends.
+    pub(crate) async fn read_to_end(&self, arn: &str) -> Vec<String> {
+        let reading = async {
+            let mut keys = Vec::new();
+            for shard in self.shards(arn).await {
+                let shard = shard.shard_id.unwrap();
+                let start = self.iterator(arn, &shard, ShardIteratorType::TrimHorizon, None).await;
+                let mut next = Some(start);
+                while let Some(iterator) = next {
+                    let page =
+                        self.streams.get_records().shard_iterator(iterator).send().await.unwrap();
+                    keys.extend(sort_keys(page.records()));
+                    next = page.next_shard_iterator;
+                    tokio::task::yield_now().await;
+                }
+            }
+            keys
+        };
+        tokio::time::timeout(PATIENCE, reading).await.expect("every shard ends")
     }
 
     pub(crate) async fn put(&self, table: &str, pk: &str, sk: &str, value: &str) {
