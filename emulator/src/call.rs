@@ -48,6 +48,13 @@ macro_rules! define_operation {
         pub(crate) enum Operation { $($name,)* }
 
         impl Operation {
+            /// Its name in the API.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
             /// The operation that `X-Amz-Target` names after its prefix.
             pub(crate) fn from_name(name: &str) -> Option<Self> {
                 match name {
@@ -142,6 +149,11 @@ impl Reply {
     /// The error `name` of the DynamoDB API, status 400.
     pub(crate) fn refused(name: &str, message: &str) -> Self {
         Self { status: 400, body: error_body(name, message).to_string() }
+    }
+
+    /// The error `name` with any status.
+    pub(crate) fn error(status: u16, name: &str, message: &str) -> Self {
+        Self { status, body: error_body(name, message).to_string() }
     }
 
     /// The iterator is older than its life, or was made to expire.

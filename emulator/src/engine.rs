@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
 use dynoxide::{Database, DynoxideError};
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::Service;
 
 use crate::arn::{self, StreamName};
@@ -237,6 +237,37 @@ impl Engine {
             }
         }
         reply.body = body.to_string();
+    }
+
+    /// Enables or disables the stream of `table`, or of all tables that it can be done for.
+    ///
+    /// # Errors
+    /// What the engine says, or that there is none.
+    pub(crate) fn switch_streams(&self, table: Option<&str>, enable: bool) -> Result<(), String> {
+        let names = self.streams.streams(table).map_err(|error| error.to_string())?;
+        let mut tables: Vec<String> = names.into_iter().map(|name| name.table).collect();
+        tables.dedup();
+        let mut switched = false;
+        for table in tables {
+            let enabled = self.streams.enabled(&table).map_err(|error| error.to_string())?;
+            let metadata = self.database.get_table_metadata(&table);
+            let metadata = metadata.map_err(|error| error.to_string())?;
+            let Some(metadata) = metadata.filter(|_| enabled.is_some() != enable) else { continue };
+            let specification = if enable {
+                json!({ "StreamEnabled": true, "StreamViewType": metadata.stream_view_type })
+            } else {
+                json!({ "StreamEnabled": false })
+            };
+            let body = json!({ "TableName": table, "StreamSpecification": specification });
+            let call = Call::new(Operation::UpdateTable, body.to_string(), arn::DEFAULT_REGION);
+            let reply = self.table(&call);
+            if reply.status != 200 {
+                return Err(reply.body);
+            }
+            switched = true;
+        }
+        let wanted = if enable { "disabled" } else { "enabled" };
+        if switched { Ok(()) } else { Err(format!("no table has a stream that is {wanted}")) }
     }
 
     /// Deletes stream records committed before `oldest`, of `table` or of all.

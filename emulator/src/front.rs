@@ -1,6 +1,7 @@
 //! What stands between the wire and the engine, outermost first:
 //!
 //! - faults: what never arrives, is not answered, or goes wrong by itself
+//! - tables: what the state of a table does not allow
 //! - contention: writes that AWS would turn away
 //! - latency: how long the rest takes
 //! - streams: shards, and what is visible in them
@@ -25,11 +26,12 @@ use crate::engine::Engine;
 use crate::faults::{FaultLayer, FaultSchedule, Faulty};
 use crate::latency::{Delayed, LatencyLayer, LatencyState};
 use crate::streams::{Sharded, StreamLayer, Streams};
+use crate::tables::{Stated, TableLayer};
 
 /// Calls under way at once, those whose client has gone included.
 const CALLS_MAX: usize = 16_384;
 
-type Stack = Faulty<Contended<Delayed<Sharded<Engine>>>>;
+type Stack = Faulty<Stated<Contended<Delayed<Sharded<Engine>>>>>;
 
 /// Answers calls through all layers.
 #[derive(Clone)]
@@ -60,10 +62,13 @@ impl Front {
             latency: Arc::new(LatencyState::new(latency, seed)),
             contention: Arc::new(ContentionState::new(behaviour.limits)),
             streams: Arc::new(streams),
+            tables: Arc::default(),
+            engine: engine.clone(),
             drop_connections: Notify::new(),
         });
         let stack = ServiceBuilder::new()
             .layer(FaultLayer(Arc::clone(&levers.faults)))
+            .layer(TableLayer(Arc::clone(&levers.tables)))
             .layer(ContentionLayer {
                 state: Arc::clone(&levers.contention),
                 engine: engine.clone(),

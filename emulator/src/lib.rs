@@ -11,7 +11,7 @@
 //! - `wire`: HTTP to `call::Call` and back.
 //! - `arn`: resource names, and the region in them.
 //! - `front`: the layers between the wire and the engine:
-//!   `faults`, `contention`, `latency`, `streams`.
+//!   `faults`, `tables`, `contention`, `latency`, `streams`.
 //! - `engine`: runs a call on dynoxide.
 //! - `store`: where the database file lives, who may open it, and its streams.
 //! - `upkeep`: old stream records and expired items go.
@@ -32,6 +32,7 @@ mod arn;
 mod call;
 mod front;
 mod faults;
+mod tables;
 mod contention;
 mod latency;
 mod streams;
@@ -49,3 +50,4 @@ pub use faults::{FaultKind, FaultRule, FaultTextError, Target};
 pub use latency::{Delay, Latency, Order, Propagation};
 pub use options::{Behaviour, Options};
 pub use streams::{ShardError, StreamOptions};
+pub use tables::TableState;

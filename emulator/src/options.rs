@@ -103,11 +103,17 @@ impl Behaviour {
         } else if self.streams.shards as usize > OPEN_MAX {
             Some("streams: at most 256 shards")
         } else if !self.faults.iter().all(FaultRule::is_valid) {
-            Some("faults: a rate is between 0 and 1")
+            Some(
+                "faults: a rate is between 0 and 1, an operation has its name in the API, and \
+                  error, status (400 to 599) and message are for the kind error",
+            )
         } else if !has_shards && self.script.iter().any(|step| step.command.needs_shards()) {
             Some("script: a step is about streams, which need at least 1 shard for it")
         } else if self.script.iter().any(|step| !step.command.is_valid()) {
-            Some("script: a rate is between 0 and 1, a delay a finite number, not below 0")
+            Some(
+                "script: a rate is between 0 and 1, a delay a finite number, not below 0, and a \
+                  fault is as in faults",
+            )
         } else if self.script.iter().any(|step| step.every_ms == Some(0)) {
             Some("script: every_ms is at least 1")
         } else {

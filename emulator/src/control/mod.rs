@@ -18,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::arn::DEFAULT_REGION;
 use crate::clock::{self, Micros};
 use crate::contention::{ContentionState, Limits, Refusals};
+use crate::engine::Engine;
 use crate::faults::{FaultKind, FaultRule, FaultSchedule};
 use crate::latency::{Latency, LatencyState};
 use crate::streams::{ShardError, StreamState, Streams};
+use crate::tables::{TableState, TableStates};
 
 pub(crate) use http::{answer, is_control};
 pub(crate) use script::Script;
@@ -77,6 +79,35 @@ pub enum Command {
     },
     /// Closed shards leave `DescribeStream`; their iterators go on.
     ForgetClosedShards,
+    /// Disables a table's stream, as `UpdateTable` does.
+    DisableStream {
+        /// Of which table; absent: of every table that has one.
+        #[serde(default)]
+        table: Option<String>,
+    },
+    /// Enables a stream for the tables whose last one was disabled, as
+    /// `UpdateTable` does: it has an ARN of its own.
+    EnableStream {
+        /// Of which table; absent: of all.
+        #[serde(default)]
+        table: Option<String>,
+    },
+    /// Shows a table, or one of its indexes, in a state, and refuses what the
+    /// state does not allow.
+    TableState {
+        /// Which table.
+        table: String,
+        /// Which index of it; absent: the table itself.
+        #[serde(default)]
+        index: Option<String>,
+        /// The state; `ACTIVE` ends it.
+        state: TableState,
+        /// For how long, in milliseconds; absent: until it is `ACTIVE` again.
+        #[serde(default)]
+        for_ms: Option<u64>,
+    },
+    /// Deletes items whose time to live is over, which is done once an hour besides.
+    SweepTtl,
     /// No transaction's token given so far is remembered.
     ForgetTokens,
     /// Adds a fault.
@@ -100,10 +131,15 @@ impl Command {
             | Self::Stall { .. }
             | Self::Resume
             | Self::ExpireIterators
-            | Self::Trim { .. }
             | Self::ForgetClosedShards => true,
             Self::Latency(latency) => !latency.propagation.is_none(),
-            Self::ForgetTokens
+            // Without shards of their own, records go from the engine.
+            Self::Trim { .. }
+            | Self::DisableStream { .. }
+            | Self::EnableStream { .. }
+            | Self::TableState { .. }
+            | Self::SweepTtl
+            | Self::ForgetTokens
             | Self::Fault(_)
             | Self::ClearFaults
             | Self::Limits(_)
@@ -136,6 +172,9 @@ pub enum CommandError {
     /// A number is out of its range.
     #[error("{0}")]
     Invalid(&'static str),
+    /// A stream was not disabled or enabled.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// One shard as it is now.
@@ -188,6 +227,8 @@ pub(crate) struct Levers {
     pub(crate) latency: Arc<LatencyState>,
     pub(crate) contention: Arc<ContentionState>,
     pub(crate) streams: Arc<Streams>,
+    pub(crate) tables: Arc<TableStates>,
+    pub(crate) engine: Engine,
     /// Told when connections are to be dropped.
     pub(crate) drop_connections: Notify,
 }
@@ -228,6 +269,11 @@ impl Control {
             }
             Command::Resume => self.each(None, StreamState::resume),
             Command::ExpireIterators => self.each(None, |stream| stream.expire_iterators(now)),
+            Command::Trim { keep_ms, table } if !levers.streams.is_on() => {
+                let oldest = now.minus(Duration::from_millis(keep_ms));
+                levers.engine.prune_streams(table.as_deref(), oldest);
+                Ok(())
+            }
             Command::Trim { keep_ms, table } => {
                 let keep = Duration::from_millis(keep_ms);
                 self.each(table.as_deref(), |stream| {
@@ -237,13 +283,24 @@ impl Control {
             Command::ForgetClosedShards => self.each(None, |stream| {
                 stream.forget_closed(now);
             }),
+            Command::DisableStream { table } => self.switch_stream(table.as_deref(), false),
+            Command::EnableStream { table } => self.switch_stream(table.as_deref(), true),
+            Command::TableState { table, index, state, for_ms } => {
+                let span = for_ms.map(Duration::from_millis);
+                levers.tables.set(table, index, state, span, now);
+                Ok(())
+            }
+            Command::SweepTtl => {
+                levers.engine.sweep_expired_items();
+                Ok(())
+            }
             Command::ForgetTokens => {
                 levers.contention.forget_tokens();
                 Ok(())
             }
             Command::Fault(rule) => {
-                if !rule.is_valid() {
-                    return Err(CommandError::Invalid("a fault's rate is between 0 and 1"));
+                if let Some(mistake) = rule.mistake() {
+                    return Err(CommandError::Invalid(mistake));
                 }
                 levers.faults.lock().add(rule, now);
                 Ok(())
@@ -290,6 +347,10 @@ impl Control {
             refusals: levers.contention.refusals(),
             streams,
         }
+    }
+
+    fn switch_stream(&self, table: Option<&str>, enable: bool) -> Result<(), CommandError> {
+        self.levers.engine.switch_streams(table, enable).map_err(CommandError::Refused)
     }
 
     fn set_latency(&self, latency: Latency) -> Result<(), CommandError> {

@@ -1,6 +1,7 @@
 //! The layer in which calls go wrong.
 
 mod schedule;
+mod scope;
 mod text;
 
 use std::future::pending;
@@ -17,6 +18,7 @@ use crate::contention::items;
 
 pub(crate) use schedule::{Fault, FaultSchedule};
 pub use schedule::{FaultKind, FaultRule, Target};
+pub(crate) use scope::names_table;
 pub use text::FaultTextError;
 
 /// How long a call that gets no answer keeps its connection.
@@ -56,7 +58,7 @@ where
     fn call(&mut self, call: Call) -> Answer {
         let fault = {
             let mut schedule = self.schedule.lock();
-            if schedule.is_empty() { None } else { schedule.decide(call.operation, clock::now()) }
+            if schedule.is_empty() { None } else { schedule.decide(&call, clock::now()) }
         };
         match fault {
             None => self.inner.call(call),
@@ -71,6 +73,9 @@ where
     S: Service<Call, Response = Reply, Error = Hangup, Future = Answer> + Send + 'static,
 {
     tracing::debug!(operation = ?call.operation, kind = ?fault.kind, "a fault");
+    if let Some(error) = fault.error {
+        return at_once(error);
+    }
     match fault.kind {
         FaultKind::InternalError => at_once(Reply::internal_error("a scripted fault")),
         FaultKind::Throttled => at_once(throttled(&call)),

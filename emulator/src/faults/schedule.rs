@@ -6,8 +6,10 @@ use std::time::Duration;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::call::{Kind, Operation};
+use super::scope::Scope;
+use crate::call::{Call, Kind, Operation, Reply};
 use crate::clock::Micros;
 use crate::random;
 
@@ -48,6 +50,8 @@ pub enum FaultKind {
     ExpiredIterator,
     /// `GetRecords` answers `TrimmedDataAccessException`.
     TrimmedData,
+    /// The error that `error` names, with `status` and `message`; nothing was done.
+    Error,
 }
 
 impl FaultKind {
@@ -121,6 +125,24 @@ pub struct FaultRule {
     /// For the slow kinds, in milliseconds.
     #[serde(default)]
     pub delay_ms: u64,
+    /// Only this operation, by its name in the API, such as `DescribeTable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// Only calls about this table, by its name, or by an ARN or a shard iterator of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// Only calls in whose items, keys or expressions an attribute has this value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// For `error`: its name, such as `ProvisionedThroughputExceededException`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// For `error`: its HTTP status; absent: 400.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// For `error`: its message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 fn always() -> f64 {
@@ -138,7 +160,33 @@ impl FaultRule {
             until_ms: None,
             count: None,
             delay_ms: 0,
+            operation: None,
+            table: None,
+            key: None,
+            error: None,
+            status: None,
+            message: None,
         }
+    }
+
+    /// The error called `name` for every call.
+    pub fn error(name: &str) -> Self {
+        Self { error: Some(name.to_owned()), ..Self::new(FaultKind::Error) }
+    }
+
+    /// The same for this operation alone, by its name in the API.
+    pub fn operation(self, name: &str) -> Self {
+        Self { operation: Some(name.to_owned()), ..self }
+    }
+
+    /// The same for this table alone.
+    pub fn table(self, name: &str) -> Self {
+        Self { table: Some(name.to_owned()), ..self }
+    }
+
+    /// The same for calls with this value of an attribute alone.
+    pub fn key(self, value: &str) -> Self {
+        Self { key: Some(value.to_owned()), ..self }
     }
 
     /// The same at `rate`, 0 to 1.
@@ -167,17 +215,51 @@ impl FaultRule {
         Self { from_ms: from.as_millis() as u64, until_ms, ..self }
     }
 
-    /// Whether the rate is a share.
+    /// What is wrong with it, in one line.
+    pub fn mistake(&self) -> Option<&'static str> {
+        let is_error = self.kind == FaultKind::Error;
+        if !(0.0..=1.0).contains(&self.rate) {
+            Some("a rate is between 0 and 1")
+        } else if self.operation.as_deref().is_some_and(|name| Operation::from_name(name).is_none())
+        {
+            Some("there is no operation of that name")
+        } else if is_error && self.error.as_deref().unwrap_or_default().is_empty() {
+            Some("the kind error needs error: the error's name")
+        } else if !is_error
+            && (self.error.is_some() || self.status.is_some() || self.message.is_some())
+        {
+            Some("error, status and message are for the kind error")
+        } else if self.status.is_some_and(|status| !(400..=599).contains(&status)) {
+            Some("a status is from 400 to 599")
+        } else {
+            None
+        }
+    }
+
+    /// Whether it has no [`mistake`](Self::mistake).
     pub fn is_valid(&self) -> bool {
-        (0.0..=1.0).contains(&self.rate)
+        self.mistake().is_none()
+    }
+
+    fn includes(&self, call: &Call, body: &mut Option<Value>) -> bool {
+        let scope = Scope {
+            operation: self.operation.as_deref(),
+            table: self.table.as_deref(),
+            key: self.key.as_deref(),
+        };
+        self.on.includes(call.operation)
+            && self.kind.concerns(call.operation)
+            && scope.includes(call, body)
     }
 }
 
 /// A fault that a call meets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) kind: FaultKind,
     pub(crate) delay: Duration,
+    /// For [`FaultKind::Error`]: what is answered.
+    pub(crate) error: Option<Reply>,
 }
 
 struct ActiveRule {
@@ -213,14 +295,14 @@ impl FaultSchedule {
         &self.counts
     }
 
-    /// The fault that a call of `operation` meets now: of the first rule, in the
-    /// order they were added, that hits.
-    pub(crate) fn decide(&mut self, operation: Operation, now: Micros) -> Option<Fault> {
+    /// The fault that `call` meets now: of the first rule, in the order they
+    /// were added, that hits.
+    pub(crate) fn decide(&mut self, call: &Call, now: Micros) -> Option<Fault> {
+        let mut body = None;
         for active in &mut self.rules {
             let rule = &active.rule;
-            if !rule.on.includes(operation)
-                || !rule.kind.concerns(operation)
-                || !active.is_on(now)
+            if !active.is_on(now)
+                || !rule.includes(call, &mut body)
                 || self.random.random::<f64>() >= rule.rate
             {
                 continue;
@@ -228,7 +310,11 @@ impl FaultSchedule {
             active.left -= 1;
             *self.counts.entry(rule.kind).or_default() += 1;
             let delay = Duration::from_millis(rule.delay_ms);
-            return Some(Fault { kind: rule.kind, delay });
+            let error = rule.error.as_deref().map(|name| {
+                let message = rule.message.as_deref().unwrap_or("a scripted fault");
+                Reply::error(rule.status.unwrap_or(400), name, message)
+            });
+            return Some(Fault { kind: rule.kind, delay, error });
         }
         None
     }
@@ -256,6 +342,10 @@ mod tests {
 
     const START: Micros = Micros(1_000_000);
 
+    fn call(operation: Operation) -> Call {
+        Call::new(operation, r#"{"TableName": "bids"}"#.to_owned(), "eu-west-1")
+    }
+
     fn at_ms(ms: u64) -> Micros {
         START + Duration::from_millis(ms)
     }
@@ -272,8 +362,9 @@ mod tests {
             .between(Duration::from_millis(10), Duration::from_millis(20))
             .count(2);
         let mut schedule = schedule(rule);
-        let hits = [9, 10, 15, 16, 20]
-            .map(|ms| schedule.decide(Operation::PutItem, at_ms(ms)).map(|fault| fault.kind));
+        let hits = [9, 10, 15, 16, 20].map(|ms| {
+            schedule.decide(&call(Operation::PutItem), at_ms(ms)).map(|fault| fault.kind)
+        });
         let fault = Some(FaultKind::InternalError);
         assert_eq!(hits, [None, fault, fault, None, None]);
         assert_eq!(schedule.counts()[&FaultKind::InternalError], 2);
@@ -282,11 +373,44 @@ mod tests {
     #[test]
     fn a_rule_hits_only_what_it_is_aimed_at_and_concerns() {
         let mut writes = schedule(FaultRule::new(FaultKind::LostAnswer).on(Target::Writes));
-        assert!(writes.decide(Operation::Query, START).is_none());
-        assert!(writes.decide(Operation::TransactWriteItems, START).is_some());
+        assert!(writes.decide(&call(Operation::Query), START).is_none());
+        assert!(writes.decide(&call(Operation::TransactWriteItems), START).is_some());
         let mut pages = schedule(FaultRule::new(FaultKind::EmptyPage));
-        assert!(pages.decide(Operation::PutItem, START).is_none());
-        assert!(pages.decide(Operation::GetRecords, START).is_some());
+        assert!(pages.decide(&call(Operation::PutItem), START).is_none());
+        assert!(pages.decide(&call(Operation::GetRecords), START).is_some());
+    }
+
+    #[test]
+    fn a_rule_hits_one_operation_of_one_table_with_any_error() {
+        let mut rule = FaultRule::error("KMSAccessDenied").operation("DescribeTable").table("bids");
+        rule.status = Some(500);
+        let mut errors = schedule(rule.clone());
+        assert!(errors.decide(&call(Operation::PutItem), START).is_none());
+        let fault = errors.decide(&call(Operation::DescribeTable), START).unwrap();
+        let error = fault.error.unwrap();
+        assert_eq!(error.status, 500);
+        assert!(error.body.contains("#KMSAccessDenied"), "{}", error.body);
+        let mut others = schedule(rule.table("other"));
+        assert!(others.decide(&call(Operation::DescribeTable), START).is_none());
+    }
+
+    #[test]
+    fn what_makes_no_sense_in_a_rule_is_said() {
+        let rule = |text: &str| serde_json::from_str::<FaultRule>(text).unwrap().mistake();
+        for (text, mistake) in [
+            (r#"{"kind": "lost_answer", "rate": 2}"#, Some("a rate")),
+            (r#"{"kind": "throttled", "operation": "describe"}"#, Some("there is no operation")),
+            (r#"{"kind": "error"}"#, Some("the kind error needs")),
+            (r#"{"kind": "throttled", "error": "X"}"#, Some("error, status and message")),
+            (r#"{"kind": "error", "error": "X", "status": 200}"#, Some("a status")),
+            (r#"{"kind": "error", "error": "X", "status": 503, "key": "a#1"}"#, None),
+        ] {
+            assert_eq!(rule(text).is_some(), mistake.is_some(), "{text}");
+            assert!(
+                rule(text).unwrap_or_default().starts_with(mistake.unwrap_or_default()),
+                "{text}"
+            );
+        }
     }
 
     #[test]
@@ -306,7 +430,7 @@ mod tests {
                 let mut schedule = FaultSchedule::new(seed);
                 schedule.add(FaultRule::new(FaultKind::InternalError).rate(rate), START);
                 (0..50)
-                    .map(|ms| schedule.decide(Operation::PutItem, at_ms(ms)).is_some())
+                    .map(|ms| schedule.decide(&call(Operation::PutItem), at_ms(ms)).is_some())
                     .collect::<Vec<_>>()
             };
             prop_assert_eq!(run(), run());
@@ -318,7 +442,7 @@ mod tests {
                 let mut schedule = FaultSchedule::new(seed);
                 schedule.add(FaultRule::new(FaultKind::InternalError).rate(rate), START);
                 let hits = (0..2_000)
-                    .filter(|_| schedule.decide(Operation::PutItem, START).is_some())
+                    .filter(|_| schedule.decide(&call(Operation::PutItem), START).is_some())
                     .count();
                 prop_assert!((hits as f64 / 2_000.0 - rate).abs() <= tolerance);
             }

@@ -26,10 +26,9 @@ impl FromStr for FaultRule {
         }
         let rule: Self = serde_json::from_value(Value::Object(members))
             .map_err(|error| FaultTextError(error.to_string()))?;
-        if rule.is_valid() {
-            Ok(rule)
-        } else {
-            Err(FaultTextError("a rate is between 0 and 1".to_owned()))
+        match rule.mistake() {
+            None => Ok(rule),
+            Some(mistake) => Err(FaultTextError(mistake.to_owned())),
         }
     }
 }

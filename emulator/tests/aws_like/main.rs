@@ -6,6 +6,7 @@ mod support;
 mod control;
 mod faults;
 mod streams;
+mod tables;
 mod writes;
 
 use dynamodb_emulator::{Behaviour, Emulator, Options, StreamOptions};
