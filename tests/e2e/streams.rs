@@ -150,3 +150,22 @@ async fn the_server_is_unready_while_its_relay_cannot_read_and_ready_again_after
     gavel.stop().await.unwrap();
     emulator.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_record_is_retried_ever_later_and_the_server_can_be_stopped() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), r#"{"failures": [{"record": 1}], "cold_start_ms": 0}"#).unwrap();
+    let settings = file.path().to_str().unwrap();
+    let gavel = Gavel::with(&["--relay", "lambda", "--lambda-settings", settings]).await;
+    let relay = gavel.ready.relay.clone();
+    let invocations = || relay.stats().handlers.lock().invocations;
+    let began = Instant::now();
+    let id = gavel.auction(json!({})).await;
+    let mut socket = watch(&gavel, &id).await;
+    gavel.bid("ann", &id, 1_000).await;
+    told(&mut socket, 1).await;
+    soon("the fifth invocation", || async { invocations() >= 5 }).await;
+    assert!(began.elapsed() > Duration::from_millis(1_700), "pauses of 250, 500 and 1,000 ms");
+    gavel.stop().await.unwrap();
+    assert!(invocations() <= 12, "{}", invocations());
+}

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+/// The longest pause before a batch that failed comes again.
+const PAUSE_MAX: Duration = Duration::from_mins(1);
 /// Failures in a script.
 const FAILURES_MAX: usize = 1_000;
 
@@ -150,6 +152,8 @@ struct Batch<R> {
     items: Vec<Item<R>>,
     /// How often it has failed.
     failures: u32,
+    /// How often in a row, and no part of it got through.
+    stuck: u32,
 }
 
 /// A line of batches.
@@ -207,7 +211,19 @@ impl<R: Clone> Line<R> {
         let count = self.pending.len().min(self.settings.batch_size);
         let mut items: Vec<Item<R>> = self.pending.drain(..count).collect();
         self.give_up_old(&mut items, now);
-        if items.is_empty() { self.next(now) } else { self.invoke(Batch { items, failures: 0 }) }
+        if items.is_empty() {
+            return self.next(now);
+        }
+        self.invoke(Batch { items, failures: 0, stuck: 0 })
+    }
+
+    /// How long the next batch waits, for it has failed: the first time not at all, then for the time
+    /// between polls, twice that and so on, at most a minute.
+    pub fn pause(&self) -> Duration {
+        let stuck = self.again.front().map_or(0, |batch| batch.stuck);
+        let Some(doublings) = stuck.checked_sub(2) else { return Duration::ZERO };
+        let first = Duration::from_millis(self.settings.poll_every_ms);
+        first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(PAUSE_MAX)
     }
 
     /// The handler has answered.
@@ -226,12 +242,18 @@ impl<R: Clone> Line<R> {
                     .collect();
                 match places.and_then(|places| places.into_iter().min()) {
                     // The lowest that failed, and all after it, whether they had succeeded or not.
-                    Some(lowest) => {
+                    Some(lowest) if lowest > 0 => {
                         let items = batch.items[lowest..].to_vec();
-                        self.failed(Batch { items, ..batch });
+                        let rest = Batch { items, stuck: 0, ..batch };
+                        if self.settings.bisect_batch_on_function_error {
+                            // Split at that record instead of in the middle: what comes before it is done.
+                            self.again.push_front(rest);
+                        } else {
+                            self.use_up_retry(rest);
+                        }
                     }
-                    // A number that is not of the batch: all of it failed.
-                    None => self.failed(batch),
+                    // The first record, or a number that is not of the batch: all of it failed.
+                    _ => self.failed(batch),
                 }
             }
         }
@@ -252,11 +274,16 @@ impl<R: Clone> Line<R> {
         if self.settings.bisect_batch_on_function_error && batch.items.len() > 1 {
             // Does not use up retries.
             let items = batch.items.split_off(batch.items.len() / 2);
-            self.again.push_front(Batch { items, failures: batch.failures });
-            self.again.push_front(batch);
+            self.again.push_front(Batch { items, failures: batch.failures, stuck: 0 });
+            self.again.push_front(Batch { stuck: 0, ..batch });
             return;
         }
-        batch.failures += 1;
+        batch.stuck = batch.stuck.saturating_add(1);
+        self.use_up_retry(batch);
+    }
+
+    fn use_up_retry(&mut self, mut batch: Batch<R>) {
+        batch.failures = batch.failures.saturating_add(1);
         match self.settings.maximum_retry_attempts {
             Some(retries) if batch.failures > retries => self.given_up.extend(batch.items),
             _ => self.again.push_front(batch),

@@ -58,6 +58,42 @@ fn with_item_failures_the_lowest_and_all_after_it_come_again() {
 }
 
 #[test]
+fn bisecting_with_item_failures_splits_at_the_record_that_failed() {
+    let now = Instant::now();
+    let settings = Settings {
+        report_batch_item_failures: true,
+        bisect_batch_on_function_error: true,
+        maximum_retry_attempts: Some(0),
+        ..Settings::default()
+    };
+    let mut line = line(settings, now, 10);
+    assert_eq!(invoked(&mut line, now).len(), 10);
+    line.answered(&failures(&[3]));
+    assert_eq!(invoked(&mut line, now), (3..10).collect::<Vec<_>>(), "in one: two in all");
+    line.answered(&Answer::Success);
+    assert!(line.is_idle() && line.take_given_up().is_empty());
+}
+
+#[test]
+fn a_batch_that_is_stuck_comes_again_ever_later_and_one_that_moves_at_once() {
+    let now = Instant::now();
+    let settings = Settings { report_batch_item_failures: true, ..Settings::default() };
+    let mut line = line(settings, now, 3);
+    let mut pauses = Vec::new();
+    for _ in 0..12 {
+        invoked(&mut line, now);
+        line.answered(&Answer::Failed);
+        pauses.push(line.pause().as_millis());
+    }
+    assert_eq!(pauses[..5], [0, 250, 500, 1_000, 2_000]);
+    assert_eq!(pauses[10..], [60_000, 60_000], "at most a minute");
+    invoked(&mut line, now);
+    line.answered(&failures(&[1]));
+    assert_eq!(line.pause(), Duration::ZERO, "a part of it got through");
+    assert_eq!(invoked(&mut line, now), [1, 2]);
+}
+
+#[test]
 fn item_failures_are_not_looked_at_unless_they_are_switched_on() {
     let now = Instant::now();
     let mut line = line(Settings::default(), now, 2);

@@ -112,7 +112,11 @@ impl<S: Stream> Mapping<S> {
 
     /// Invokes the handler until the part has nothing to do now.
     async fn work(&self, part: &mut Part) {
-        while let Next::Invoke(items) = part.line.next(std::time::Instant::now()) {
+        loop {
+            // Without an await here a handler that fails at once would keep the task from being stopped.
+            sleep(part.line.pause()).await;
+            tokio::task::yield_now().await;
+            let Next::Invoke(items) = part.line.next(std::time::Instant::now()) else { return };
             let before = part.handler.tally;
             let (answer, handled) = self.invoke(&items, &mut part.handler).await;
             part.line.answered(&answer);
