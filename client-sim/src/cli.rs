@@ -97,6 +97,10 @@ pub struct RunArgs {
     /// What the schedule is drawn with; a random one is printed.
     #[arg(long, value_parser = values::whole::<u64>)]
     pub seed: Option<u64>,
+    /// Run it so often, each time with the next seed: the report has the run in the middle, the figures
+    /// of all, and the verdict of the worst. `compare` takes the noise from that.
+    #[arg(long, value_name = "TIMES", value_parser = values::repeats, default_value = "1")]
+    pub repeat: usize,
     /// The relay mode of the service that is started; default: stream. With --url it only says what
     /// the report calls it.
     #[arg(long, value_parser = ["stream", "hybrid", "lambda"])]
@@ -149,6 +153,10 @@ pub struct FanoutArgs {
     /// p99<300ms.
     #[arg(long, value_name = "EXPR")]
     pub slo: Vec<Slo>,
+    /// Run it so often, each time with the next seed: the report has the run in the middle, the figures
+    /// of all, and the verdict of the worst. `compare` takes the noise from that.
+    #[arg(long, value_name = "TIMES", value_parser = values::repeats, default_value = "1")]
+    pub repeat: usize,
     /// The relay mode of the service that is started; default: stream. With --url it only says what
     /// the report calls it.
     #[arg(long, value_parser = ["stream", "hybrid", "lambda"])]
@@ -175,6 +183,7 @@ impl From<FanoutArgs> for RunArgs {
             rate: Some(args.rate),
             duration: Some(args.duration),
             seed: args.seed,
+            repeat: args.repeat,
             slo: args.slo,
             relay: args.relay,
             service: args.service,

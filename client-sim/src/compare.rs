@@ -1,9 +1,11 @@
 //! Two reports side by side: for each figure better, worse, or within noise. Pure but for reading.
 //!
-//! Percentiles of a run carry their own noise: the band between the percentiles that the true one
-//! lies between in 95 of 100 runs with so many bids. Two whose bands meet are within noise. Other
-//! figures are within noise if they differ by less than the tolerance.
+//! The noise comes from repeats (`run --repeat 5`): a figure differs where the runs of one side are all
+//! on one side of the others' and further away than they are spread. Single runs say nothing of how
+//! much the next one would differ: they are taken to differ by [`SINGLE_NOISE`], and a percentile also
+//! by the band that it lies in with so many bids.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -15,6 +17,10 @@ use crate::report::Report;
 
 /// Less than this is noise whatever its share, in microseconds.
 const NOISE_US: u64 = 200;
+/// By how much figures of two equal runs are taken to differ where nothing was repeated, as a share.
+pub const SINGLE_NOISE: f64 = 0.5;
+/// Runs that a spread needs.
+const REPEATS_MIN: usize = 3;
 
 /// What became of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -133,27 +139,90 @@ impl Pair {
     }
 }
 
+/// The percentiles that are compared, and the hops.
+const PERCENTILES: [(&str, f64); 4] = [("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0)];
+
+fn name_of(percentile: &str) -> String {
+    format!("client to last client {percentile}")
+}
+
+fn hop_medians(report: &Report) -> [(&'static str, Option<u64>); 6] {
+    let latency = report.latency_us;
+    let hops = latency.hops;
+    [
+        ("request p50", hops.request.p50),
+        ("lane p50", hops.lane.p50),
+        ("store and stream p50", hops.store_and_stream.p50),
+        ("relay p50", hops.relay.p50),
+        ("deliver p50", hops.deliver.p50),
+        ("answer p50", latency.answer.p50),
+    ]
+}
+
+/// The times of one run by the names that they are compared under.
+pub fn times(report: &Report) -> BTreeMap<String, u64> {
+    let n = report.latency_us.client_to_last_client.n;
+    let percentiles = PERCENTILES.iter().filter_map(|(name, percent)| {
+        Some((name_of(name), band(&report.series.percentiles, n, *percent)?.value))
+    });
+    let hops =
+        hop_medians(report).into_iter().filter_map(|(name, us)| Some((name.to_owned(), us?)));
+    percentiles.chain(hops).collect()
+}
+
+/// One side's figure: what it comes to, and what is known of its noise.
+#[derive(Debug, Clone, PartialEq)]
+struct Side {
+    value: Option<u64>,
+    /// Of each run, where it was repeated often enough.
+    runs: Vec<u64>,
+    band: Option<Band>,
+}
+
+impl Side {
+    fn of(report: &Report, name: &str, single: Option<u64>, band: Option<Band>) -> Self {
+        let mut runs: Vec<u64> =
+            report.repeats.iter().filter_map(|run| run.get(name).copied()).collect();
+        runs.sort_unstable();
+        if runs.len() < REPEATS_MIN {
+            return Self { value: single, runs: Vec::new(), band };
+        }
+        Self { value: Some(runs[runs.len() / 2]), runs, band: None }
+    }
+
+    fn range(&self) -> Option<(u64, u64)> {
+        Some((*self.runs.first()?, *self.runs.last()?))
+    }
+}
+
+/// Whether two figures cannot be told apart.
+fn is_noise(before: &Side, after: &Side, one: u64, other: u64) -> bool {
+    let apart = one.abs_diff(other);
+    if let (Some((low, high)), Some((after_low, after_high))) = (before.range(), after.range()) {
+        let overlap = low <= after_high && after_low <= high;
+        return overlap || apart <= (high - low).max(after_high - after_low);
+    }
+    let bands_meet = match (before.band, after.band) {
+        (Some(one), Some(other)) => one.low <= other.high && other.low <= one.high,
+        _ => false,
+    };
+    bands_meet || (apart as f64) < one.max(other) as f64 * (1.0 - 1.0 / (1.0 + SINGLE_NOISE))
+}
+
 fn figures(before: &Report, after: &Report, tolerance: f64) -> Vec<Figure> {
     let mut figures = Vec::new();
-    for (name, percent) in [("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0)] {
+    for (name, percent) in PERCENTILES {
+        let name = name_of(name);
         let of = |report: &Report| {
             let n = report.latency_us.client_to_last_client.n;
-            band(&report.series.percentiles, n, percent)
+            let band = band(&report.series.percentiles, n, percent);
+            Side::of(report, &name, band.map(|band| band.value), band)
         };
-        figures.push(percentile(
-            &format!("client to last client {name}"),
-            of(before),
-            of(after),
-            tolerance,
-        ));
+        figures.push(time(&name, of(before), of(after), tolerance));
     }
-    let hops = |report: &Report| {
-        let hops = report.latency_us.hops;
-        [hops.request, hops.lane, hops.store_and_stream, hops.relay, hops.deliver].map(|h| h.p50)
-    };
-    let names = ["request", "lane", "store and stream", "relay", "deliver"];
-    for (name, (one, other)) in names.iter().zip(hops(before).into_iter().zip(hops(after))) {
-        figures.push(time(&format!("{name} p50"), one, other, tolerance));
+    for ((name, one), (_, other)) in hop_medians(before).into_iter().zip(hop_medians(after)) {
+        let (one, other) = (Side::of(before, name, one, None), Side::of(after, name, other, None));
+        figures.push(time(name, one, other, tolerance));
     }
     let counts = |report: &Report| {
         let told = report.deliveries;
@@ -203,27 +272,26 @@ fn at(curve: &[(f64, u64)], percent: f64) -> u64 {
     }
 }
 
-fn percentile(name: &str, before: Option<Band>, after: Option<Band>, tolerance: f64) -> Figure {
-    let change = match (before, after) {
-        (Some(one), Some(other)) if one.low <= other.high && other.low <= one.high => {
-            Change::WithinNoise
-        }
-        (Some(one), Some(other)) => judged(one.value, other.value, tolerance),
+fn time(name: &str, before: Side, after: Side, tolerance: f64) -> Figure {
+    let change = match (before.value, after.value) {
+        (Some(one), Some(other)) if is_noise(&before, &after, one, other) => Change::WithinNoise,
+        (Some(one), Some(other)) => judged(one, other, tolerance),
         _ => Change::Unknown,
     };
-    let value = |band: Option<Band>| band.map(|band| band.value);
-    Figure { name: name.into(), before: value(before), after: value(after), is_time: true, change }
+    Figure { name: name.into(), before: before.value, after: after.value, is_time: true, change }
 }
 
-fn time(name: &str, before: Option<u64>, after: Option<u64>, tolerance: f64) -> Figure {
-    let change = match (before, after) {
-        (Some(one), Some(other)) => {
-            let is_small = (one.abs_diff(other) as f64) < one as f64 * tolerance;
-            if is_small { Change::WithinNoise } else { judged(one, other, tolerance) }
-        }
-        _ => Change::Unknown,
-    };
-    Figure { name: name.into(), before, after, is_time: true, change }
+/// What the noise of these pairs was taken from, in a sentence.
+pub fn noise(pairs: &[Pair]) -> String {
+    let repeats = |report: &Report| report.repeats.len();
+    let least = pairs.iter().map(|p| repeats(&p.before).min(repeats(&p.after))).min().unwrap_or(0);
+    if least >= REPEATS_MIN {
+        return format!("the noise is that of {least} repeats of each");
+    }
+    format!(
+        "nothing was repeated: two single runs are taken to differ by {:.0} % (`run --repeat 5` measures it)",
+        SINGLE_NOISE * 100.0
+    )
 }
 
 fn judged(before: u64, after: u64, tolerance: f64) -> Change {
@@ -269,22 +337,47 @@ mod tests {
         assert_eq!(band(&curve(0), 100, 99.9), None);
     }
 
+    fn single(value: u64, n: u64, scale: u64) -> Side {
+        let band = band(&curve(scale), n, 50.0);
+        Side { value: Some(value), runs: Vec::new(), band }
+    }
+
+    fn repeated(runs: &[u64]) -> Side {
+        let mut runs = runs.to_vec();
+        runs.sort_unstable();
+        Side { value: Some(runs[runs.len() / 2]), runs, band: None }
+    }
+
     #[test]
-    fn a_shift_is_seen_where_there_are_bids_enough_and_noise_elsewhere() {
-        let change = |n, shift, tolerance| {
-            let of = |scale| band(&curve(scale), n, 50.0);
-            percentile("p50", of(0), of(shift), tolerance).change
+    fn a_single_run_is_told_from_another_by_much_more_than_chance() {
+        let change = |before: u64, after: u64, tolerance| {
+            let side = |us| Side { value: Some(us), runs: Vec::new(), band: None };
+            time("p50", side(before), side(after), tolerance).change
         };
-        assert_eq!(change(100, 10_000, 0.1), Change::WithinNoise);
-        assert_eq!(change(100_000, 10_000, 0.1), Change::Regressed);
-        assert_eq!(change(100_000, 10_000, 0.5), Change::Worse);
-        let faster = percentile(
-            "p50",
-            band(&curve(10_000), 100_000, 50.0),
-            band(&curve(0), 100_000, 50.0),
-            0.1,
+        assert_eq!(change(10_000, 14_000, 0.1), Change::WithinNoise);
+        assert_eq!(change(14_000, 10_000, 0.1), Change::WithinNoise);
+        assert_eq!(change(10_000, 16_000, 0.1), Change::Regressed);
+        assert_eq!(change(10_000, 16_000, 0.7), Change::Worse);
+        assert_eq!(change(16_000, 10_000, 0.1), Change::Better);
+        // With few bids a percentile lies anywhere.
+        let few = time("p50", single(50_000, 20, 0), single(76_000, 20, 26_000), 0.1);
+        assert_eq!(few.change, Change::WithinNoise);
+    }
+
+    #[test]
+    fn repeats_say_what_noise_is() {
+        let change = |before: &[u64], after: &[u64]| {
+            time("p50", repeated(before), repeated(after), 0.1).change
+        };
+        // One of four equal runs of a noisy machine.
+        assert_eq!(change(&[4_600, 5_100, 6_600], &[5_000, 6_700, 5_200]), Change::WithinNoise);
+        assert_eq!(change(&[10_000, 10_100, 10_200], &[11_500, 11_600, 11_900]), Change::Regressed);
+        assert_eq!(change(&[10_000, 10_100, 10_200], &[9_000, 9_100, 9_200]), Change::Better);
+        // Apart, and not further than each is spread.
+        assert_eq!(
+            change(&[10_000, 11_000, 12_000], &[12_100, 12_900, 13_900]),
+            Change::WithinNoise
         );
-        assert_eq!(faster.change, Change::Better);
     }
 
     #[test]
@@ -296,8 +389,10 @@ mod tests {
 
     #[test]
     fn microseconds_are_noise_whatever_their_share() {
-        assert_eq!(time("relay p50", Some(40), Some(90), 0.1).change, Change::WithinNoise);
-        assert_eq!(time("relay p50", Some(4_000), Some(9_000), 0.1).change, Change::Regressed);
-        assert_eq!(time("relay p50", None, Some(9_000), 0.1).change, Change::Unknown);
+        let side = |value| Side { value, runs: Vec::new(), band: None };
+        let change = |one, other| time("relay p50", side(one), side(other), 0.1).change;
+        assert_eq!(change(Some(40), Some(90)), Change::WithinNoise);
+        assert_eq!(change(Some(4_000), Some(9_000)), Change::Regressed);
+        assert_eq!(change(None, Some(9_000)), Change::Unknown);
     }
 }

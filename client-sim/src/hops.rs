@@ -49,6 +49,8 @@ pub struct Timed {
     pub total_us: i64,
     /// The hops on the way there, in the order of the path.
     pub hops_us: [i64; 6],
+    /// The part of `store_and_stream` until the store had acknowledged, if that is known.
+    pub commit_us: Option<i64>,
 }
 
 /// The latencies as the JSON tells them.
@@ -157,7 +159,14 @@ impl Latencies {
             let total_us = last.received_us - offer.intended_us;
             self.client_to_last_client.add(total_us);
             let hops_us = hops_us(offer, last, correction_us);
-            self.bids.push(Timed { intended_us: offer.intended_us, total_us, hops_us });
+            let commit_us = match offer.outcome {
+                Outcome::Accepted { committed_us: Some(at), written_us, .. } => {
+                    Some(at - written_us)
+                }
+                _ => None,
+            };
+            let intended_us = offer.intended_us;
+            self.bids.push(Timed { intended_us, total_us, hops_us, commit_us });
         }
     }
 

@@ -22,6 +22,7 @@ pub mod schedule;
 pub mod market;
 pub mod offer;
 pub mod units;
+pub mod environment;
 pub mod open_files;
 pub mod outputs;
 pub mod path;

@@ -37,13 +37,15 @@ async fn main() -> ExitCode {
     if tokio::task::spawn_blocking(trace::flush).await.is_err() {
         eprintln!("client-sim: traces were not exported");
     }
-    match ended {
-        Ok(code) => ExitCode::from(code),
+    let code = match ended {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("client-sim: {error:#}");
-            ExitCode::from(FAILED)
+            FAILED
         }
-    }
+    };
+    // At once: a child that has failed still reads its standard input, on a thread that nothing ends.
+    std::process::exit(i32::from(code))
 }
 
 async fn carry_out(cli: Cli, mut command: clap::Command) -> anyhow::Result<u8> {
@@ -100,6 +102,7 @@ fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {
         print!("{}", show::table(&of_comparison::table(pair)));
     }
     println!("{}", of_comparison::verdict(&pairs, tolerance).1);
+    println!("{}", compare::noise(&pairs));
     if let Some(path) = &args.html {
         let page = html::write(&of_comparison::page(&pairs, tolerance)?);
         std::fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;
@@ -123,7 +126,7 @@ async fn run_and_show(args: &RunArgs) -> anyhow::Result<u8> {
         scenario.duration,
         plan.seed
     );
-    let report = run::run(&plan).await?;
+    let report = run::run_again(&plan, args.repeat).await?;
     print!("{}", show::text(&report));
     if let Some(path) = &args.json {
         let json = serde_json::to_string_pretty(&report)?;

@@ -87,6 +87,10 @@ pub fn flag_of(limit: &str) -> Option<&'static str> {
         "handshakes_per_address" => "--handshakes-per-second",
         "bids_per_user" => "--bids-per-user-per-second",
         "bids_per_auction" => "--bids-per-auction-per-second",
+        "work_per_user" => "--work-per-user",
+        "work_per_address" => "--work-per-address",
+        "operation_rate_per_socket" => "--operations-per-second",
+        "replays_per_client" => "--replays-per-second",
         _ => return None,
     })
 }

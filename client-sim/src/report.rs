@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::ClockOffset;
 use crate::check::{self, Checked, Closing, Deliveries, Table};
+use crate::environment::Environment;
 use crate::hops::{Latencies, LatencyReport};
 use crate::last_mile::LastMile;
 use crate::offer::{Offer, Outcome};
@@ -47,6 +48,16 @@ impl Verdict {
             Self::Invalid => 97,
             Self::GuaranteeBroken => 98,
             Self::SloBreached => 99,
+        }
+    }
+
+    /// How bad it is; more is worse.
+    pub fn severity(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::SloBreached => 1,
+            Self::Invalid => 2,
+            Self::GuaranteeBroken => 3,
         }
     }
 
@@ -131,6 +142,8 @@ pub struct Circumstances {
     pub counts: Option<RelayCounts>,
     /// How the service ended, if not cleanly.
     pub unclean: Option<String>,
+    /// Where and when.
+    pub environment: Environment,
 }
 
 impl Circumstances {
@@ -190,6 +203,12 @@ pub struct Report {
     /// What lay between the clients and the service.
     #[serde(default)]
     pub last_mile: LastMile,
+    /// Where and when.
+    #[serde(default)]
+    pub environment: Environment,
+    /// The figures of each run, where it was repeated: this is the one in the middle.
+    #[serde(default)]
+    pub repeats: Vec<BTreeMap<String, u64>>,
     /// Latencies.
     pub latency_us: LatencyReport,
     /// Objectives.
@@ -244,6 +263,8 @@ impl Report {
             limits_met: seen.limits.clone(),
             relay_counts: circumstances.counts,
             last_mile: plan.last_mile,
+            environment: circumstances.environment,
+            repeats: Vec::new(),
             latency_us: latencies.report(),
             slo,
             verdict,

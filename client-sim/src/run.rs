@@ -5,6 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chaos;
 use crate::clock;
+use crate::compare;
+use crate::environment::Environment;
 use crate::last_mile::{LastMile, Road};
 use crate::plan::{Layout, Plan, Target, View};
 use crate::probe::{self, Probe};
@@ -14,13 +16,15 @@ use crate::series::Event;
 use crate::server::{Server, Store};
 use crate::stage::{Seen, Stage};
 use crate::tokens::Tokens;
+use crate::units::time;
 
 /// Runs a scenario.
 ///
 /// # Errors
 /// When it cannot be set up or finished; what the run shows is in the report's verdict.
 pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
-    let (seen, circumstances) = match &plan.target {
+    let environment = Environment::begin();
+    let (seen, mut circumstances) = match &plan.target {
         Target::Url { url, tokens, relay } => {
             let road = road(plan, url).await?;
             let edge = road.as_ref().map_or(url.as_str(), Road::url);
@@ -41,7 +45,67 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
             (seen, all)
         }
     };
+    circumstances.environment = environment.end();
+    circumstances.environment.modelled = modelled(plan);
     Ok(Report::new(plan, &seen, circumstances))
+}
+
+/// What stood in for the real thing.
+fn modelled(plan: &Plan) -> Vec<String> {
+    let mut modelled = Vec::new();
+    if let Target::Own { relay, flags, .. } = &plan.target {
+        let has = |name: &str| flags.iter().any(|flag| flag.starts_with(name));
+        if has("--embedded-behaviour") {
+            modelled.push("the times of DynamoDB and of its stream");
+        } else if !has("--dynamodb") {
+            modelled.push("DynamoDB (the embedded store on this machine has times of its own)");
+        }
+        if relay == "lambda" {
+            modelled.push("Lambda's trigger and handler");
+        }
+    }
+    if plan.last_mile != LastMile::None {
+        modelled.push("the last mile");
+    }
+    modelled.into_iter().map(str::to_owned).collect()
+}
+
+/// Runs a scenario so often, each time with the next seed; returns the run in the middle, with the
+/// figures of all, and with the verdict of the worst.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_again(plan: &Plan, times: usize) -> anyhow::Result<Report> {
+    let mut reports = Vec::with_capacity(times);
+    for number in 0..times.max(1) {
+        let seed = plan.seed.wrapping_add(number as u64);
+        let report = Box::pin(run(&Plan { seed, ..plan.clone() })).await?;
+        if times > 1 {
+            let last = &report.latency_us.client_to_last_client;
+            let p50 = last.p50.or(last.max).map_or_else(|| "-".to_owned(), time);
+            let verdict = report.verdict.as_str();
+            println!("run {} of {times}: seed {seed}, p50 {p50}, {verdict}", number + 1);
+        }
+        reports.push(report);
+    }
+    Ok(middle(reports))
+}
+
+fn middle(mut reports: Vec<Report>) -> Report {
+    if reports.len() == 1 {
+        return reports.swap_remove(0);
+    }
+    let repeats = reports.iter().map(compare::times).collect();
+    let worst = reports.iter().max_by_key(|report| report.verdict.severity());
+    let worst = worst.map(|report| (report.verdict, report.reasons.clone()));
+    reports.sort_by_key(|report| report.latency_us.client_to_last_client.p50);
+    let mut report = reports.swap_remove(reports.len() / 2);
+    report.repeats = repeats;
+    if let Some((verdict, reasons)) = worst {
+        report.verdict = verdict;
+        report.reasons = reasons;
+    }
+    report
 }
 
 fn stage<'a>(
@@ -121,6 +185,7 @@ impl Own<'_> {
             counts,
             memory_peak_kb,
             unclean,
+            ..Circumstances::default()
         };
         Ok((seen, circumstances))
     }

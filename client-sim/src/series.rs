@@ -71,6 +71,9 @@ pub struct Example {
     pub total_us: i64,
     /// Its hops, in the order of the path: they add up to that.
     pub hops_us: [i64; 6],
+    /// The part of `store_and_stream` until the store had acknowledged, if that is known.
+    #[serde(default)]
+    pub commit_us: Option<i64>,
 }
 
 /// Something that happened.
@@ -133,7 +136,8 @@ fn example(bids: &[Timed], percent: f64) -> Option<Example> {
     sorted.sort_unstable_by_key(|bid| bid.total_us);
     let at = ((sorted.len() as f64 * percent / 100.0).ceil() as usize).max(1) - 1;
     let bid = sorted.get(at).filter(|_| at + 10 < sorted.len() || percent <= 50.0)?;
-    Some(Example { percent, total_us: bid.total_us, hops_us: bid.hops_us })
+    let Timed { total_us, hops_us, commit_us, .. } = **bid;
+    Some(Example { percent, total_us, hops_us, commit_us })
 }
 
 #[cfg(test)]
@@ -146,7 +150,9 @@ mod tests {
             let total_us = 1_000 + n;
             latencies.client_to_last_client.add(total_us);
             let hops_us = [0, 0, 0, total_us, 0, 0];
-            latencies.bids.push(Timed { intended_us: n * 10_000, total_us, hops_us });
+            let commit_us = Some(total_us / 2);
+            let intended_us = n * 10_000;
+            latencies.bids.push(Timed { intended_us, total_us, hops_us, commit_us });
         }
         latencies
     }

@@ -76,6 +76,13 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
         line(out, "closing", &counted(&counts));
     }
     circumstances(report, out);
+    if !report.repeats.is_empty() {
+        line(
+            out,
+            "repeats",
+            &[format!("{} runs; this is the one in the middle", report.repeats.len())],
+        );
+    }
     for judged in &report.slo {
         let value = judged.value_us.map_or_else(|| "no sample".to_owned(), time);
         let word = if judged.ok { "met" } else { "missed" };

@@ -121,6 +121,19 @@ fn what_cannot_be_run_or_compared_is_told_in_a_line() {
     for name in ["modes", "mid-batch", "stall", "overheads"] {
         assert!(list.lines().any(|line| line.starts_with(name)), "{list}");
     }
+    // A service that cannot start ends the run at once, with its cause.
+    let started = std::time::Instant::now();
+    for (flag, part) in [
+        ("--embedded-behaviour=/no/such/file.json", "/no/such/file.json"),
+        ("--data-dir=/proc/no/such/folder", "/proc/no/such/folder"),
+        ("--nonsense", "--nonsense"),
+    ] {
+        let ran = client_sim(&["run", "--duration", "1s", &format!("--server-flag={flag}")]);
+        assert_eq!(code(&ran), Some(1), "{}", said(&ran));
+        assert!(said(&ran).contains(part), "{}", said(&ran));
+        assert!(said(&ran).matches("os error 2").count() <= 1, "{}", said(&ran));
+    }
+    assert!(started.elapsed().as_secs() < 25, "a failed child was waited for");
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let ran = client_sim(&["compare", manifest, manifest]);
     assert_eq!(code(&ran), Some(1));

@@ -58,7 +58,8 @@ fn bucket_of(buckets: &[(f64, u64)], us: u64) -> usize {
     buckets.iter().position(|(edge, _)| seconds <= *edge).expect("the last has no edge")
 }
 
-/// The samples of each hop exactly, and its median within a bucket.
+/// The samples of each hop exactly, and its median within a bucket, which is a quarter wide. The
+/// client has a frame later than its socket on the service: `deliver` within 2.5 times.
 fn hold(scrape: &Scrape, report: &Report) {
     let hops = report.latency_us.hops;
     let told: [(&str, Summary); 6] = [
@@ -77,7 +78,8 @@ fn hold(scrape: &Scrape, report: &Report) {
         let p50 = summary.p50.unwrap_or_else(|| panic!("too few samples of {hop}: {summary:?}"));
         let (served, seen) = (median(&buckets), bucket_of(&buckets, p50));
         println!("{hop}: n {n}, p50 {p50} us in bucket {seen}, the service's in {served}");
-        assert!(served.abs_diff(seen) <= 1, "{hop}: p50 {p50} us; {buckets:?}");
+        let most = if hop == "deliver" { 4 } else { 1 };
+        assert!(served.abs_diff(seen) <= most, "{hop}: p50 {p50} us; {buckets:?}");
     }
     // Nothing was lost, so hardly a gap was read: a state that comes before its bid is none.
     let all = scrape.buckets("gavel_hop_seconds", "hop", "relay").last().map_or(0, |(_, n)| *n);

@@ -36,7 +36,7 @@ pub enum StartError {
         address: SocketAddr,
     },
     /// The address cannot be listened on for another reason.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Address {
         /// Where it was to listen.
         address: SocketAddr,
@@ -44,7 +44,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The data directory cannot be made or written.
-    #[error("data directory {}: {source}", path.display())]
+    #[error("data directory {}", path.display())]
     DataDir {
         /// The directory as given.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum StartError {
         path: PathBuf,
     },
     /// No temporary directory could be made.
-    #[error("no temporary directory in {}: {source}", path.display())]
+    #[error("no temporary directory in {}", path.display())]
     Temporary {
         /// Where it was tried.
         path: PathBuf,

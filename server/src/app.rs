@@ -43,6 +43,8 @@ pub struct Ready {
     pub admin_address: SocketAddr,
     /// The embedded DynamoDB's endpoint, if there is one.
     pub embedded_endpoint: Option<String>,
+    /// Whether browsers get the playground.
+    pub has_playground: bool,
     /// Auctions and tokens to play with, if asked for.
     pub demo: Option<Demo>,
     /// How many events the fan-out has executed, now and later.
@@ -125,6 +127,7 @@ pub async fn run(
         address: listener.local_addr()?,
         admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
         embedded_endpoint: emulator.as_ref().map(Emulator::endpoint),
+        has_playground: args.door.playground == Switch::On,
         demo,
         executions: parts.sockets.fanout.executions(),
         relay: parts.relay.health(),

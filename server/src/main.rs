@@ -111,7 +111,8 @@ async fn serve(args: Args, unknown: &[String]) -> anyhow::Result<()> {
 /// What a person who has just started it wants to know.
 fn say(ready: &Ready) {
     let url = format!("http://{}/graphql", ready.address);
-    println!("gavel-server listens on {url} (open it in a browser for the playground)");
+    let hint = if ready.has_playground { " (open it in a browser for the playground)" } else { "" };
+    println!("gavel-server listens on {url}{hint}");
     println!("subscriptions on ws://{}/graphql/ws", ready.address);
     println!("health on http://{0}/readyz, metrics on http://{0}/metrics", ready.admin_address);
     if let Some(endpoint) = &ready.embedded_endpoint {

@@ -117,6 +117,15 @@ async fn what_is_switched_off_is_off() {
         .await
         .unwrap();
     assert_eq!(page.status(), 406);
+    assert!(!gavel.ready.has_playground, "what is off is not announced");
+    let (status, index) = gavel.get("/").await;
+    assert!(status == 200 && index.contains("/graphql/ws"), "{status} {index}");
+    gavel.stop().await.unwrap();
+    let gavel = Gavel::start().await;
+    let page = reqwest::Client::new().get(&gavel.base).header("accept", "text/html").send().await;
+    let page = page.unwrap().text().await.unwrap();
+    assert!(page.contains("graphiql") && gavel.ready.has_playground, "{page}");
+    assert!(gavel.get("/").await.1.contains("/graphql/ws"), "no browser");
     gavel.stop().await.unwrap();
 }
 

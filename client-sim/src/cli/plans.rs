@@ -111,6 +111,9 @@ impl RunArgs {
         self.service.url.iter().for_each(|url| flag("url", url));
         self.relay.iter().for_each(|relay| flag("relay", relay));
         self.slo.iter().for_each(|slo| flag("slo", slo.expr()));
+        if self.repeat > 1 {
+            flag("repeat", &self.repeat.to_string());
+        }
         self.server_flag.iter().for_each(|given| flag("server-flag", given));
         command
     }

@@ -28,6 +28,12 @@ pub(super) fn amount(text: &str) -> Result<u64, String> {
     })
 }
 
+/// How often a run is repeated.
+pub(super) fn repeats(text: &str) -> Result<usize, String> {
+    let times = text.parse().ok().filter(|times| (1..=100).contains(times));
+    times.ok_or_else(|| "a whole number from 1 to 100".to_owned())
+}
+
 /// A share in percent.
 pub(super) fn percent(text: &str) -> Result<f64, String> {
     let percent = text.trim_end_matches('%').parse::<f64>().ok();

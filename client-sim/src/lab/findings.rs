@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::answers::{self, Answer, Found};
+use super::catalogue::DEPLOYED;
 use super::experiment::{Depth, Shown};
 use super::overheads::Overheads;
+use crate::environment::Environment;
 use crate::latency::Summary;
 use crate::report::{Report, Verdict};
 use crate::units::time;
@@ -26,6 +28,9 @@ pub struct Findings {
     pub depth: Depth,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+    /// Where and when.
+    #[serde(default)]
+    pub environment: Environment,
     /// The questions, answered.
     pub answers: Vec<Answer>,
     /// What it was held against.
@@ -61,6 +66,7 @@ impl Findings {
             seed,
             depth,
             took_ms,
+            environment: Environment::default(),
             answers,
             bars,
             experiments,
@@ -92,16 +98,52 @@ impl Findings {
         Ok(format!("{cases} runs, {deliveries} deliveries: none missing, repeated or out of order"))
     }
 
-    /// The exit code: 0, 97 if a run proves nothing, 98 if a guarantee was broken.
+    /// What it all comes to, and whether that is a success: every guarantee and every goal was held.
+    pub fn headline(&self) -> (bool, String) {
+        let guarantees = match self.verdict() {
+            Ok(guarantees) => guarantees,
+            Err(problem) => return (false, problem),
+        };
+        let missed = self.bars.iter().filter(|bar| !bar.ok).count();
+        let all = self.bars.len();
+        match (missed, all) {
+            (0, 0) => (true, guarantees),
+            (0, all) => (true, format!("all {all} goals held; {guarantees}")),
+            (missed, all) => (false, format!("{missed} of {all} goals missed; {guarantees}")),
+        }
+    }
+
+    /// The exit code: 0, 97 if a run proves nothing, 98 if a guarantee was broken, 99 if a goal was
+    /// missed.
     pub fn exit_code(&self) -> u8 {
         let codes = || self.reports().map(|(_, report)| report.verdict);
         if codes().any(|verdict| verdict == Verdict::GuaranteeBroken) {
             Verdict::GuaranteeBroken.exit_code()
         } else if codes().any(|verdict| verdict == Verdict::Invalid) {
             Verdict::Invalid.exit_code()
+        } else if self.bars.iter().any(|bar| !bar.ok) {
+            Verdict::SloBreached.exit_code()
         } else {
             0
         }
+    }
+
+    /// What was modelled in any case.
+    pub fn modelled(&self) -> Vec<String> {
+        let mut modelled: Vec<String> = Vec::new();
+        for (_, report) in self.reports() {
+            for what in &report.environment.modelled {
+                if !modelled.contains(what) {
+                    modelled.push(what.clone());
+                }
+            }
+        }
+        modelled
+    }
+
+    /// Whether the store, its stream and their readers were modelled here, or are somebody's.
+    pub fn is_modelled(&self) -> bool {
+        self.experiments.iter().all(|shown| shown.name != DEPLOYED.name)
     }
 }
 

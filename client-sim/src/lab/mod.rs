@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
+use crate::environment::Environment;
 use crate::outputs;
 use crate::paper::{html, markdown, of_lab};
 use experiment::{Depth, Experiment};
@@ -62,6 +63,7 @@ pub async fn run(ask: Ask) -> anyhow::Result<u8> {
     }
     let (experiments, with_overheads) = chosen(&ask)?;
     let started = Instant::now();
+    let environment = Environment::begin();
     let lab = Lab { depth: ask.depth, seed: ask.seed, place: ask.place, only: ask.only };
     let shown = lab.play(&experiments).await?;
     // Alone: a busy machine would be part of it.
@@ -72,7 +74,9 @@ pub async fn run(ask: Ask) -> anyhow::Result<u8> {
     };
     let took_ms = u64::try_from(started.elapsed().as_millis())?;
     let made = (ask.command, ask.seed, ask.depth, took_ms);
-    let findings = Findings::new(made, shown, overheads);
+    let mut findings = Findings::new(made, shown, overheads);
+    findings.environment = environment.end();
+    findings.environment.modelled = findings.modelled();
     if let Some(out) = &ask.out {
         write(&findings, out)?;
     }
@@ -115,13 +119,12 @@ fn write(findings: &Findings, out: &Path) -> anyhow::Result<()> {
 fn tell(findings: &Findings, out: Option<&Path>) {
     println!();
     for answer in &findings.answers {
-        println!("{} {}\n", answer.question, answer.answer);
+        println!("{}\n  {}\n", answer.question, answer.answer);
     }
     for bar in &findings.bars {
         println!("{}  {}", if bar.ok { "held  " } else { "missed" }, bar.text);
     }
-    let verdict = findings.verdict();
-    println!("\n{}", verdict.unwrap_or_else(|problem| format!("BROKEN: {problem}")));
+    println!("\n{}", findings.headline().1);
     if let Some(out) = out {
         println!("reports: {}", out.join("report.html").display());
     }

@@ -8,7 +8,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
 
-use crate::series::{Example, Mark, Moment};
+use crate::series::{Mark, Moment};
 use crate::units::time;
 
 /// Stands for the page's ink until the drawing is done.
@@ -45,8 +45,19 @@ pub struct Chart {
     pub narrow: String,
     /// What its colours mean: a name and a colour.
     pub legend: Vec<(String, String)>,
-    /// What it shows, in a sentence.
-    pub caption: String,
+    /// What it shows.
+    pub title: String,
+}
+
+/// One bid, part by part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What is written at it.
+    pub name: String,
+    /// All parts together, in microseconds.
+    pub total_us: i64,
+    /// The parts, in the order of the path.
+    pub parts: Vec<(&'static str, i64)>,
 }
 
 /// A named percentile curve: `[percent, us]`.
@@ -84,7 +95,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 ///
 /// # Errors
 /// When it cannot be drawn.
-pub fn percentiles(caption: &str, curves: &[Curve]) -> anyhow::Result<Chart> {
+pub fn percentiles(title: &str, curves: &[Curve]) -> anyhow::Result<Chart> {
     let all = || curves.iter().flat_map(|(_, points)| points);
     let nines = all().map(|(percent, _)| nines(*percent)).fold(1.0, f64::max);
     let (low, high) = bounds(all().map(|(_, us)| *us).chain([GOAL_US]));
@@ -100,6 +111,9 @@ pub fn percentiles(caption: &str, curves: &[Curve]) -> anyhow::Result<Chart> {
             .bold_line_style(INK.mix(0.15))
             .light_line_style(TRANSPARENT)
             .label_style(("sans-serif", TEXT_PX).into_font().color(&INK))
+            .axis_desc_style(("sans-serif", TEXT_PX).into_font().color(&INK))
+            .x_desc("share of the bids, fastest first")
+            .y_desc("client to last client")
             .draw()?;
         let goal = log(GOAL_US);
         chart.draw_series(DashedLineSeries::new(
@@ -108,6 +122,8 @@ pub fn percentiles(caption: &str, curves: &[Curve]) -> anyhow::Result<Chart> {
             4,
             GOAL.into(),
         ))?;
+        let text = ("sans-serif", TEXT_PX).into_font().color(&INK);
+        chart.draw_series([Text::new("the goal: 300 ms", (nines * 0.01, goal + 0.07), text)])?;
         for (number, (_, points)) in curves.iter().enumerate() {
             let line = points.iter().map(|(percent, us)| (nines_of(*percent, nines), log(*us)));
             chart.draw_series(LineSeries::new(line, colour(number).stroke_width(2)))?;
@@ -116,14 +132,14 @@ pub fn percentiles(caption: &str, curves: &[Curve]) -> anyhow::Result<Chart> {
     };
     let mut legend = legend(curves.iter().map(|(name, _)| name.clone()));
     legend.push(("the goal, 300 ms".to_owned(), hex(GOAL)));
-    chart(caption, legend, draw)
+    chart(title, legend, draw)
 }
 
 /// How many bids took how long.
 ///
 /// # Errors
 /// When it cannot be drawn.
-pub fn histogram(caption: &str, buckets: &[(u64, u64)]) -> anyhow::Result<Chart> {
+pub fn histogram(title: &str, buckets: &[(u64, u64)]) -> anyhow::Result<Chart> {
     let (low, high) = bounds(buckets.iter().map(|(us, _)| *us));
     let most = buckets.iter().map(|(_, count)| *count).max().unwrap_or(1) as f64;
     let draw = |area: &Area<'_>| {
@@ -139,6 +155,9 @@ pub fn histogram(caption: &str, buckets: &[(u64, u64)]) -> anyhow::Result<Chart>
             .bold_line_style(INK.mix(0.15))
             .light_line_style(TRANSPARENT)
             .label_style(("sans-serif", TEXT_PX).into_font().color(&INK))
+            .axis_desc_style(("sans-serif", TEXT_PX).into_font().color(&INK))
+            .x_desc("client to last client")
+            .y_desc("bids")
             .draw()?;
         chart.draw_series(buckets.iter().map(|(us, count)| {
             let right = log(*us);
@@ -147,14 +166,14 @@ pub fn histogram(caption: &str, buckets: &[(u64, u64)]) -> anyhow::Result<Chart>
         }))?;
         Ok(())
     };
-    chart(caption, Vec::new(), draw)
+    chart(title, Vec::new(), draw)
 }
 
 /// The median and the longest over time, with what happened.
 ///
 /// # Errors
 /// When it cannot be drawn.
-pub fn over_time(caption: &str, moments: &[Moment], marks: &[Mark]) -> anyhow::Result<Chart> {
+pub fn over_time(title: &str, moments: &[Moment], marks: &[Mark]) -> anyhow::Result<Chart> {
     let end = moments.iter().map(|moment| moment.at_ms).max().unwrap_or(1).max(1) as f64 / 1e3;
     let us = |us: i64| u64::try_from(us).unwrap_or(0);
     let (low, high) = bounds(moments.iter().flat_map(|m| [us(m.p50_us), us(m.max_us)]));
@@ -170,6 +189,9 @@ pub fn over_time(caption: &str, moments: &[Moment], marks: &[Mark]) -> anyhow::R
             .bold_line_style(INK.mix(0.15))
             .light_line_style(TRANSPARENT)
             .label_style(("sans-serif", TEXT_PX).into_font().color(&INK))
+            .axis_desc_style(("sans-serif", TEXT_PX).into_font().color(&INK))
+            .x_desc("since the first bid")
+            .y_desc("client to last client")
             .draw()?;
         for mark in marks {
             let at = (mark.at_ms as f64 / 1e3).clamp(0.0, end);
@@ -185,17 +207,24 @@ pub fn over_time(caption: &str, moments: &[Moment], marks: &[Mark]) -> anyhow::R
     let mut meanings = legend(["median", "longest"].map(str::to_owned).into_iter());
     let told: std::collections::BTreeSet<&str> = marks.iter().map(|m| m.what.as_str()).collect();
     meanings.extend(told.iter().map(|what| ((*what).to_owned(), hex(GOAL))));
-    chart(caption, meanings, draw)
+    chart(title, meanings, draw)
 }
 
-/// Single bids, hop by hop.
+/// Single bids, part by part.
 ///
 /// # Errors
 /// When it cannot be drawn.
-pub fn waterfall(caption: &str, examples: &[(String, Example)]) -> anyhow::Result<Chart> {
-    let longest = examples.iter().map(|(_, bid)| bid.total_us).max().unwrap_or(1).max(1) as f64;
+pub fn waterfall(title: &str, bids: &[Row]) -> anyhow::Result<Chart> {
+    let longest = bids.iter().map(|bid| bid.total_us).max().unwrap_or(1).max(1) as f64;
     let end = longest / 1e3 * 1.02;
-    let rows = examples.len().max(1);
+    let rows = bids.len().max(1);
+    let mut names: Vec<&'static str> = Vec::new();
+    for (name, _) in bids.iter().flat_map(|bid| &bid.parts) {
+        if !names.contains(name) {
+            names.push(name);
+        }
+    }
+    let colour_of = |name: &str| colour(names.iter().position(|other| *other == name).unwrap_or(0));
     let draw = |area: &Area<'_>| {
         let mut chart = axes(area).build_cartesian_2d(0.0..end, 0.0..rows as f64)?;
         chart
@@ -208,40 +237,55 @@ pub fn waterfall(caption: &str, examples: &[(String, Example)]) -> anyhow::Resul
             .bold_line_style(INK.mix(0.15))
             .light_line_style(TRANSPARENT)
             .label_style(("sans-serif", TEXT_PX).into_font().color(&INK))
+            .axis_desc_style(("sans-serif", TEXT_PX).into_font().color(&INK))
+            .x_desc("since the bid was to be sent")
             .draw()?;
         let text = ("sans-serif", TEXT_PX).into_font().color(&INK);
-        for (row, (name, bid)) in examples.iter().enumerate() {
+        for (row, bid) in bids.iter().enumerate() {
             let top = (rows - row) as f64 - 0.4;
             let mut from = 0.0;
-            for (hop, us) in bid.hops_us.iter().enumerate() {
+            for (name, us) in &bid.parts {
                 let to = from + (*us).max(0) as f64 / 1e3;
                 let bar = [(from, top - 0.45), (to, top)];
-                chart.draw_series([Rectangle::new(bar, colour(hop).filled())])?;
+                chart.draw_series([Rectangle::new(bar, colour_of(name).filled())])?;
                 from = to;
             }
-            let label = format!("{name}: {}", time(u64::try_from(bid.total_us).unwrap_or(0)));
+            let total = time(u64::try_from(bid.total_us).unwrap_or(0));
+            let label = format!("{}: {total}", bid.name);
             chart.draw_series([Text::new(label, (end * 0.005, top + 0.28), text.clone())])?;
         }
         Ok(())
     };
-    chart(caption, legend(crate::path::HOPS.map(str::to_owned).into_iter()), draw)
+    let meanings = legend(names.iter().map(|name| (*name).to_owned()));
+    // A row of its own height, whatever their number.
+    let height = |size: (u32, u32)| (size.0, 70 + 42 * rows as u32);
+    sized(title, meanings, [height(WIDE), height(NARROW)], draw)
 }
 
 fn chart(
-    caption: &str,
+    title: &str,
     legend: Vec<(String, String)>,
+    draw: impl Fn(&Area<'_>) -> Result<(), Box<dyn std::error::Error>>,
+) -> anyhow::Result<Chart> {
+    sized(title, legend, [WIDE, NARROW], draw)
+}
+
+fn sized(
+    title: &str,
+    legend: Vec<(String, String)>,
+    [wide, narrow]: [(u32, u32); 2],
     draw: impl Fn(&Area<'_>) -> Result<(), Box<dyn std::error::Error>>,
 ) -> anyhow::Result<Chart> {
     let svg = |(width, height): (u32, u32)| {
         let mut svg = String::new();
         {
             let area = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
-            draw(&area).map_err(|error| anyhow!("{caption}: {error}"))?;
+            draw(&area).map_err(|error| anyhow!("{title}: {error}"))?;
             area.present()?;
         }
         anyhow::Ok(for_the_page(&svg, width, height))
     };
-    Ok(Chart { wide: svg(WIDE)?, narrow: svg(NARROW)?, legend, caption: caption.to_owned() })
+    Ok(Chart { wide: svg(wide)?, narrow: svg(narrow)?, legend, title: title.to_owned() })
 }
 
 /// Takes the ink from the page, and scales with it.
@@ -252,7 +296,7 @@ fn for_the_page(svg: &str, width: u32, height: u32) -> String {
 
 fn axes<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
     let mut builder = ChartBuilder::on(area);
-    builder.margin(8).margin_right(16).x_label_area_size(28).y_label_area_size(58);
+    builder.margin(8).margin_right(16).x_label_area_size(46).y_label_area_size(78);
     builder
 }
 

@@ -16,17 +16,33 @@ pub fn write(page: &Page) -> String {
     put(&mut out, &format!("<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"));
     put(&mut out, &format!("<header><h1>{title}</h1>\n"));
     if let Some((tone, verdict)) = &page.verdict {
-        put(&mut out, &format!("<p class=\"verdict {}\">{}</p>\n", class(*tone), inline(verdict)));
+        let word = if *tone == Tone::Bad { "Not a success: " } else { "" };
+        let (class, verdict) = (class(*tone), inline(verdict));
+        put(&mut out, &format!("<p class=\"verdict {class}\">{word}{verdict}</p>\n"));
     }
     put(&mut out, "</header>\n<main>\n");
+    let mut contents = page.sections.len() > 2;
     for (number, section) in page.sections.iter().enumerate() {
         let title = escape(&section.title);
         put(&mut out, &format!("<section id=\"s{number}\">\n<h2>{title}</h2>\n"));
         section.blocks.iter().for_each(|block| write_block(&mut out, block));
         put(&mut out, "</section>\n");
+        // After what comes first, not before it.
+        if std::mem::take(&mut contents) {
+            write_contents(&mut out, page);
+        }
     }
     put(&mut out, "</main>\n</body>\n</html>\n");
     out
+}
+
+fn write_contents(out: &mut String, page: &Page) {
+    put(out, "<nav aria-label=\"Contents\"><details open><summary>Contents</summary>\n<ol>\n");
+    for (number, section) in page.sections.iter().enumerate() {
+        let title = escape(&section.title);
+        put(out, &format!("<li><a href=\"#s{number}\">{title}</a></li>\n"));
+    }
+    put(out, "</ol>\n</details></nav>\n");
 }
 
 fn write_block(out: &mut String, block: &Block) {
@@ -34,19 +50,38 @@ fn write_block(out: &mut String, block: &Block) {
         Block::Text(text) => put(out, &format!("<p>{}</p>\n", inline(text))),
         Block::Command(command) => put(out, &format!("<pre>{}</pre>\n", escape(command))),
         Block::Finding(tone, text) => {
-            put(out, &format!("<p class=\"finding {}\">{}</p>\n", class(*tone), inline(text)));
+            let word = match tone.word() {
+                "" => String::new(),
+                word => format!("<b>{word}</b>"),
+            };
+            let class = class(*tone);
+            put(out, &format!("<p class=\"finding {class}\">{word}{}</p>\n", inline(text)));
         }
-        Block::Answer(question, answer) => {
+        Block::Answer { question, answer, details } => {
             let (question, answer) = (escape(question), inline(answer));
-            put(out, &format!("<p class=\"finding\"><b>{question}</b><br>{answer}</p>\n"));
+            put(out, &format!("<div class=\"finding\"><b>{question}</b><br>{answer}\n"));
+            if !details.is_empty() {
+                let details = inline(details);
+                put(
+                    out,
+                    &format!("<details><summary>Figures</summary><p>{details}</p></details>\n"),
+                );
+            }
+            put(out, "</div>\n");
+        }
+        Block::Details(title, blocks) => {
+            put(out, &format!("<details class=\"more\"><summary>{}</summary>\n", escape(title)));
+            blocks.iter().for_each(|block| write_block(out, block));
+            put(out, "</details>\n");
         }
         Block::Table(table) => write_table(out, table),
         Block::Chart(chart) => {
-            put(out, "<figure>\n");
+            let title = escape(&chart.title);
+            put(out, &format!("<figure aria-label=\"{title}\">\n<p class=\"title\">{title}</p>\n"));
             for (class, svg) in [("wide", &chart.wide), ("narrow", &chart.narrow)] {
                 put(out, &format!("<div class=\"{class}\">{svg}</div>\n"));
             }
-            put(out, &format!("<figcaption>{}", inline(&chart.caption)));
+            put(out, "<figcaption>");
             for (name, colour) in &chart.legend {
                 let name = escape(name);
                 put(out, &format!(" <span><i style=\"background:{colour}\"></i>{name}</span>"));
@@ -62,7 +97,11 @@ fn write_table(out: &mut String, table: &Table) {
     put(out, "</tr></thead>\n<tbody>\n");
     for row in &table.rows {
         put(out, "<tr>");
-        row.iter().for_each(|cell| put(out, &format!("<td>{}</td>", inline(cell))));
+        for (cell, head) in row.iter().zip(&table.head) {
+            // On a phone a row is a list, and each of its cells has its head.
+            let (cell, head) = (inline(cell), escape(head));
+            put(out, &format!("<td data-head=\"{head}\">{cell}</td>"));
+        }
         put(out, "</tr>\n");
     }
     put(out, "</tbody>\n</table></div>\n");
@@ -112,6 +151,7 @@ mod tests {
         let html = write(&page);
         assert!(html.contains("&lt;script&gt;x&lt;/script&gt;") && html.contains("A &amp; B"));
         assert!(html.contains("<code>x&lt;y&gt;</code>"));
+        assert!(html.contains("data-head=\"b\""), "a phone shows the head with the cell");
         for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "<script"] {
             assert!(!html.contains(outside), "{outside}");
         }

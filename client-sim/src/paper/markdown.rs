@@ -8,35 +8,33 @@ use super::model::{Block, Page, Table, Tone};
 pub fn write(page: &Page) -> String {
     let mut out = format!("# {}\n", page.title);
     if let Some((tone, verdict)) = &page.verdict {
-        line(&mut out, &format!("\n**{}{verdict}**", sign(*tone)));
+        let word = if *tone == Tone::Bad { "Not a success: " } else { "" };
+        line(&mut out, &format!("\n**{word}{verdict}**"));
     }
     for section in &page.sections {
         line(&mut out, &format!("\n## {}", section.title));
-        for block in &section.blocks {
-            match block {
-                Block::Text(text) => line(&mut out, &format!("\n{text}")),
-                Block::Command(command) => line(&mut out, &format!("\n```\n{command}\n```")),
-                Block::Table(table) => write_table(&mut out, table),
-                Block::Chart(chart) => {
-                    line(&mut out, &format!("\n*Chart in the HTML page: {}*", chart.caption));
-                }
-                Block::Answer(question, answer) => {
-                    line(&mut out, &format!("\n**{question}** {answer}"));
-                }
-                Block::Finding(tone, text) => {
-                    line(&mut out, &format!("\n- {}{text}", sign(*tone)));
-                }
-            }
-        }
+        section.blocks.iter().for_each(|block| write_block(&mut out, block));
     }
     out
 }
 
-fn sign(tone: Tone) -> &'static str {
-    match tone {
-        Tone::Good => "[yes] ",
-        Tone::Plain => "",
-        Tone::Bad => "[no] ",
+fn write_block(out: &mut String, block: &Block) {
+    match block {
+        Block::Text(text) => line(out, &format!("\n{text}")),
+        Block::Command(command) => line(out, &format!("\n```\n{command}\n```")),
+        Block::Table(table) => write_table(out, table),
+        Block::Chart(chart) => line(out, &format!("\n*Chart in the HTML page: {}*", chart.title)),
+        Block::Answer { question, answer, details } => {
+            line(out, &format!("\n**{question}** {answer}"));
+            if !details.is_empty() {
+                line(out, &format!("\n{details}"));
+            }
+        }
+        Block::Finding(tone, text) => line(out, &format!("\n- {}{text}", tone.word())),
+        Block::Details(title, blocks) => {
+            line(out, &format!("\n### {title}"));
+            blocks.iter().for_each(|block| write_block(out, block));
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Page {
     pub sections: Vec<Section>,
 }
 
-/// Whether something is good.
+/// Whether something is good. Words say it, too: colours are not seen by all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// Good.
@@ -46,8 +46,17 @@ pub enum Block {
     Chart(Chart),
     /// A statement with its weight.
     Finding(Tone, String),
-    /// A question and its answer.
-    Answer(String, String),
+    /// A question, its answer, and what is behind it, folded.
+    Answer {
+        /// The question.
+        question: String,
+        /// In a sentence or two.
+        answer: String,
+        /// What is behind it; may be empty.
+        details: String,
+    },
+    /// A title, and what is folded below it.
+    Details(String, Vec<Block>),
 }
 
 /// A table: the first column is text, the others are figures.
@@ -57,6 +66,22 @@ pub struct Table {
     pub head: Vec<String>,
     /// Its rows.
     pub rows: Vec<Vec<String>>,
+}
+
+impl Tone {
+    /// Of something that is good, or not.
+    pub fn of(is_good: bool) -> Self {
+        if is_good { Self::Good } else { Self::Bad }
+    }
+
+    /// What is written before a finding.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Good => "held: ",
+            Self::Plain => "",
+            Self::Bad => "missed: ",
+        }
+    }
 }
 
 impl Table {

@@ -2,8 +2,8 @@
 
 use super::chart;
 use super::model::{Block, Page, Section, Table, Tone};
-use crate::compare::{Change, Pair};
-use crate::series::Example;
+use super::parts;
+use crate::compare::{self, Change, Pair};
 use crate::units::time;
 
 /// The page.
@@ -11,7 +11,8 @@ use crate::units::time;
 /// # Errors
 /// When a chart cannot be drawn.
 pub fn page(pairs: &[Pair], tolerance: f64) -> anyhow::Result<Page> {
-    let sections = pairs.iter().map(section).collect::<anyhow::Result<Vec<Section>>>()?;
+    let mut sections = pairs.iter().map(section).collect::<anyhow::Result<Vec<Section>>>()?;
+    sections.push(Section::new("Noise").text(format!("{}.", compare::noise(pairs))));
     let title = "Before and after".to_owned();
     Ok(Page { title, verdict: Some(verdict(pairs, tolerance)), sections })
 }
@@ -29,7 +30,7 @@ pub fn verdict(pairs: &[Pair], tolerance: f64) -> (Tone, String) {
         tolerance * 100.0,
         count(Change::WithinNoise)
     );
-    (if regressed == 0 { Tone::Good } else { Tone::Bad }, text)
+    (Tone::of(regressed == 0), text)
 }
 
 fn section(pair: &Pair) -> anyhow::Result<Section> {
@@ -39,18 +40,26 @@ fn section(pair: &Pair) -> anyhow::Result<Section> {
         .iter()
         .map(|(side, report)| (name(side, &report.relay), report.series.percentiles.clone()))
         .collect();
-    let examples: Vec<(String, Example)> = sides
+    let rows: Vec<chart::Row> = sides
         .iter()
         .filter_map(|(side, report)| {
-            Some((format!("{side}, p50"), *report.series.examples.first()?))
+            let bid = report.series.examples.first()?;
+            Some(parts::row(format!("{side}, p50"), bid, None))
         })
         .collect();
     let mut section = Section::new(&pair.name)
-        .with(Block::Chart(chart::percentiles("Client to last client", &curves)?))
-        .with(Block::Chart(chart::waterfall("The median bid of each, hop by hop", &examples)?))
+        .with(Block::Chart(chart::percentiles(
+            "How long bids took to their last watcher",
+            &curves,
+        )?))
+        .with(Block::Chart(chart::waterfall("The median bid of each, part by part", &rows)?))
         .with(Block::Table(table(pair)));
-    for (side, report) in sides.iter().filter(|(_, report)| !report.command.is_empty()) {
-        section = section.text(format!("{side}:")).with(Block::Command(report.command.clone()));
+    for (side, report) in sides {
+        let line = parts::environment_line(&report.environment).unwrap_or_default();
+        section = section.text(format!("{side}: {line}"));
+        if !report.command.is_empty() {
+            section = section.with(Block::Command(report.command.clone()));
+        }
     }
     Ok(section)
 }

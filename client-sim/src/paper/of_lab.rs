@@ -1,19 +1,31 @@
-//! The page of a lab.
+//! The page of a lab: first the relays against the goal, then the answers, then each experiment.
+
+use dynamodb_emulator::Latency;
 
 use super::chart::{self, Curve};
 use super::model::{Block, Page, Section, Table, Tone};
-use super::of_run;
+use super::{of_run, parts};
+use crate::lab::answers::{holds_goal, over_goal};
 use crate::lab::experiment::{Shown, ShownCase};
 use crate::lab::findings::Findings;
-use crate::series::Example;
 use crate::units::time;
+
+/// What the relays are called on the first screen, and their cases in `modes`.
+const RELAYS: [(&str, &str); 4] = [
+    ("Lambda trigger, defaults", "lambda, steady"),
+    ("Lambda trigger, tuned", "lambda tuned, steady"),
+    ("stream, polled by demand", "stream, steady"),
+    ("hybrid, at the acknowledgement", "hybrid, steady"),
+];
 
 /// The page.
 ///
 /// # Errors
 /// When a chart cannot be drawn.
 pub fn page(findings: &Findings) -> anyhow::Result<Page> {
-    let mut sections = vec![answers(findings)];
+    let mut sections = Vec::new();
+    sections.extend(first(findings)?);
+    sections.push(answers(findings));
     if !findings.bars.is_empty() {
         sections.push(bars(findings));
     }
@@ -37,18 +49,90 @@ pub fn page(findings: &Findings) -> anyhow::Result<Page> {
         );
     }
     sections.push(limits(findings));
-    let verdict = findings.verdict();
-    let tone = if verdict.is_ok() { Tone::Good } else { Tone::Bad };
-    let verdict = verdict.unwrap_or_else(|problem| problem);
-    let title = "Can DynamoDB Streams carry a realtime auction?".to_owned();
-    Ok(Page { title, verdict: Some((tone, verdict)), sections })
+    sections.extend(parts::environment(&findings.environment));
+    let (ok, verdict) = findings.headline();
+    let title = if findings.is_modelled() {
+        "Can DynamoDB Streams carry a realtime auction?"
+    } else {
+        "Does this service hold the 300 ms goal?"
+    };
+    Ok(Page { title: title.to_owned(), verdict: Some((Tone::of(ok), verdict)), sections })
+}
+
+/// The cases of the first screen: the relays, or what was sent to a service that is there.
+fn compared(findings: &Findings) -> Vec<(String, &ShownCase)> {
+    let cases = |name: &str| findings.experiments.iter().find(|shown| shown.name == name);
+    if let Some(deployed) = cases("deployed") {
+        return deployed.cases.iter().map(|case| (case.name.clone(), case)).collect();
+    }
+    let Some(modes) = cases("modes") else { return Vec::new() };
+    let relay = |(name, case): (&str, &str)| {
+        let case = modes.cases.iter().find(|shown| shown.name == case)?;
+        Some((name.to_owned(), case))
+    };
+    RELAYS.into_iter().filter_map(relay).collect()
+}
+
+/// One chart and one table.
+fn first(findings: &Findings) -> anyhow::Result<Option<Section>> {
+    let compared = compared(findings);
+    if compared.is_empty() {
+        return Ok(None);
+    }
+    let curves: Vec<Curve> = compared
+        .iter()
+        .map(|(name, case)| (name.clone(), case.report.series.percentiles.clone()))
+        .collect();
+    let (title, head, chart_title) = if findings.is_modelled() {
+        (
+            "The relays against the 300 ms goal",
+            "relay",
+            "How long bids took to their last watcher, by relay",
+        )
+    } else {
+        (
+            "The traffic against the 300 ms goal",
+            "traffic",
+            "How long bids took to their last watcher, by traffic",
+        )
+    };
+    let mut table = Table::new(&[head, "p50", "p95", "p99", "over 300 ms", "goal"]);
+    for (name, case) in &compared {
+        let report = &case.report;
+        let summary = &report.latency_us.client_to_last_client;
+        let cell = |us: Option<u64>| us.map_or_else(|| "-".to_owned(), time);
+        let word = if holds_goal(report) { "held" } else { "missed" };
+        let share = format!("{:.1} %", 100.0 * over_goal(report));
+        let cells =
+            [cell(summary.p50), cell(summary.p95), cell(summary.p99), share, word.to_owned()];
+        table.row([name.clone()].into_iter().chain(cells));
+    }
+    let mut section = Section::new(title);
+    if let Some(line) = parts::environment_line(&findings.environment) {
+        section = section.text(line);
+    }
+    Ok(Some(
+        section
+            .with(Block::Chart(chart::percentiles(chart_title, &curves)?))
+            .with(Block::Table(table))
+            .text(
+                "Held: at most 1 % of the bids took 300 ms or longer. A dash: too few bids for it.",
+            ),
+    ))
 }
 
 fn answers(findings: &Findings) -> Section {
     let mut section = Section::new("The questions, answered");
     for answer in &findings.answers {
-        let told = format!("{} (`lab --only {}`)", answer.answer, answer.experiment);
-        section = section.with(Block::Answer(answer.question.clone(), told));
+        let of = match answer.experiment.as_str() {
+            "deployed" => "`lab --url`".to_owned(),
+            experiment => format!("`lab --only {experiment}`"),
+        };
+        section = section.with(Block::Answer {
+            question: answer.question.clone(),
+            answer: answer.answer.clone(),
+            details: format!("{} {of}", answer.details),
+        });
     }
     section
 }
@@ -56,8 +140,7 @@ fn answers(findings: &Findings) -> Section {
 fn bars(findings: &Findings) -> Section {
     let mut section = Section::new("Against what was published, and against the goal");
     for bar in &findings.bars {
-        let tone = if bar.ok { Tone::Good } else { Tone::Bad };
-        section = section.with(Block::Finding(tone, bar.text.clone()));
+        section = section.with(Block::Finding(Tone::of(bar.ok), bar.text.clone()));
     }
     section
 }
@@ -72,34 +155,75 @@ fn experiment(shown: &Shown) -> anyhow::Result<Section> {
             .filter(|(_, points)| !points.is_empty())
             .collect();
         if !curves.is_empty() {
-            let chart = chart::percentiles("Client to last client", &curves)?;
-            section = section.with(Block::Chart(chart));
+            let title =
+                format!("How long bids took to their last watcher: {}", group[0].report.scenario);
+            section = section.with(Block::Chart(chart::percentiles(&title, &curves)?));
         }
     }
+    section = section.with(Block::Table(latencies(shown)));
     let marked = shown.cases.iter().filter(|case| !case.report.series.marks.is_empty());
     for case in marked {
         let series = &case.report.series;
-        let caption = format!("{}: client to last client over time", case.name);
-        let chart = chart::over_time(&caption, &series.moments, &series.marks)?;
+        let title = format!("{}: the median and the longest over the run", case.name);
+        let chart = chart::over_time(&title, &series.moments, &series.marks)?;
         section = section.with(Block::Chart(chart));
     }
-    if shown.name == "modes" {
-        let examples: Vec<(String, Example)> = shown
+    let is_there = shown.name == "deployed";
+    if shown.name == "modes" || is_there {
+        // What is modelled is known; somebody's service only says when it had read a bid.
+        let propagation_us = (!is_there).then(modelled_propagation_us);
+        let rows: Vec<chart::Row> = shown
             .cases
             .iter()
-            .filter_map(|case| Some((case.name.clone(), *case.report.series.examples.first()?)))
+            .filter_map(|case| {
+                let bid = case.report.series.examples.first()?;
+                Some(parts::row(case.name.clone(), bid, propagation_us))
+            })
             .collect();
-        let caption = "The median bid of each case, hop by hop";
-        section = section.with(Block::Chart(chart::waterfall(caption, &examples)?));
+        let title = "The median bid of each case, part by part";
+        section = section.with(Block::Chart(chart::waterfall(title, &rows)?));
+        section = section.with(Block::Details("Hops".to_owned(), vec![Block::Table(hops(shown))]));
     }
-    section = section.with(Block::Table(latencies(shown)));
     if shown.cases.iter().any(|case| case.report.relay == "lambda") {
         section = section.with(Block::Table(handlers(shown)));
     }
     if shown.name == "paces" {
         section = section.with(Block::Table(costs(shown)));
     }
-    Ok(section)
+    let title = "Guarantees".to_owned();
+    Ok(section.with(Block::Details(title, vec![Block::Table(guarantees(shown))])))
+}
+
+/// The median of the propagation that cases on AWS's published latencies are played with.
+fn modelled_propagation_us() -> i64 {
+    let delay = Latency::aws().propagation.delay;
+    ((delay.base_ms + delay.tail_median_ms) * 1e3) as i64
+}
+
+/// The medians of every hop of every case.
+fn hops(shown: &Shown) -> Table {
+    let mut head = vec!["median of"];
+    head.extend(crate::path::HOPS);
+    head.extend(["transaction", "acknowledged to read", "answer"]);
+    let mut table = Table::new(&head);
+    for case in &shown.cases {
+        let latency = &case.report.latency_us;
+        let hops = latency.hops;
+        let all = [
+            hops.schedule,
+            hops.request,
+            hops.lane,
+            hops.store_and_stream,
+            hops.relay,
+            hops.deliver,
+            latency.commit,
+            latency.stream,
+            latency.answer,
+        ];
+        let cells = all.map(|summary| summary.p50.map_or_else(|| "-".to_owned(), time));
+        table.row([case.name.clone()].into_iter().chain(cells));
+    }
+    table
 }
 
 /// Cases that are compared with each other: those of one traffic, or all.
@@ -118,30 +242,24 @@ fn groups(cases: &[ShownCase]) -> Vec<Vec<&ShownCase>> {
 }
 
 fn latencies(shown: &Shown) -> Table {
-    let mut table = Table::new(&[
-        "case",
-        "bids",
-        "p50",
-        "p90",
-        "p95",
-        "p99",
-        "longest",
-        "over 300 ms",
-        "expected",
-        "missing",
-        "repeated",
-        "out of order",
-    ]);
+    let mut table =
+        Table::new(&["case", "bids", "p50", "p90", "p95", "p99", "longest", "over 300 ms", "goal"]);
     for case in &shown.cases {
         let report = &case.report;
-        let summary = &report.latency_us.client_to_last_client;
-        let told = &report.deliveries;
-        let mut row = of_run::row(&case.name, summary);
-        let share = 100.0 * report.series.over_goal as f64 / summary.n.max(1) as f64;
-        row.push(format!("{share:.1} %"));
-        let counts = [told.expected, told.missing, told.duplicate, told.out_of_order];
-        row.extend(counts.map(|count| count.to_string()));
+        let mut row = of_run::row(&case.name, &report.latency_us.client_to_last_client);
+        row.push(format!("{:.1} %", 100.0 * over_goal(report)));
+        row.push(if holds_goal(report) { "held" } else { "missed" }.to_owned());
         table.row(row);
+    }
+    table
+}
+
+fn guarantees(shown: &Shown) -> Table {
+    let mut table = Table::new(&["case", "expected", "missing", "repeated", "out of order"]);
+    for case in &shown.cases {
+        let told = &case.report.deliveries;
+        let counts = [told.expected, told.missing, told.duplicate, told.out_of_order];
+        table.row([case.name.clone()].into_iter().chain(counts.map(|count| count.to_string())));
     }
     table
 }
@@ -188,13 +306,19 @@ fn costs(shown: &Shown) -> Table {
 }
 
 fn limits(findings: &Findings) -> Section {
+    let what = if findings.is_modelled() {
+        "Times of the store and of its stream are modelled on figures that others have published of AWS \
+         (docs/REVIEW.md names them); nothing here was measured on AWS. The service, its clients and \
+         everything between them are real, on one machine, and share its cores."
+    } else {
+        "Every figure was measured at the service that was named, by clients of this machine, and \
+         includes the network between them; nothing was modelled. Stamps of the service are corrected \
+         by the difference of the clocks where it is larger than its own error."
+    };
+    let depth = format!("{:?}", findings.depth).to_lowercase();
     Section::new("What this is, and is not")
-        .text(
-            "Times of the store and of its stream are modelled on figures that others have published \
-             of AWS (docs/REVIEW.md names them); nothing here was measured on AWS. The service, its \
-             clients and everything between them are real, on one machine, and share its cores.",
-        )
-        .text(format!("Seed {}, {:?}. Repeat it with", findings.seed, findings.depth).to_lowercase())
+        .text(what)
+        .text(format!("Seed {}, {depth}. Repeat it with", findings.seed))
         .with(Block::Command(findings.command.clone()))
         .text(format!("It took {}.", time(findings.took_ms * 1_000)))
 }

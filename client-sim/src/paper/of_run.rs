@@ -2,9 +2,9 @@
 
 use super::chart;
 use super::model::{Block, Page, Section, Table, Tone};
+use super::parts;
 use crate::latency::Summary;
 use crate::report::{Report, Verdict};
-use crate::series::Example;
 use crate::units::time;
 
 /// The page.
@@ -19,11 +19,12 @@ pub fn page(report: &Report) -> anyhow::Result<Page> {
     page.sections.push(time_line(report)?);
     page.sections.push(guarantees(report));
     page.sections.push(configuration(report));
+    page.sections.extend(parts::environment(&report.environment));
     Ok(page)
 }
 
 fn verdict(report: &Report) -> (Tone, String) {
-    let tone = if report.verdict == Verdict::Pass { Tone::Good } else { Tone::Bad };
+    let tone = Tone::of(report.verdict == Verdict::Pass);
     let latency = &report.latency_us.client_to_last_client;
     let mut text = format!("{}: client to last client {}", report.verdict.as_str(), told(latency));
     if !report.reasons.is_empty() {
@@ -46,11 +47,20 @@ fn told(summary: &Summary) -> String {
 fn latency(report: &Report) -> anyhow::Result<Section> {
     let series = &report.series;
     let n = report.latency_us.client_to_last_client.n;
-    let caption = format!("Client to last client, {n} bids. Each nine is as wide as the last.");
+    let caption = format!("How long bids took to their last watcher ({n} bids)");
     let curve = (report.relay.clone(), series.percentiles.clone());
     let percentiles = chart::percentiles(&caption, &[curve])?;
-    let histogram = chart::histogram("Bids by how long they took", &series.histogram)?;
-    Ok(Section::new("Latency")
+    let histogram = chart::histogram("How many bids took how long", &series.histogram)?;
+    let mut section = Section::new("Latency");
+    if let Some(line) = parts::environment_line(&report.environment) {
+        section = section.text(line);
+    }
+    for judged in &report.slo {
+        let value = judged.value_us.map_or_else(|| "nothing measured".to_owned(), time);
+        let text = format!("{} (measured: {value})", judged.expr);
+        section = section.with(Block::Finding(Tone::of(judged.ok), text));
+    }
+    Ok(section
         .text(
             "From the intended send of a bid, on a schedule that does not wait for answers, to its \
              receipt by the last watcher.",
@@ -79,11 +89,12 @@ fn hops(report: &Report) -> anyhow::Result<Section> {
     ] {
         table.row(row(name, summary));
     }
-    let examples: Vec<(String, Example)> =
-        report.series.examples.iter().map(|bid| (format!("p{:.0}", bid.percent), *bid)).collect();
-    let caption = "Single bids at these percentiles, hop by hop: their hops add up.";
+    let examples = &report.series.examples;
+    let rows: Vec<chart::Row> =
+        examples.iter().map(|bid| parts::row(format!("p{:.0}", bid.percent), bid, None)).collect();
+    let caption = "Single bids at these percentiles, part by part: they add up";
     Ok(Section::new("Hop by hop")
-        .with(Block::Chart(chart::waterfall(caption, &examples)?))
+        .with(Block::Chart(chart::waterfall(caption, &rows)?))
         .with(Block::Table(table)))
 }
 
@@ -96,7 +107,7 @@ pub fn row(name: &str, summary: &Summary) -> Vec<String> {
 
 fn time_line(report: &Report) -> anyhow::Result<Section> {
     let series = &report.series;
-    let caption = "Client to last client over the run";
+    let caption = "The median and the longest over the run";
     let chart = chart::over_time(caption, &series.moments, &series.marks)?;
     Ok(Section::new("Over time").with(Block::Chart(chart)))
 }
@@ -113,7 +124,7 @@ pub fn guarantees(report: &Report) -> Section {
     row("repeated", told.duplicate);
     row("out of order", told.out_of_order);
     row("accepted bids that the table lacks", table.accepted_missing);
-    row("refused bids that the table has", table.refused_present);
+    row("rejected bids that the table has", table.refused_present);
     row("bids in the table twice", table.twice);
     row("bids that break the sequence or the price", table.disordered);
     row("bids accepted after the end", table.late);
@@ -128,7 +139,7 @@ pub fn guarantees(report: &Report) -> Section {
     let rejected: u64 = bids.rejected.values().sum();
     Section::new("Guarantees")
         .text(format!(
-            "{} bids offered: {} accepted, {rejected} refused, {} failed, {} of unknown outcome, {} \
+            "{} bids offered: {} accepted, {rejected} rejected, {} failed, {} of unknown outcome, {} \
              sent again.",
             bids.offered, bids.accepted, bids.failed, bids.unknown, bids.retried
         ))

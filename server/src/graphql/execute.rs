@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response, ServerError};
+use async_graphql::{Response, SDLExportOptions, ServerError};
 use gavel_trace::{Tracer, log_span};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
@@ -51,7 +51,8 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, SubscriptionRoot> 
 
 /// The schema as SDL: the contract, in schema.graphql.
 pub fn sdl() -> String {
-    let mut sdl = builder().finish().sdl();
+    let options = SDLExportOptions::new().include_specified_by();
+    let mut sdl = builder().finish().sdl_with_options(options);
     if !sdl.ends_with('\n') {
         sdl.push('\n');
     }

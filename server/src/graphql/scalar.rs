@@ -8,12 +8,16 @@ use time::macros::format_description;
 
 use crate::auction::{Amount, Timestamp};
 
-/// An amount of money: a string of an integer in minor units (cents for EUR, yen for JPY), at most
-/// 9007199254740991. A string, so that no client rounds it.
+/// An amount of money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MinorUnits(pub Amount);
 
-#[Scalar(name = "MinorUnits")]
+/// An amount of money: a string of an integer in minor units (cents for EUR, yen for JPY), at most
+/// 9007199254740991. A string, so that no client rounds it.
+#[Scalar(
+    name = "MinorUnits",
+    specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html"
+)]
 impl ScalarType for MinorUnits {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
@@ -29,14 +33,18 @@ impl ScalarType for MinorUnits {
     }
 }
 
-/// A point in time: RFC 3339 in UTC with microseconds, for example 2026-01-31T12:00:00.000000Z.
+/// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
 
 const FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
-#[Scalar(name = "DateTime")]
+/// A point in time: RFC 3339 in UTC with microseconds, for example 2026-01-31T12:00:00.000000Z.
+#[Scalar(
+    name = "DateTime",
+    specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html"
+)]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let problem = "a time is RFC 3339, for example \"2026-01-31T12:00:00Z\"";

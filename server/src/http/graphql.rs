@@ -122,7 +122,10 @@ pub async fn get(
         Err(response) => return *response,
     };
     if params.query.is_none() && params.extensions.is_none() {
-        let message = "give the parameter query, or send POST; a browser gets the playground";
+        let message = match state.playground {
+            Some(_) => "give the parameter query, or send POST; a browser gets the playground",
+            None => "give the parameter query, or send POST",
+        };
         return problem(media, StatusCode::BAD_REQUEST, message);
     }
     let json = |text: Option<String>| match text.filter(|text| !text.is_empty()) {

@@ -59,6 +59,7 @@ const NO_STORE: &str = "no-store";
 /// The public routes.
 pub fn routes(state: State) -> Router {
     let assets = state.playground.as_deref().map_or_else(Router::new, playground::assets);
+    let index = playground::index(state.playground.is_some());
     let cors = cors(state.sockets.guard.origins());
     let compression =
         CompressionLayer::new().compress_when(SizeAbove::new(limits::COMPRESSED_BYTES_MIN));
@@ -70,6 +71,7 @@ pub fn routes(state: State) -> Router {
         .layer(from_fn_with_state(state.clone(), around))
         .with_state(state)
         .merge(assets)
+        .merge(index)
 }
 
 /// What every request and every answer have in common.

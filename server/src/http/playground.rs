@@ -6,6 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use axum::Router;
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT;
+use axum::response::{IntoResponse as _, Redirect};
+use axum::routing::get;
 use tower_http::services::ServeDir;
 
 use crate::limits;
@@ -45,7 +49,7 @@ impl Playground {
             .replace("{{base}}", base)
             .replace("{{notice}}", notice)
             .replace("\"{{auction_id}}\"", &json(&examples.auction_id, "<an auction's id>"))
-            .replace("\"{{token}}\"", &json(&examples.token, "<a bidder's token>"));
+            .replace("\"{{token}}\"", &json(&examples.token, ""));
         Self { page, assets: installed.then(|| assets.to_owned()) }
     }
 
@@ -55,10 +59,65 @@ impl Playground {
     }
 }
 
+/// What those who are no browser read at `/`.
+const INDEX: &str = "Gavel: realtime auction bidding.\n\n\
+    POST /graphql         queries and mutations; GET for queries, too\n\
+    GET  /graphql/ws      subscriptions, graphql-transport-ws over WebSocket\n\n\
+    A token goes into the header `authorization: Bearer ...`, or into connection_init.\n";
+
+/// What `GET /` answers: a browser gets the playground if there is one, others where things are.
+pub fn index(has_playground: bool) -> Router {
+    let answer = move |headers: HeaderMap| async move {
+        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+        if has_playground && accept.is_some_and(|accept| accept.contains("text/html")) {
+            Redirect::temporary("/graphql").into_response()
+        } else {
+            INDEX.into_response()
+        }
+    };
+    Router::new().route("/", get(answer))
+}
+
 /// The route of the assets.
 pub fn assets(playground: &Playground) -> Router {
     match &playground.assets {
         Some(directory) => Router::new().nest_service("/playground", ServeDir::new(directory)),
         None => Router::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(examples: &Examples) -> String {
+        Playground::new(Path::new("no assets here"), examples).page
+    }
+
+    #[test]
+    fn without_a_token_none_is_sent_and_the_page_says_where_one_comes_from() {
+        let without = page(&Examples::default());
+        assert!(without.contains("const token = \"\";"), "an empty token");
+        assert!(!without.contains("<a bidder's token>"), "a placeholder is no token");
+        assert!(without.contains("client-sim token"), "where one comes from");
+        let token = Some("abc".to_owned());
+        let with = page(&Examples { token, ..Examples::default() });
+        assert!(with.contains("const token = \"abc\";"));
+    }
+
+    #[test]
+    fn a_page_whose_scripts_do_not_come_says_so() {
+        let page = page(&Examples::default());
+        let scripts = page.matches("<script src=").count();
+        assert_eq!(page.matches("onerror=\"notLoaded()\"").count(), scripts);
+        assert!(page.contains("playground/install") && page.contains("setTimeout(notLoaded"));
+        assert!(!page.contains("{{"), "a part was left out");
+    }
+
+    #[test]
+    fn a_subscription_and_a_bid_have_windows_of_their_own() {
+        let page = page(&Examples::default());
+        assert!(page.contains("href=\"/graphql#bid\" target=\"_blank\""));
+        assert!(!page.contains("bid in the next tab"), "leaving a tab ends its subscription");
     }
 }

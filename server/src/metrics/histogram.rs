@@ -5,11 +5,29 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::auction::Timestamp;
 
-/// Upper edges of durations, in microseconds. 300 ms, the goal, is one of them.
-pub const DURATION_EDGES_US: [u64; 19] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 200_000, 300_000,
-    500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000,
-];
+/// The goal, in microseconds: an edge.
+const GOAL_US: u64 = 300_000;
+/// Edges up to the goal; the first is 97 us.
+const EDGES_TO_GOAL: usize = 37;
+/// Edges beyond it; the last is 32.5 s.
+const EDGES_BEYOND: usize = 21;
+
+/// Upper edges of durations, in microseconds: each is 1.25 times the one before it, so that a quantile
+/// is known within a tenth or so, single milliseconds too.
+pub const DURATION_EDGES_US: [u64; EDGES_TO_GOAL + EDGES_BEYOND] = {
+    let mut edges = [GOAL_US; EDGES_TO_GOAL + EDGES_BEYOND];
+    let mut at = EDGES_TO_GOAL - 1;
+    while at > 0 {
+        at -= 1;
+        edges[at] = (edges[at + 1] * 4 + 2) / 5;
+    }
+    at = EDGES_TO_GOAL;
+    while at < edges.len() {
+        edges[at] = (edges[at - 1] * 5 + 2) / 4;
+        at += 1;
+    }
+    edges
+};
 
 /// Upper edges of how many there are of something.
 pub const SIZE_EDGES: [u64; 13] = [1, 2, 5, 10, 20, 40, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
@@ -126,7 +144,8 @@ mod tests {
         let told = durations.snapshot();
         let upto =
             |edge: f64| told.buckets.iter().find(|(e, _)| (e - edge).abs() < 1e-9).unwrap().1;
-        assert_eq!((upto(0.2), upto(0.3), upto(0.5), upto(30.0)), (0, 1, 4, 4));
+        assert_eq!((upto(0.24), upto(0.3), upto(0.375)), (0, 1, 4));
+        assert_eq!(told.buckets.last().map(|(_, count)| *count), Some(4));
         assert_eq!(told.count, 5);
         assert!((told.sum - 61.200_003).abs() < 1e-9, "{}", told.sum);
     }
@@ -135,7 +154,7 @@ mod tests {
     fn clocks_that_differ_give_nothing_less_than_nothing() {
         let durations = Durations::default();
         durations.between(START, at(-5));
-        assert_eq!(durations.snapshot().buckets[0], (0.000_1, 1));
+        assert_eq!(durations.snapshot().buckets[0].1, 1);
         assert!(durations.snapshot().sum.abs() < f64::EPSILON);
     }
 
@@ -143,5 +162,11 @@ mod tests {
     fn the_goal_is_an_edge_and_edges_rise() {
         assert!(DURATION_EDGES_US.contains(&300_000));
         assert!(DURATION_EDGES_US.is_sorted() && SIZE_EDGES.is_sorted());
+        for pair in DURATION_EDGES_US.windows(2) {
+            let factor = pair[1] as f64 / pair[0] as f64;
+            assert!((factor - 1.25).abs() < 0.01, "{pair:?}");
+        }
+        let [first, .., last] = DURATION_EDGES_US;
+        assert!(first <= 100 && last >= 30_000_000, "{first} to {last}");
     }
 }
