@@ -1,6 +1,7 @@
 //! A WebSocket client that sends what the test says and shows all that comes.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -134,8 +135,13 @@ impl Socket {
 
     /// What comes next, within the deadline.
     pub async fn event(&mut self) -> Event {
+        self.event_in(DEADLINE).await
+    }
+
+    /// What comes next, within this time.
+    pub async fn event_in(&mut self, time: Duration) -> Event {
         loop {
-            let next = timeout(DEADLINE, self.stream.next()).await.expect("something comes");
+            let next = timeout(time, self.stream.next()).await.expect("something comes");
             match next {
                 Some(Ok(Message::Text(text))) => {
                     return Event::Message(serde_json::from_str(&text).expect("JSON"));
