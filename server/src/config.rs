@@ -7,7 +7,7 @@ pub mod door;
 pub mod budgets;
 pub mod print;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,11 +54,11 @@ pub enum Switch {
 #[command(next_help_heading = heading::DELIVERY)]
 pub struct Args {
     /// Address of GraphQL over HTTP and WebSocket.
-    #[arg(long, help_heading = heading::LISTENING, env = "GAVEL_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, help_heading = heading::LISTENING, env = "GAVEL_LISTEN", value_parser = parse_address, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
     /// Address of /healthz, /readyz and /metrics, if they should not be on --listen.
-    #[arg(long, help_heading = heading::LISTENING, env = "GAVEL_ADMIN_LISTEN")]
+    #[arg(long, help_heading = heading::LISTENING, env = "GAVEL_ADMIN_LISTEN", value_parser = parse_address)]
     pub admin_listen: Option<SocketAddr>,
 
     /// Where DynamoDB is: `embedded`, `aws` (normal credential chain and region), or a URL.
@@ -66,7 +66,7 @@ pub struct Args {
     pub dynamodb: Dynamodb,
 
     /// Address of the embedded DynamoDB's own endpoint; printed at start.
-    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_LISTEN", default_value = "127.0.0.1:0")]
+    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_LISTEN", value_parser = parse_address, default_value = "127.0.0.1:0")]
     pub embedded_listen: SocketAddr,
 
     /// Where the embedded DynamoDB keeps its data. Absent: temporary.
@@ -274,6 +274,17 @@ impl Args {
     pub fn paces(&self) -> [Duration; 3] {
         [self.poll_busy_ms, self.poll_watched_ms, self.poll_idle_ms].map(Duration::from_millis)
     }
+}
+
+/// An address and its port. A name, such as localhost, stands for the first address that it has, an
+/// IPv4 one before others.
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let example = "use an address and a port, such as 127.0.0.1:8080 or localhost:8080";
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let addresses = text.to_socket_addrs().map_err(|error| format!("{error}; {example}"))?;
+    addresses.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| example.to_owned())
 }
 
 fn parse_dynamodb(text: &str) -> Result<Dynamodb, String> {

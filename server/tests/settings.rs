@@ -133,3 +133,17 @@ fn flags_that_cannot_be_read_are_named_and_end_with_the_same_code() {
     }
     assert_eq!(run(&["--help"]).status.code(), Some(0));
 }
+
+#[test]
+fn an_address_to_listen_on_may_be_a_name() {
+    for flag in ["--listen", "--admin-listen", "--embedded-listen"] {
+        let ran = run(&["--check-config", flag, "localhost:8080"]);
+        assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+        for bad in ["localhost", "8080", ""] {
+            let ran = run(&["--check-config", flag, bad]);
+            let told = text(&ran.stderr);
+            assert_ne!(ran.status.code(), Some(0), "{bad}");
+            assert!(told.contains(flag) && told.contains("localhost:8080"), "{bad}: {told}");
+        }
+    }
+}

@@ -354,3 +354,19 @@ async fn a_connection_that_rests_for_longer_than_a_head_may_take_is_still_served
     }
     gavel.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_is_not_sent_has_its_default_in_directives_too() {
+    let gavel = Gavel::start().await;
+    let query = "query($more: Boolean = true) { serverTime @include(if: $more) a: serverTime @skip(if: $more) }";
+    for (variables, shown) in [
+        (json!({}), "serverTime"),
+        (json!({ "more": true }), "serverTime"),
+        (json!({ "more": false }), "a"),
+    ] {
+        let response = gavel.graphql(None, query, variables).await;
+        let data = response["data"].as_object().unwrap();
+        assert!(data.len() == 1 && data.contains_key(shown), "{response}");
+    }
+    gavel.stop().await.unwrap();
+}

@@ -309,3 +309,48 @@ async fn a_mutation_and_a_query_run_over_the_socket() {
     assert_eq!(code(&socket.next("r").await["errors"][0]), "FORBIDDEN");
     gavel.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_may_have_its_root_in_fragments() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({})).await;
+    gavel.bid("ann", &id, 1000).await;
+    let mut socket = gavel.socket(None).await;
+    let typed = "fragment B on Bid { sequence } fragment R on Subscription {";
+    for (operation, query) in [
+        format!("subscription S($id: ID!) {{ ...R }} {typed} bidCreated(auctionId: $id, after: 0) {{ ...B }} }}"),
+        "subscription($id: ID!) { ... on Subscription { bidCreated(auctionId: $id, after: 0) { sequence } } }".to_owned(),
+        "subscription($id: ID!, $yes: Boolean = true) { ... @include(if: $yes) { \
+         bidCreated(auctionId: $id, after: 0) { sequence } } }".to_owned(),
+        format!("subscription($id: ID!) {{ ...R bidCreated(auctionId: $id, after: 0) {{ id }} }} {typed} \
+                 bidCreated(auctionId: $id, after: 0) {{ ...B }} }}"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let operation = operation.to_string();
+        socket.subscribe(&operation, query, json!({ "id": id })).await;
+        assert_eq!(socket.next(&operation).await["data"]["bidCreated"]["sequence"], 1, "{query}");
+    }
+    gavel.bid("ann", &id, 1100).await;
+    for _ in 0..4 {
+        assert_eq!(socket.message().await["payload"]["data"]["bidCreated"]["sequence"], 2);
+    }
+    for (query, expected) in [
+        (
+            "subscription($id: ID!) { ... @skip(if: true) { bidCreated(auctionId: $id) { id } } }",
+            "one root field",
+        ),
+        ("subscription($id: ID!) { ...R } fragment R on Query { serverTime }", ""),
+        ("subscription($id: ID!) { ...R }", "R"),
+        (
+            "subscription($id: ID!) { ... { a: bidCreated(auctionId: $id) { id } b: bidCreated(auctionId: $id) { id } } }",
+            "root field",
+        ),
+    ] {
+        socket.subscribe("bad", query, json!({ "id": id })).await;
+        let error = socket.error("bad").await;
+        assert!(error["message"].as_str().unwrap().contains(expected), "{error}");
+    }
+    gavel.stop().await.unwrap();
+}

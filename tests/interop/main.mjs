@@ -3,6 +3,7 @@ import { Server } from "./server.mjs";
 import { run as graphqlWs } from "./checks/graphql-ws.mjs";
 import { run as apollo } from "./checks/apollo.mjs";
 import { run as urql } from "./checks/urql.mjs";
+import { run as relay } from "./checks/relay.mjs";
 import { run as python } from "./checks/python.mjs";
 import { run as codegen } from "./checks/codegen.mjs";
 import { run as playground } from "./checks/playground.mjs";
@@ -28,6 +29,7 @@ const CHECKS = [
   ["graphql-ws", graphqlWs],
   ["Apollo Client", apollo],
   ["urql", urql],
+  ["Relay", relay],
   ["gql (Python)", python],
   ["graphql-codegen", codegen],
   ["playground (Chromium)", playground],

@@ -95,8 +95,8 @@ export class Server {
   }
 
   /** A bid that must be accepted; returns its sequence. */
-  async bid(auctionId, amount) {
-    const { placeBid } = await this.request(token("ann", ["bidder"]), BID, {
+  async bid(auctionId, amount, bidder = "ann") {
+    const { placeBid } = await this.request(token(bidder, ["bidder"]), BID, {
       input: { auctionId, amount: String(amount) },
     });
     if (!placeBid.bid) throw new Error(`not accepted: ${JSON.stringify(placeBid)}`);

@@ -1,15 +1,45 @@
-// Bids of an auction with graphql-ws: once and in order, whatever becomes of the connection.
+// Bids of an auction with graphql-ws: once and in order, whatever becomes of the connection; with a
+// token that is renewed before it expires.
 //
 // graphql-ws comes back by itself after a lost connection, and then sends the variables that it was
 // given at first. Those hold the cursor: with an old one bids would come twice, without one they
-// would be missed. So the cursor here is a getter, which is asked each time the operation is sent.
+// would be missed. So the cursor here is a getter, which is read each time the operation is sent.
 
 const QUERY = `subscription WatchBids($auctionId: ID!, $after: Int) {
   bidCreated(auctionId: $auctionId, after: $after) { sequence amount bidderId }
 }`;
+const RENEW = "mutation RenewToken($token: String!) { renewToken(token: $token) { userId } }";
+const RENEW_BEFORE_MS = 30_000;
 
-/** The options of a client that comes back after everything that can pass. */
-export const comesBack = { retryAttempts: Infinity, shouldRetry: () => true };
+/**
+ * The options of a client that comes back after everything that can pass. A token that is refused
+ * cannot: the close event (code 4403, its reason) is what the operation fails with. `token` returns a
+ * token, or a promise of one; it is called for each connection and before each expiry.
+ */
+export function comesBack(token) {
+  return {
+    retryAttempts: Infinity,
+    shouldRetry: ({ code, reason }) => code !== 4403 || reason === "Token expired",
+    connectionParams: token && (async () => ({ authorization: `Bearer ${await token()}` })),
+  };
+}
+
+/** Renews the token of a client's connection whenever the server's ping says that it expires soon. */
+export function renewsToken(client, token) {
+  let renewing = false;
+  return client.on("ping", async (received, payload) => {
+    if (!received || renewing || !(payload?.tokenExpiresInMs <= RENEW_BEFORE_MS)) return;
+    renewing = true;
+    try {
+      const variables = { token: await token() };
+      for await (const { errors } of client.iterate({ query: RENEW, variables })) if (errors) throw errors;
+    } catch {
+      // The server closes the connection when the old token ends; the next one asks for another.
+    } finally {
+      renewing = false;
+    }
+  });
+}
 
 /** Yields each bid after `after`; ends when the auction has ended. */
 export async function* watchBids(client, auctionId, after = 0) {

@@ -18,6 +18,7 @@ pub mod prepare;
 pub mod execute;
 pub mod document;
 pub mod request;
+pub mod root;
 
 pub use caller::Caller;
 pub use execute::{Api, Schema};

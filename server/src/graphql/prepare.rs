@@ -7,6 +7,7 @@ use async_graphql::{Request, ServerError, Variables};
 use serde_json::value::RawValue;
 
 use super::error::{Code, coded, limit_error};
+use super::root;
 use super::rules::QueryRules;
 use crate::cost::weights::{DOCUMENT_POINTS, OPERATION_POINTS};
 use crate::cost::{DocumentSize, Price, merge, price, size, variables};
@@ -91,6 +92,7 @@ pub fn prepare(operation: Operation, rules: &QueryRules) -> Result<Prepared, Ser
         let message = format!("{problem}; ask for less in one request");
         return Err(limit_error(Code::QueryTooComplex, bound, message));
     }
+    root::write_out(&mut document);
     merge::merge(&mut document);
     let operation = select(&document, operation_name.as_deref())?;
     let kind = operation.ty;
@@ -102,6 +104,7 @@ pub fn prepare(operation: Operation, rules: &QueryRules) -> Result<Prepared, Ser
             }
             _ => coded(Code::BadRequest, error.to_string()),
         })?;
+    let variables = with_defaults(variables, operation);
     let price = price(&document, operation, &variables);
     if kind == OperationType::Subscription {
         let kept = query.len() + if variables.is_empty() { 0 } else { given_bytes };
@@ -110,6 +113,17 @@ pub fn prepare(operation: Operation, rules: &QueryRules) -> Result<Prepared, Ser
         check_price(&price, rules)?;
     }
     Ok(Prepared { kind, size, price, query, operation_name, variables, document })
+}
+
+/// The library's `@skip` and `@include` know only variables that were sent.
+fn with_defaults(mut variables: Variables, operation: &OperationDefinition) -> Variables {
+    for definition in &operation.variable_definitions {
+        if let Some(default) = &definition.node.default_value {
+            let name = definition.node.name.node.clone();
+            variables.entry(name).or_insert_with(|| default.node.clone());
+        }
+    }
+    variables
 }
 
 fn too_nested() -> ServerError {

@@ -233,7 +233,7 @@ impl Beginning<'_> {
             validation.await?;
         }
         probe.take().ok_or_else(|| {
-            let message = "a subscription has one root field, not in a fragment and not skipped";
+            let message = "a subscription has one root field, and it is not skipped";
             failed(ServerError::new(message, None))
         })
     }

@@ -5,6 +5,7 @@ import sys
 
 from gql import Client, GraphQLRequest
 from gql.transport.aiohttp import AIOHTTPTransport
+from gql.transport.aiohttp_websockets import AIOHTTPWebsocketsTransport
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
@@ -26,11 +27,16 @@ async def main(url, socket, auction_id, token):
         except TransportQueryError as error:
             assert error.errors[0]["extensions"]["code"] == "NOT_FOUND", error
 
-    subprotocols = [WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL]
+    # With nothing but an address, by either of its libraries; the token is in the upgrade's header.
+    for transport in (WebsocketsTransport, AIOHTTPWebsocketsTransport):
+        plain = transport(url=socket, headers={"authorization": authorization})
+        async with Client(transport=plain) as session:
+            me = await session.execute(GraphQLRequest("{ me { id } }"))
+            assert me["me"]["id"] == "eve", me
+
     ws = WebsocketsTransport(
         url=socket,
         init_payload={"authorization": authorization},
-        subprotocols=subprotocols,
         ping_interval=1,
         pong_timeout=5,
     )

@@ -1,9 +1,10 @@
-// graphql-ws: queries, mutations, subscriptions, refusals; and bids across a lost connection and a
-// restart of the server.
+// graphql-ws: queries, mutations, subscriptions, refusals, tokens; and bids across lost connections and
+// a restart of the server.
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { BID, WATCH, same, token } from "../server.mjs";
-import { comesBack, watchBids } from "../watch-bids.mjs";
+import { comesBack, renewsToken, watchBids } from "../watch-bids.mjs";
+import { acrossLostConnections } from "./resume.mjs";
 
 const connect = (server, more) => createClient({ url: server.socket, webSocketImpl: WebSocket, ...more });
 
@@ -27,35 +28,42 @@ export async function run(server) {
   same(refused[0].extensions.code, "BAD_REQUEST", "an invalid operation");
   await client.dispose();
 
-  const forged = connect(server, { retryAttempts: 0, connectionParams: { authorization: "Bearer x" } });
-  const closed = await one(forged, { query: "{ serverTime }" }).catch((event) => event);
-  same(closed.code, 4403, "a forged token");
+  const unknown = await one(connect(server, { retryAttempts: 0, connectionParams: { authorization: "Bearer x" } }),
+    { query: "{ serverTime }" }).catch((event) => event);
+  same(unknown.code, 4403, "a forged token");
 
-  await resumes(server, auctionId);
-  return "query, bid, subscription, refusals; 30 bids across 2 lost connections and a restart";
+  await stopsAtARefusedToken(server);
+  await acrossLostConnections(server, (client, auctionId, sink) => {
+    const bids = watchBids(client, auctionId);
+    (async () => { for await (const bid of bids) sink.next(bid); })().catch(sink.error);
+    return () => bids.return();
+  });
+  await renews(server, auctionId);
+  return "query, bid, subscription, refusals, a renewed token; 30 bids across 2 lost connections and a restart";
 }
 
-async function resumes(server, auctionId) {
-  let socket;
-  const client = connect(server, {
-    ...comesBack,
-    retryWait: () => new Promise((resolve) => setTimeout(resolve, 50)),
-    on: { opened: (opened) => { socket = opened; } },
-  });
-  const seen = [];
-  for await (const { sequence } of watchBids(client, auctionId)) {
-    seen.push(sequence);
-    if (sequence >= 30) break;
-    if (sequence === 10 || sequence === 15) {
-      socket.terminate();
-      await server.bid(auctionId, 1000 + 100 * sequence);
-    } else if (sequence === 20) {
-      await server.restart();
-      await server.bid(auctionId, 1000 + 100 * sequence);
-    } else {
-      await server.bid(auctionId, 1000 + 100 * sequence);
-    }
-  }
-  same(seen, Array.from({ length: 30 }, (_, n) => n + 1), "once and in order");
+/** However often it may try again. */
+async function stopsAtARefusedToken(server) {
+  const client = connect(server, comesBack(() => "a.b.c"));
+  const refused = await watchBids(client, "a0000000000000000000z").next().catch((event) => event);
+  same(refused.code, 4403, "a refused token is reported");
+  if (!refused.reason.includes("authorization")) throw new Error(`its field is named: ${refused.reason}`);
+}
+
+/** Watches for longer than its first token lives. */
+async function renews(server, auctionId) {
+  let asked = 0;
+  const fresh = () => { asked += 1; return token("bob", ["bidder"], asked === 1 ? 3 : 3600); };
+  let connections = 0;
+  const client = connect(server, { ...comesBack(fresh), on: { connected: () => { connections += 1; } } });
+  renewsToken(client, fresh);
+  const bids = watchBids(client, auctionId);
+  same((await bids.next()).value.sequence, 1, "the first bid");
+  // Its expiry and the leeway.
+  await new Promise((resolve) => setTimeout(resolve, 9_000));
+  await server.bid(auctionId, 5000);
+  same((await bids.next()).value.sequence, 2, "a bid after the first token's end");
+  same([connections, asked], [1, 2], "connections, tokens");
+  await bids.return();
   await client.dispose();
 }

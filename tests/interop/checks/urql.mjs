@@ -2,7 +2,9 @@
 import { Client, fetchExchange, subscriptionExchange } from "@urql/core";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
+import { subscribe } from "../resume.mjs";
 import { BID, WATCH, same, token } from "../server.mjs";
+import { acrossLostConnections } from "./resume.mjs";
 
 export async function run(server) {
   const auctionId = await server.auction();
@@ -43,5 +45,15 @@ export async function run(server) {
   same(placed.data?.placeBid.__typename, "BidAccepted", `a mutation (${placed.error ?? "no error"})`);
   same((await told).bidderId, "dave", "the bid arrives");
   await socket.dispose();
-  return "query by POST and GET, mutation, subscription";
+
+  await acrossLostConnections(server, (socket, auctionId, sink) => {
+    const forwardSubscription = ({ query, variables }) => ({
+      subscribe: (observer) => ({ unsubscribe: subscribe(socket, { query, variables }, observer) }),
+    });
+    const watcher = new Client({ url: server.url, exchanges: [subscriptionExchange({ forwardSubscription })] });
+    const watching = watcher.subscription(WATCH, { auctionId, after: 0 });
+    return watching.subscribe(({ data, error }) => (error ? sink.error(error) : sink.next(data.bidCreated)))
+      .unsubscribe;
+  });
+  return "query by POST and GET, mutation, subscription; 30 bids across 2 lost connections and a restart";
 }
