@@ -73,6 +73,9 @@ pub const DUE_PARTITIONS: u8 = 16;
 pub const DUE_PAGE: usize = 50;
 /// How often the schedule looks for auctions to open and to close.
 pub const SCHEDULE_EVERY: Duration = Duration::from_millis(500);
+/// Auctions that the schedule opens and closes at a time.
+pub const SCHEDULE_IN_FLIGHT_MAX: usize = 16;
+const _: () = assert!(SCHEDULE_IN_FLIGHT_MAX * 100 <= LANES_MAX);
 
 // Broker.
 /// Auctions watched on one server at a time.
@@ -198,6 +201,8 @@ pub const SOCKETS_PER_USER_MAX: usize = 20;
 pub const HANDSHAKES_PER_SECOND_MAX: u32 = 100;
 /// Bids of a user in a second.
 pub const BIDS_PER_USER_PER_SECOND_MAX: u32 = 20;
+/// Auctions that a user makes in a second.
+pub const AUCTIONS_PER_USER_PER_SECOND_MAX: u32 = 10;
 /// Bids on an auction in a second: some times what AWS takes (FACTS 5), for most are refused.
 pub const BIDS_PER_AUCTION_PER_SECOND_MAX: u32 = 2_000;
 /// Points of work of a user in a second: a point is about what one field takes.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bidding;
+mod lots;
 mod watching;
 mod foreign_writes;
 mod bad_input;

@@ -57,9 +57,9 @@ impl<T: Table> Lane<T> {
         Self { id, table, herald, bids_max, committed: None, recent, counts }
     }
 
-    /// Whether it knows how the auction stands.
-    pub(super) fn knows_auction(&self) -> bool {
-        self.committed.is_some()
+    /// Whether there may be more to write: it knows how the auction stands, and that has not ended.
+    pub(super) fn is_of_use(&self) -> bool {
+        self.committed.as_ref().is_some_and(|auction| !auction.status.is_final())
     }
 
     /// Works until each of these commands, and those that arrive meanwhile, is answered.

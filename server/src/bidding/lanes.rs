@@ -1,4 +1,4 @@
-//! The lanes of a process: found or made by auction, ended when idle.
+//! The lanes of a process: found or made by auction, ended when idle or when the auction has ended.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -165,8 +165,9 @@ impl<T: Table> Lanes<T> {
                             batch.push(command);
                         }
                         lane.work(batch, &mut commands).await;
-                        // One of an auction that does not exist takes no place from others.
-                        if !lane.knows_auction() && lanes.end_if_idle(&id, &commands) {
+                        // One of an auction that has ended or does not exist takes no place from
+                        // others.
+                        if !lane.is_of_use() && lanes.end_if_idle(&id, &commands) {
                             return;
                         }
                     }

@@ -116,6 +116,24 @@ async fn a_lane_without_work_ends_and_the_next_bid_starts_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_lane_of_an_auction_that_has_ended_ends_with_its_last_answer() {
+    let auction = running_auction();
+    let ended = Auction { ends_at: auction.created_at, ..auction };
+    let (table, server) = server_over(ended);
+    let id = table.auction().id;
+    let close = Transition::Close { grace: std::time::Duration::ZERO };
+    let closed = server.lanes.transition(&id, close).await.expect("closed");
+    assert_eq!(closed.status, Status::Closed);
+    tokio::task::yield_now().await;
+    assert_eq!((server.lanes.count(), server.tasks.running()), (0, 0));
+    let late = server.lanes.place(placed("ann", 100, None)).await;
+    assert!(refused_as(&late, RefusalCode::Closed));
+    tokio::task::yield_now().await;
+    assert_eq!(server.lanes.count(), 0);
+    server.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bid_goes_on_when_nobody_waits_for_its_answer() {
     let (table, server) = server_over(running_auction());
     assert_eq!(server.lanes.place(placed("ann", 100, None)).now_or_never(), None);

@@ -1,13 +1,19 @@
 //! The schedule: sends open and close commands to lanes when the clock says so.
 //!
-//! Every server runs it; the lanes' conditional writes make sure that each change happens once.
+//! Every server runs it; the lanes' conditional writes make sure that each change happens once. Lots
+//! that share an end are the rule, so a bounded number of commands is in flight, whatever is due:
+//! bids on other auctions find the store free.
 
+use std::collections::{HashSet, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::{LaneError, Lanes};
 use crate::auction::{AuctionId, Timestamp, Transition, TransitionError};
@@ -16,53 +22,162 @@ use crate::store::phase::Phase;
 use crate::store::{Dynamo, StoreError};
 use crate::{clock, limits};
 
+/// A change that is due.
+type Due = (AuctionId, Transition);
+/// One that is being made, and what became of it.
+type Done = (AuctionId, Result<(), LaneError>);
+
 /// Runs until shutdown.
 pub async fn run(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval(limits::SCHEDULE_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut outage = Outage::default();
+    let (mut looking, mut changing) = (Outage::default(), Outage::default());
+    let mut work = Work::new(limits::SCHEDULE_IN_FLIGHT_MAX, |due| carry_out(lanes.clone(), due));
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let ticked = tick(&store, &lanes, clock::now()).await;
-        let now = Instant::now();
-        match ticked {
-            Ok(()) => {
-                if let Some(lasted) = outage.went_well(now) {
-                    info!(?lasted, "sees again which auctions are due");
+            Some((id, result)) = work.next() => report(&mut changing, &id, result),
+            _ = ticks.tick(), if work.is_drained() => {
+                let found = due(&store, clock::now()).await;
+                let now = Instant::now();
+                match found {
+                    Ok(found) => {
+                        work.add(found);
+                        if let Some(lasted) = looking.went_well(now) {
+                            info!(?lasted, "sees again which auctions are due");
+                        }
+                    }
+                    Err(error) if looking.failed(now) => {
+                        warn!(%error, "cannot see which auctions are due; trying again");
+                    }
+                    Err(_) => {}
                 }
             }
-            Err(error) if outage.failed(now) => {
-                warn!(%error, "cannot see which auctions are due; trying again");
-            }
-            Err(_) => {}
         }
     }
 }
 
-async fn tick(store: &Dynamo, lanes: &Lanes<Dynamo>, now: Timestamp) -> Result<(), StoreError> {
-    let to_open = store.due(Phase::Opening, now, limits::DUE_PAGE).await?;
-    send_all(lanes, to_open, Transition::Open).await;
+/// A page of what is due at a time.
+async fn due(store: &Dynamo, now: Timestamp) -> Result<Vec<Due>, StoreError> {
+    let close = Transition::Close { grace: limits::CLOSE_GRACE };
     let ended = Timestamp::from_micros(now.as_micros() - limits::CLOSE_GRACE.as_micros() as i64);
     let to_close = store.due(Phase::Closing, ended, limits::DUE_PAGE).await?;
-    send_all(lanes, to_close, Transition::Close { grace: limits::CLOSE_GRACE }).await;
-    Ok(())
+    let to_open = store.due(Phase::Opening, now, limits::DUE_PAGE).await?;
+    let to_close = to_close.into_iter().map(|id| (id, close));
+    Ok(to_close.chain(to_open.into_iter().map(|id| (id, Transition::Open))).collect())
 }
 
-async fn send_all(lanes: &Lanes<Dynamo>, ids: Vec<AuctionId>, transition: Transition) {
-    let sent = ids.iter().map(|id| lanes.transition(id, transition));
-    for (id, result) in ids.iter().zip(join_all(sent).await) {
-        match result {
-            Ok(_) | Err(LaneError::Transition(TransitionError::Final(_))) => {}
-            // A draft whose end has passed unopened: it can only be called off.
-            Err(LaneError::Transition(TransitionError::EndPassed)) => {
-                if let Err(error) = lanes.transition(id, Transition::Cancel).await {
-                    debug!(auction.id = %id, %error, "cannot cancel an auction that never opened");
-                }
+async fn carry_out(lanes: Lanes<Dynamo>, (id, transition): Due) -> Done {
+    let mut result = lanes.transition(&id, transition).await;
+    // A draft whose end has passed unopened: it can only be called off.
+    if result == Err(LaneError::Transition(TransitionError::EndPassed)) {
+        result = lanes.transition(&id, Transition::Cancel).await;
+    }
+    let result = match result {
+        Ok(_) | Err(LaneError::Transition(TransitionError::Final(_))) => Ok(()),
+        Err(error) => Err(error),
+    };
+    (id, result)
+}
+
+/// One line when changes begin to fail, one a minute while they do: a store that fails, fails all.
+fn report(changing: &mut Outage, id: &AuctionId, result: Result<(), LaneError>) {
+    let now = Instant::now();
+    match result {
+        Ok(()) => {
+            if let Some(lasted) = changing.went_well(now) {
+                info!(?lasted, "opens and closes auctions again");
             }
-            Err(error) => warn!(auction.id = %id, %error, ?transition, "due, not done; again soon"),
         }
+        Err(error) if changing.failed(now) => {
+            warn!(auction.id = %id, %error, "a change is due and not done; trying again");
+        }
+        Err(_) => {}
+    }
+}
+
+/// What is due and not done: a queue, and a bounded number in flight.
+struct Work<F> {
+    in_flight_max: usize,
+    start: F,
+    waiting: VecDeque<Due>,
+    /// The auctions that wait or are in flight: an index read meanwhile shows them again.
+    known: HashSet<AuctionId>,
+    in_flight: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
+}
+
+impl<F, R> Work<F>
+where
+    F: Fn(Due) -> R,
+    R: Future<Output = Done> + Send + 'static,
+{
+    fn new(in_flight_max: usize, start: F) -> Self {
+        let (waiting, known, in_flight) = Default::default();
+        Self { in_flight_max, start, waiting, known, in_flight }
+    }
+
+    /// Whether everything that was added has begun.
+    fn is_drained(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn add(&mut self, due: Vec<Due>) {
+        for (id, transition) in due {
+            if self.known.insert(id.clone()) {
+                self.waiting.push_back((id, transition));
+            }
+        }
+        self.fill();
+    }
+
+    fn fill(&mut self) {
+        while self.in_flight.len() < self.in_flight_max
+            && let Some(due) = self.waiting.pop_front()
+        {
+            self.in_flight.push(Box::pin((self.start)(due)));
+        }
+    }
+
+    /// What ends next; `None` if nothing is in flight.
+    async fn next(&mut self) -> Option<Done> {
+        let done = self.in_flight.next().await?;
+        self.known.remove(&done.0);
+        self.fill();
+        Some(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_due_at_one_instant_is_carried_out_once_and_a_few_at_a_time() {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let mut work = Work::new(16, |(id, _): Due| {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            async move {
+                most.fetch_max(1 + now.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                now.fetch_sub(1, Ordering::Relaxed);
+                (id, Ok(()))
+            }
+        });
+        let due: Vec<Due> = (0..1500).map(|_| (AuctionId::random(), Transition::Open)).collect();
+        work.add(due.clone());
+        // The index still shows them.
+        work.add(due.clone());
+        assert!(!work.is_drained());
+        let mut done = HashSet::new();
+        while let Some((id, _)) = work.next().await {
+            assert!(done.insert(id), "each once");
+        }
+        assert!(work.is_drained());
+        assert_eq!((done.len(), most.load(Ordering::Relaxed)), (1500, 16));
+        // One that failed is due again.
+        work.add(due[..1].to_vec());
+        assert!(work.next().await.is_some());
     }
 }

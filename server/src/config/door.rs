@@ -69,6 +69,11 @@ pub struct DoorArgs {
         default_value_t = limits::BIDS_PER_AUCTION_PER_SECOND_MAX)]
     pub bids_per_auction_per_second: u32,
 
+    /// Auctions that a user makes in a second; 0 for no limit.
+    #[arg(long, env = "GAVEL_AUCTIONS_PER_USER_PER_SECOND",
+        default_value_t = limits::AUCTIONS_PER_USER_PER_SECOND_MAX)]
+    pub auctions_per_user_per_second: u32,
+
     /// HTTP connections at a time, sockets not counted; further ones wait.
     #[arg(long, help_heading = heading::SERVICE, env = "GAVEL_CONNECTIONS", default_value_t = limits::CONNECTIONS_MAX)]
     pub connections: usize,
@@ -157,6 +162,7 @@ impl DoorArgs {
             handshakes_per_second: self.handshakes_per_second,
             bids_per_user_per_second: self.bids_per_user_per_second,
             bids_per_auction_per_second: self.bids_per_auction_per_second,
+            auctions_per_user_per_second: self.auctions_per_user_per_second,
             ..open
         })
     }

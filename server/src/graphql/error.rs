@@ -195,6 +195,9 @@ pub fn rate_limited(refused: TooMany) -> Error {
             "this auction is receiving too many bids; this request wrote nothing (an earlier one \
              with the same idempotency key may have), try again"
         }
+        Limit::AuctionsPerUser => {
+            "you create auctions too often; this request wrote nothing, slow down"
+        }
         Limit::HandshakesPerAddress => "your address opens sockets too often; slow down",
         Limit::SocketsPerAddress => "your address has as many sockets open as it may; close some",
         Limit::SocketsPerUser => "you have as many sockets open as you may; close some",

@@ -97,6 +97,9 @@ impl Mutation {
         let auction = draft
             .into_auction(AuctionId::random(), seller, clock::now())
             .map_err(|error| from_draft(&error))?;
+        ctx.data::<Guard>()?
+            .create(&auction.seller_id, caller.received_at)
+            .map_err(rate_limited)?;
         let store = ctx.data::<Arc<Dynamo>>()?;
         store.create(&auction).await.map_err(|error| from_create(&error))?;
         view(ctx, auction)

@@ -66,11 +66,13 @@ pub enum Limit {
     GroupsPerAuction,
     /// Weight of all groups.
     Groups,
+    /// Auctions that a user makes in a second.
+    AuctionsPerUser,
 }
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ConnectionsPerAddress,
         Self::SocketsPerAddress,
         Self::SocketsPerUser,
@@ -88,6 +90,7 @@ impl Limit {
         Self::GroupsPerAddress,
         Self::GroupsPerAuction,
         Self::Groups,
+        Self::AuctionsPerUser,
     ];
 
     /// Whether it is about what one client does, and not about the service.
@@ -115,6 +118,7 @@ impl Limit {
             Self::GroupsPerAddress => "groups_per_address",
             Self::GroupsPerAuction => "groups_per_auction",
             Self::Groups => "groups",
+            Self::AuctionsPerUser => "auctions_per_user",
         }
     }
 }
@@ -158,6 +162,8 @@ pub struct Allowances {
     pub groups_per_auction: usize,
     /// Weight of all groups.
     pub groups: usize,
+    /// Auctions that a user makes in a second.
+    pub auctions_per_user_per_second: u32,
     /// The header in which one trusted proxy tells its client's address.
     pub trusted_header: Option<HeaderName>,
     /// The pages that browsers may come from.
@@ -189,6 +195,7 @@ struct Inner {
     user_bids: RateLimiter<UserId>,
     auction_bids: RateLimiter<AuctionId>,
     work: Work,
+    user_auctions: RateLimiter<UserId>,
     trusted_header: Option<HeaderName>,
     origins: Origins,
     refused: [AtomicU64; Limit::ALL.len()],
@@ -210,6 +217,7 @@ impl Guard {
             user_bids: RateLimiter::new(Rate::per_second(allowed.bids_per_user_per_second)),
             auction_bids: RateLimiter::new(Rate::per_second(allowed.bids_per_auction_per_second)),
             work: Work::new(&allowed),
+            user_auctions: RateLimiter::new(Rate::per_second(allowed.auctions_per_user_per_second)),
             trusted_header: allowed.trusted_header,
             origins: allowed.origins,
             refused: Default::default(),
@@ -254,6 +262,11 @@ impl Guard {
         self.rate(self.0.auction_bids.take(auction.clone(), now), Limit::BidsPerAuction)
     }
 
+    /// Whether a user may make an auction now.
+    pub fn create(&self, user: &UserId, now: Timestamp) -> Result<(), TooMany> {
+        self.rate(self.0.user_auctions.take(user.clone(), now), Limit::AuctionsPerUser)
+    }
+
     /// How often each limit has refused.
     pub fn refusals(&self) -> impl Iterator<Item = (Limit, u64)> {
         let count = |limit: Limit| self.0.refused[limit as usize].load(Ordering::Relaxed);
@@ -275,6 +288,7 @@ impl Guard {
         self.0.handshakes.full()
             + self.0.user_bids.full()
             + self.0.auction_bids.full()
+            + self.0.user_auctions.full()
             + self.0.work.full()
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use e2e::child::Child;
+use e2e::gavel::from_now;
 use e2e::{Socket, code};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -201,4 +202,38 @@ async fn the_bids_on_an_auction_in_a_second() {
     let flags = ["--client-limits", "on", "--bids-per-auction-per-second", "10"];
     let flags = [flags.as_slice(), &["--work-per-user", "0"]].concat();
     rate_edge(&flags, |n| format!("user-{n}"), "this auction").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_auctions_of_a_user_in_a_second() {
+    const CREATE: &str = "mutation($i: CreateAuctionInput!) { createAuction(input: $i) { id } }";
+    let create = async |server: &Child, query: &str| {
+        let token = server.token("ann", &["seller"]);
+        let input = json!({ "title": "A lamp", "currency": "EUR", "openingPrice": "1",
+                            "minimumIncrement": "1", "endsAt": from_now(Duration::from_secs(3600)) });
+        server.graphql(Some(&token), query, json!({ "i": input })).await
+    };
+    let within = async |server: &Child| {
+        // What came before may have used up the allowance of this second.
+        sleep(Duration::from_millis(1100)).await;
+        for _ in 0..10 {
+            let answer = create(server, CREATE).await;
+            assert!(answer["data"]["createAuction"]["id"].is_string(), "{answer}");
+        }
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        let query = laden(CREATE);
+        let burst = (0..40).map(|_| create(server, &query));
+        let answers = futures_util::future::join_all(burst).await;
+        let refused: Vec<_> = answers.iter().filter(|answer| answer["data"].is_null()).collect();
+        assert!(refused.len() >= 10, "{} of 40 in a burst", refused.len());
+        for answer in refused {
+            let error = &answer["errors"][0];
+            assert_eq!(code(error), "RATE_LIMITED", "{answer}");
+            let after_ms = error["extensions"]["retryAfterMs"].as_u64().unwrap();
+            assert!((1..=1000).contains(&after_ms), "{error}");
+        }
+    };
+    let flags = ["--client-limits", "on", "--auctions-per-user-per-second", "10"];
+    edge(&flags).rounds(8).holds(within, above).await;
 }
