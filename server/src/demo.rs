@@ -9,6 +9,7 @@ use crate::auth::{Role, Verifier};
 use crate::clock;
 use crate::graphql::scalar::format_time;
 use crate::store::Dynamo;
+use crate::store::pages::Direction;
 use crate::store::phase::Phase;
 
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -34,7 +35,10 @@ pub struct Demo {
 /// # Errors
 /// When the store does not answer.
 pub async fn auctions(store: &Dynamo) -> anyhow::Result<Vec<AuctionId>> {
-    let open = store.list(Phase::Closing, None, TITLES.len()).await.context("cannot list")?;
+    let open = store
+        .list(Phase::Closing, None, TITLES.len(), Direction::Ascending)
+        .await
+        .context("cannot list")?;
     if !open.is_empty() {
         return Ok(open.into_iter().map(|(_, auction)| auction.id).collect());
     }

@@ -14,20 +14,49 @@ async fn lots(gavel: &Gavel, count: usize, ends_at: &str) -> Vec<String> {
     stream::iter(0..count).map(make).buffer_unordered(16).collect().await
 }
 
-async fn count(gavel: &Gavel, status: &str) -> usize {
-    let mut seen = 0;
+/// The ids of a list, page by page.
+async fn pages(gavel: &Gavel, status: &str, first: usize, newest_first: bool) -> Vec<String> {
+    let query = "query($s: AuctionStatus, $n: Int!, $a: String, $d: Boolean!) { auctions(status: $s, \
+                 first: $n, after: $a, newestFirst: $d) { nodes { id } \
+                 pageInfo { hasNextPage endCursor } } }";
+    let mut ids = Vec::new();
     let mut after = Value::Null;
     loop {
-        let query = "query($s: AuctionStatus, $a: String) { auctions(status: $s, first: 100, \
-                     after: $a) { nodes { id } pageInfo { hasNextPage endCursor } } }";
-        let answer = gavel.graphql(None, query, json!({ "s": status, "a": after })).await;
+        let variables = json!({ "s": status, "n": first, "a": after, "d": newest_first });
+        let answer = gavel.graphql(None, query, variables).await;
         let page = &answer["data"]["auctions"];
-        seen += page["nodes"].as_array().expect("nodes").len();
+        let nodes = page["nodes"].as_array().unwrap_or_else(|| panic!("no page: {answer}"));
+        ids.extend(nodes.iter().map(|node| node["id"].as_str().unwrap().to_owned()));
         if page["pageInfo"]["hasNextPage"] != true {
-            return seen;
+            return ids;
         }
+        assert_eq!(nodes.len(), first, "a page that is not the last is full");
         after = page["pageInfo"]["endCursor"].clone();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lots_that_share_an_end_are_listed_once_in_pages_and_in_both_directions() {
+    let gavel = Gavel::start().await;
+    let at = |minutes: u64| from_now(Duration::from_secs(60 * minutes));
+    let first = gavel.auction(json!({ "endsAt": at(5) })).await;
+    let mut shared = lots(&gavel, 60, &at(10)).await;
+    let last = gavel.auction(json!({ "endsAt": at(15) })).await;
+    shared.sort();
+    let lists = |status, page, newest_first| pages(&gavel, status, page, newest_first);
+    soon("all are listed", || async { lists("OPEN", 100, false).await.len() == 62 }).await;
+    for page in [1, 7, 61, 62, 100] {
+        let up = lists("OPEN", page, false).await;
+        let mut down = lists("OPEN", page, true).await;
+        assert_eq!((&up[0], &up[61]), (&first, &last), "by their ends");
+        assert_eq!((&down[0], &down[61]), (&last, &first), "the other way round");
+        let mut between = up[1..61].to_vec();
+        between.sort();
+        assert_eq!(between, shared, "each once, in pages of {page}");
+        down.reverse();
+        assert_eq!(down, up);
+    }
+    gavel.stop().await.unwrap();
 }
 
 /// Every lot is closed, a few at a time, without a word in the log, and bids elsewhere are answered.
@@ -37,7 +66,7 @@ async fn lots_that_end_at_one_instant_are_closed_a_few_at_a_time() {
     let gavel = Gavel::with(&["--client-limits", "off"]).await;
     let elsewhere = gavel.auction(json!({})).await;
     lots(&gavel, LOTS, &from_now(Duration::from_secs(6))).await;
-    assert_eq!(count(&gavel, "OPEN").await, LOTS + 1);
+    assert_eq!(pages(&gavel, "OPEN", 100, false).await.len(), LOTS + 1);
     let mut amount = 1000;
     let mut lanes_max = 0.0_f64;
     let closing = soon("all are closed", || async { open(&gavel, 2).await == 1 });
@@ -55,7 +84,7 @@ async fn lots_that_end_at_one_instant_are_closed_a_few_at_a_time() {
     }
     assert!(lanes_max <= 17.0, "{lanes_max} lanes: of 16 lots and of the auction elsewhere");
     soon("their lanes end", || async { gavel.metric("gavel_lanes").await <= 1.0 }).await;
-    assert_eq!(count(&gavel, "CLOSED").await, LOTS);
+    assert_eq!(pages(&gavel, "CLOSED", 100, false).await.len(), LOTS);
     gavel.stop().await.unwrap();
 }
 

@@ -32,7 +32,7 @@ pub fn parse_auction_cursor(cursor: &str) -> Result<(usize, Place), Error> {
     let parse = |text: String| {
         let mut parts = text.strip_prefix("auction:")?.splitn(3, ':');
         let phase = parts.next()?.parse().ok()?;
-        let at = Timestamp::from_micros(parts.next()?.parse().ok()?);
+        let at = Timestamp::from_micros(parts.next()?.parse().ok().filter(|at| *at >= 0)?);
         let id = parts.next().filter(|id| AuctionId::is_well_formed(id))?;
         Some((phase, Place { at, id: id.into() }))
     };

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tracing::{Instrument as _, Span};
 
+use super::absent;
 use super::caller::Caller;
 use super::counts::ApiCounts;
 use super::error::{self, Code, coded, refused};
@@ -161,6 +162,9 @@ impl Api {
         let is_heavy = prepared.is_heavy();
         let execution = async move {
             let mut response = schema.execute(prepared.request().data(caller)).await;
+            if kind == OperationType::Query {
+                absent::propagate(&mut response);
+            }
             error::complete(&mut response);
             response
         };

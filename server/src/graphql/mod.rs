@@ -15,6 +15,7 @@ pub mod mutation;
 pub mod subscription;
 pub mod rules;
 pub mod prepare;
+mod absent;
 pub mod execute;
 pub mod document;
 pub mod request;

@@ -12,6 +12,7 @@ use super::scalar::DateTime;
 use super::types::{AuctionObject, AuctionStatus, Me, View, page_size};
 use crate::auction::{Auction, AuctionId};
 use crate::clock;
+use crate::store::pages::Direction;
 use crate::store::phase::{Phase, Place};
 use crate::store::{Dynamo, Table as _};
 
@@ -24,24 +25,34 @@ type AuctionConnection = Connection<String, AuctionObject, EmptyFields, EmptyFie
 /// Reads.
 #[Object]
 impl Query {
-    /// An auction by id.
-    async fn auction(&self, ctx: &Context<'_>, id: ID) -> Result<Option<AuctionObject>> {
-        let auction = load(ctx, &id).await?;
-        Ok(Some(view(ctx, auction)?))
+    /// An auction by id; null with an error if there is none.
+    // A nullable field whose resolver can fail is an option of a result: of a result of an option the
+    // library leaves the field out of `data`, where the specification wants null.
+    async fn auction(&self, ctx: &Context<'_>, id: ID) -> Option<Result<AuctionObject>> {
+        let seen = async { view(ctx, load(ctx, &id).await?) };
+        Some(seen.await)
     }
 
     /// Auctions of a status (all, if none is given), in the order of what comes next: OPEN by their
-    /// end, DRAFT by their opening, the others by their end. A list is eventually consistent: an
-    /// auction made a moment ago may be missing.
+    /// end, DRAFT by their opening, the others by their end. With `newestFirst` in the opposite order:
+    /// of CLOSED ones the last that ended comes first. A list is eventually consistent: an auction made
+    /// a moment ago may be missing. A cursor is good for the status and order that it was given for.
     async fn auctions(
         &self,
         ctx: &Context<'_>,
         status: Option<AuctionStatus>,
         #[graphql(default = 20)] first: i32,
         after: Option<String>,
+        #[graphql(default = false)] newest_first: bool,
     ) -> Result<AuctionConnection> {
         let first = page_size(first)?;
-        let phases = Phase::of_status(status.map(Into::into));
+        let mut phases = Phase::of_status(status.map(Into::into)).to_vec();
+        let direction = if newest_first {
+            phases.reverse();
+            Direction::Descending
+        } else {
+            Direction::Ascending
+        };
         let (start, mut place) = match after.as_deref().map(parse_auction_cursor).transpose()? {
             Some((phase, place)) => (phase, Some(place)),
             None => (0, None),
@@ -50,7 +61,7 @@ impl Query {
         let mut found: Vec<(usize, Place, Auction)> = Vec::with_capacity(first + 1);
         for (number, phase) in phases.iter().enumerate().skip(start) {
             let wanted = first + 1 - found.len();
-            let page = store.list(*phase, place.as_ref(), wanted).await;
+            let page = store.list(*phase, place.as_ref(), wanted, direction).await;
             let page = page.map_err(|error| from_read(&error))?;
             found.extend(page.into_iter().map(|(place, auction)| (number, place, auction)));
             if found.len() > first {

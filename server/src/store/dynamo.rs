@@ -44,8 +44,8 @@ impl Dynamo {
         &self.errors
     }
 
-    /// Writes a new auction. Sent again with the same id, it finds its own item and is content.
-    pub async fn create(&self, auction: &Auction) -> Result<(), StoreError> {
+    /// Writes a new auction. False: an earlier attempt with the same id has written it.
+    pub async fn create(&self, auction: &Auction) -> Result<bool, StoreError> {
         let put = self
             .client
             .put_item()
@@ -53,9 +53,9 @@ impl Dynamo {
             .set_item(Some(item::auction_item(auction, auction.created_at)))
             .condition_expression("attribute_not_exists(pk)");
         match put.send().await {
-            Ok(_) => Ok(()),
-            // Ids are random: an item under this id is this auction, from an earlier attempt.
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Ok(_) => Ok(true),
+            // Ids are random, or made of a seller and its key: an item under this id is this auction.
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
             Err(error) => Err(self.failed(&error)),
         }
     }

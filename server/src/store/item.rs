@@ -72,6 +72,14 @@ pub fn idempotency_pk(key: &IdempotencyKey) -> String {
     format!("{PK_KEY}{}", key.as_hex())
 }
 
+/// The key of an auction in the index of what is due.
+pub fn index_key(partition: &str, place: &Place) -> Item {
+    let mut key = state_key(&place.id);
+    put_text(&mut key, "due", partition);
+    put_number(&mut key, "dueAt", place.at.as_micros());
+    key
+}
+
 fn primary_key(pk: String, sk: String) -> Item {
     Item::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
 }

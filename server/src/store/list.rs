@@ -1,17 +1,18 @@
 //! Lists: what is due, and auctions by status, through the sparse index.
 //!
-//! The index has keys alone; the auctions are read from the table.
+//! The index has keys alone; the auctions are read from the table. Each partition of a phase is read
+//! on from a key (`pages`), so that a page costs the same however many auctions share a time.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 
 use super::Dynamo;
 use super::error::StoreError;
-use super::item;
+use super::item::{self, Item};
+use super::pages::{self, Direction, Span};
 use super::phase::{Phase, Place};
 use super::setup::DUE_INDEX;
 use crate::auction::{Auction, AuctionId, Timestamp};
-use crate::limits;
 
 impl Dynamo {
     /// Auctions of a phase that are due at `now`: at most `limit` of each partition, earliest first.
@@ -21,55 +22,72 @@ impl Dynamo {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<AuctionId>, StoreError> {
-        let mut places = self.places(phase, None, Some(now), limit).await?;
-        places.sort();
+        let places = self.places(phase, None, now, limit, Direction::Ascending).await?;
+        let places = pages::merge(places, usize::MAX, Direction::Ascending);
         Ok(places.into_iter().map(|place| place.id).collect())
     }
 
-    /// Auctions of a phase after a place in time order, at most `limit`. The index is eventually
-    /// consistent: an auction made a moment ago may be missing.
+    /// Auctions of a phase after a place in the order of time, at most `limit`. The index is
+    /// eventually consistent: an auction made a moment ago may be missing.
     pub async fn list(
         &self,
         phase: Phase,
         after: Option<&Place>,
         limit: usize,
+        direction: Direction,
     ) -> Result<Vec<(Place, Auction)>, StoreError> {
-        let mut places = self.places(phase, after, None, limit).await?;
-        places.sort();
-        places.truncate(limit);
-        let ids: Vec<AuctionId> = places.iter().map(|place| place.id.clone()).collect();
-        let auctions = self.load_many(&ids).await?;
-        let place_of = |auction: &Auction| places.iter().find(|p| p.id == auction.id).cloned();
-        Ok(auctions.into_iter().filter_map(|a| place_of(&a).map(|place| (place, a))).collect())
+        let end = Timestamp::from_micros(i64::MAX);
+        let mut after = after.cloned();
+        let mut found = Vec::with_capacity(limit);
+        while found.len() < limit {
+            let wanted = limit - found.len();
+            let places = self.places(phase, after.as_ref(), end, wanted, direction).await?;
+            let places = pages::merge(places, wanted, direction);
+            let ids: Vec<AuctionId> = places.iter().map(|place| place.id.clone()).collect();
+            let auctions = self.load_many(&ids).await?;
+            let place_of = |auction: &Auction| places.iter().find(|p| p.id == auction.id).cloned();
+            found.extend(auctions.into_iter().filter_map(|a| Some((place_of(&a)?, a))));
+            // One that the index shows and the table no longer has is not the end of the list.
+            if places.len() < wanted {
+                break;
+            }
+            after = places.into_iter().next_back();
+        }
+        Ok(found)
     }
 
+    /// The next `limit` of each partition of a phase.
     async fn places(
         &self,
         phase: Phase,
         after: Option<&Place>,
-        until: Option<Timestamp>,
+        until: Timestamp,
         limit: usize,
-    ) -> Result<Vec<Place>, StoreError> {
-        let until = until.unwrap_or(Timestamp::from_micros(i64::MAX));
-        let limit = limit.max(1);
-        let partitions = (0..limits::DUE_PARTITIONS)
-            .map(|number| self.places_of(phase.partition(number), after, until, limit));
-        Ok(try_join_all(partitions).await?.into_iter().flatten().collect())
+        direction: Direction,
+    ) -> Result<Vec<Vec<Place>>, StoreError> {
+        let partitions = pages::partitions().map(|number| async move {
+            match pages::span(number, after, until, direction) {
+                Some(span) => {
+                    self.places_of(phase.partition(number), span, limit.max(1), direction).await
+                }
+                None => Ok(Vec::new()),
+            }
+        });
+        try_join_all(partitions).await
     }
 
-    /// Reads a partition until `limit` places follow `after`, and every tie of the last one: the
-    /// index does not order auctions of the same time, so a page must not end among them.
+    /// The first `limit` places of a partition in a span.
     async fn places_of(
         &self,
         partition: String,
-        after: Option<&Place>,
-        until: Timestamp,
+        span: Span,
         limit: usize,
+        direction: Direction,
     ) -> Result<Vec<Place>, StoreError> {
         let number = |at: Timestamp| AttributeValue::N(at.as_micros().to_string());
-        let from = after.map_or(Timestamp::from_micros(0), |after| after.at);
         let mut places: Vec<Place> = Vec::new();
-        let mut start_key = None;
+        let mut start_key: Option<Item> =
+            span.after.map(|place| item::index_key(&partition, &place));
         loop {
             let output = self
                 .client
@@ -78,22 +96,19 @@ impl Dynamo {
                 .index_name(DUE_INDEX)
                 .key_condition_expression("due = :due AND dueAt BETWEEN :from AND :until")
                 .expression_attribute_values(":due", AttributeValue::S(partition.clone()))
-                .expression_attribute_values(":from", number(from))
-                .expression_attribute_values(":until", number(until))
-                .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX))
+                .expression_attribute_values(":from", number(span.from))
+                .expression_attribute_values(":until", number(span.until))
+                .scan_index_forward(direction == Direction::Ascending)
+                .limit(i32::try_from(limit - places.len()).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start_key)
                 .send()
                 .await
                 .map_err(|error| self.failed(&error))?;
             for item in output.items() {
-                let place = self.read(item::place(item))?;
-                if after.is_none_or(|after| place > *after) {
-                    places.push(place);
-                }
+                places.push(self.read(item::place(item))?);
             }
             start_key = output.last_evaluated_key;
-            let full = places.len() > limit && places[limit - 1].at < places[places.len() - 1].at;
-            if full || start_key.is_none() {
+            if places.len() >= limit || start_key.is_none() {
                 return Ok(places);
             }
         }

@@ -13,6 +13,7 @@ pub mod connect;
 pub mod setup;
 pub mod dynamo;
 pub mod transact;
+pub mod pages;
 pub mod list;
 
 use std::future::Future;

@@ -31,7 +31,7 @@ pub struct Due {
 }
 
 /// A place in a list: everything up to and including it has been seen.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The time the auction is sorted by.
     pub at: Timestamp,
@@ -77,10 +77,14 @@ pub fn due_of(auction: &Auction) -> Due {
         (Status::Closed, _) => (Phase::Closed, auction.ends_at),
         (Status::Cancelled, _) => (Phase::Cancelled, auction.ends_at),
     };
+    Due { partition: phase.partition(partition_of(&auction.id)), at }
+}
+
+/// The number of the partition in which an auction stands, in every phase.
+pub(super) fn partition_of(id: &AuctionId) -> u8 {
     // FNV-1a: stable over versions and machines, which a table needs and std's hasher is not.
-    let hash = auction.id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    let hash = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    let number = (hash >> 32) as u8 % limits::DUE_PARTITIONS;
-    Due { partition: phase.partition(number), at }
+    (hash >> 32) as u8 % limits::DUE_PARTITIONS
 }
