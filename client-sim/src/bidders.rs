@@ -96,7 +96,7 @@ impl Bidders {
                 self.live.limited(limit);
             }
             let pause = answer.as_ref().err().and_then(CallError::retry_after);
-            let (answer, again) = outcome(answer);
+            let (answer, again) = outcome(answer, planned.keyed);
             let outcome = answers.take(asked_us, answer);
             // Without a key, a bid that may have been written cannot be sent again.
             let again = again && (planned.keyed || outcome != Outcome::Unknown);
@@ -125,8 +125,11 @@ impl Bidders {
 }
 
 /// The outcome of one answer, and whether to ask again.
-fn outcome(answer: Result<BidAnswer, CallError>) -> (Outcome, bool) {
+fn outcome(answer: Result<BidAnswer, CallError>, keyed: bool) -> (Outcome, bool) {
     match answer {
+        Ok(BidAnswer::BidAccepted { bid, repeated: true, .. }) if !keyed => {
+            (Outcome::Repeated { bid_id: bid.id, sequence: bid.sequence }, false)
+        }
         Ok(BidAnswer::BidAccepted { bid, repeated, committed_at }) => {
             let accepted = Outcome::Accepted {
                 bid_id: bid.id,

@@ -153,6 +153,11 @@ fn check_table(offers: &[Offer], table: &[Vec<TableBid>]) -> Table {
                 });
                 found.accepted_missing += u64::from(!is_it);
             }
+            Outcome::Repeated { bid_id, sequence } => {
+                let at = usize::try_from(sequence.saturating_sub(1)).unwrap_or(usize::MAX);
+                let bid = table.get(offer.auction).and_then(|bids| bids.get(at));
+                found.accepted_missing += u64::from(bid.is_none_or(|bid| bid.id != *bid_id));
+            }
             Outcome::Rejected(_) | Outcome::Failed(_) => {
                 found.refused_present += u64::from(in_table.is_some());
             }
@@ -322,6 +327,17 @@ mod tests {
         let checked = check(&[accepted(1), accepted(2)], &table, &[]);
         assert_eq!(checked.table.accepted_missing, 1);
         assert!(!checked.holds());
+    }
+
+    #[test]
+    fn a_repeat_is_answered_with_a_bid_that_the_table_has() {
+        let table = [vec![bid(1)]];
+        let repeated = |bid_id: &str, sequence| {
+            let outcome = Outcome::Repeated { bid_id: bid_id.to_owned(), sequence };
+            let offers = [accepted(1), Offer { keyed: false, ..offer(7, outcome) }];
+            check(&offers, &table, &[]).table.accepted_missing
+        };
+        assert_eq!((repeated("b1", 1), repeated("b2", 1), repeated("b2", 2)), (0, 1, 1));
     }
 
     #[test]

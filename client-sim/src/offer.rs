@@ -14,6 +14,14 @@ pub enum Outcome {
         /// When the store had acknowledged it; `None` for a repeated answer.
         committed_us: Option<i64>,
     },
+    /// Its bidder's bid of the same amount, which leads, was answered in its place: it had no
+    /// idempotency key.
+    Repeated {
+        /// That bid's id.
+        bid_id: String,
+        /// That bid's number.
+        sequence: u64,
+    },
     /// Rejected, with the code.
     Rejected(String),
     /// An error that says that no request of the bid has written it, with the code.
@@ -71,7 +79,7 @@ impl Answers {
         let denies = match &answer {
             Outcome::Rejected(_) => true,
             Outcome::Failed(code) => matches!(code.as_str(), "STORE_UNAVAILABLE" | "CONTENTION"),
-            Outcome::Accepted { .. } | Outcome::Unknown => false,
+            Outcome::Accepted { .. } | Outcome::Repeated { .. } | Outcome::Unknown => false,
         };
         if denies {
             *self = Self { may_stand: false, denied_us: Some(sent_us) };

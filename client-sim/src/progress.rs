@@ -55,7 +55,7 @@ impl Live {
     /// A bid was answered.
     pub fn answered(&self, outcome: &Outcome) {
         let count = match outcome {
-            Outcome::Accepted { .. } => &self.accepted,
+            Outcome::Accepted { .. } | Outcome::Repeated { .. } => &self.accepted,
             Outcome::Rejected(_) => &self.rejected,
             Outcome::Failed(_) | Outcome::Unknown => &self.other,
         };

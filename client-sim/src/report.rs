@@ -79,6 +79,9 @@ pub struct Bids {
     pub offered: u64,
     /// Answered accepted.
     pub accepted: u64,
+    /// Answered with the bid of the same amount with which their bidder led already.
+    #[serde(default)]
+    pub repeated: u64,
     /// Answered refused, by code.
     pub rejected: BTreeMap<String, u64>,
     /// Not answered; those without an idempotency key cannot be asked after.
@@ -100,6 +103,7 @@ impl Bids {
             bids.retried += u64::from(offer.retries);
             match &offer.outcome {
                 Outcome::Accepted { .. } => bids.accepted += 1,
+                Outcome::Repeated { .. } => bids.repeated += 1,
                 Outcome::Rejected(code) => *bids.rejected.entry(code.clone()).or_default() += 1,
                 Outcome::Unknown => bids.unknown += 1,
                 Outcome::Failed(code) => {

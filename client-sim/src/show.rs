@@ -33,6 +33,7 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
         &[
             format!("{} offered", bids.offered),
             format!("{} accepted", bids.accepted),
+            format!("{} repeated", bids.repeated),
             format!("{rejected} rejected{}", codes(&bids.rejected)),
             format!("{} failed{}", bids.failed, codes(&bids.failures)),
             format!("{} unknown", bids.unknown),

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub const TITLE_BYTES_MAX: usize = 200;
 /// A description, in bytes of UTF-8.
 pub const DESCRIPTION_BYTES_MAX: usize = 10_000;
+/// The least step, at most: a 1,024th of the largest amount, so that there is always room for bids.
+pub const INCREMENT_MINOR_UNITS_MAX: u64 = (1 << 43) - 1;
 /// How far ahead an auction may end.
 pub const AUCTION_DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The soft close window, in seconds.

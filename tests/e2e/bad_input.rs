@@ -1,7 +1,7 @@
 //! Bad input: a documented code, a sentence that says what to do, nothing written, and the
 //! connection lives on.
 
-use e2e::{Gavel, code};
+use e2e::{Gavel, code, soon};
 use serde_json::{Value, json};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -141,6 +141,18 @@ async fn terms_that_cannot_stand_are_refused_by_the_name_of_their_field() {
         ("endsAt", json!("2001-01-01T00:00:00Z")),
         ("endsAt", json!("2999-01-01T00:00:00Z")),
         ("opensAt", json!("2998-01-01T00:00:00Z")),
+        ("title", json!("A lamp\nSOLD")),
+        ("title", json!("A \u{0} lamp")),
+        ("title", json!("A lamp \u{202e}pmal")),
+        ("title", json!("A lamp \u{2067}pmal")),
+        ("description", json!("one\u{0}two")),
+        ("currency", json!("XXX")),
+        ("currency", json!("XTS")),
+        ("currency", json!("XAU")),
+        ("openingPrice", json!("9007199254740991")),
+        ("minimumIncrement", json!("8796093022208")),
+        ("softCloseSeconds", json!(30)),
+        ("softCloseExtensionsMax", json!(3)),
         ("softCloseSeconds", json!(-1)),
         ("softCloseExtensionsMax", json!(100_000)),
     ] {
@@ -196,5 +208,56 @@ async fn of_many_errors_a_few_are_sent() {
     assert_eq!(errors.len(), 10, "{response}");
     let last = errors[9]["message"].as_str().unwrap();
     assert!(last.contains("991 more"), "{last}");
+    gavel.stop().await.unwrap();
+}
+
+/// GraphQL, 6.4.4: a field that failed is null, or null is what lacks it; it is never left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_failed_is_null_and_not_left_out() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({})).await;
+    let ask = async |query: &str| {
+        let answer = gavel.graphql(None, query, json!({})).await;
+        let errors = answer["errors"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        (answer["data"].clone(), errors.iter().map(|e| code(e).to_owned()).collect::<Vec<_>>())
+    };
+    let unknown = "auction(id: \"a00000000000000000000\") { id }";
+    let (data, codes) = ask(&format!("{{ {unknown} }}")).await;
+    assert_eq!((data, codes), (json!({ "auction": null }), vec!["NOT_FOUND".to_owned()]));
+    let (data, codes) = ask(&format!("{{ x: {unknown} y: {unknown} me {{ id }} }}")).await;
+    assert_eq!(data, json!({ "x": null, "y": null, "me": { "id": null } }));
+    assert_eq!(codes, ["NOT_FOUND", "NOT_FOUND"]);
+    // What cannot be null hands its null up: to the auction, or to all of data.
+    let (data, _) = ask(&format!(
+        "{{ a: auction(id: \"{id}\") {{ id bids(first: 0) {{ nodes {{ id }} }} }} \
+                                  me {{ id }} }}"
+    ))
+    .await;
+    assert_eq!(data, json!({ "a": null, "me": { "id": null } }));
+    let (data, _) = ask("{ me { id } auctions(first: 0) { nodes { id } } }").await;
+    assert_eq!(data, Value::Null);
+    soon("it is listed", || async {
+        let listed = gavel.graphql(None, "{ auctions { nodes { id } } }", json!({})).await;
+        listed["data"]["auctions"]["nodes"].as_array().is_some_and(|nodes| !nodes.is_empty())
+    })
+    .await;
+    let (data, _) =
+        ask("{ me { id } auctions { nodes { id bids(first: 0) { nodes { id } } } } }").await;
+    assert_eq!(data, Value::Null);
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_open_or_cancel_is_told_who_may() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({})).await;
+    for (user, role) in [("ann", "bidder"), ("another", "seller")] {
+        for field in ["openAuction", "cancelAuction"] {
+            let answer = gavel.transition(user, role, field, &id).await;
+            let error = &answer["errors"][0];
+            assert_eq!(code(error), "FORBIDDEN");
+            assert_eq!(error["message"], "this needs its seller, or the role auctioneer");
+        }
+    }
     gavel.stop().await.unwrap();
 }

@@ -197,3 +197,121 @@ async fn bids_and_auctions_are_listed_in_pages() {
     .await;
     gavel.stop().await.unwrap();
 }
+
+/// Within the half second for which closing waits, its seller knows the result.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seller_cannot_cancel_once_the_end_has_come() {
+    let gavel = Gavel::start().await;
+    let ends_at = from_now(Duration::from_millis(1500));
+    let id = gavel.auction(json!({ "endsAt": ends_at })).await;
+    assert_eq!(gavel.bid("ann", &id, 1000).await["__typename"], "BidAccepted");
+    soon("it ends", || async {
+        let now = gavel.graphql(None, "{ serverTime }", json!({})).await;
+        now["data"]["serverTime"].as_str() > Some(ends_at.as_str())
+    })
+    .await;
+    let late = gavel.transition("seller", "seller", "cancelAuction", &id).await;
+    assert_eq!(code(&late["errors"][0]), "BAD_REQUEST", "{late}");
+    soon("it closes", || async { gavel.look(None, &id, "status").await["status"] == "CLOSED" })
+        .await;
+    assert_eq!(gavel.look(None, &id, "winnerId").await["winnerId"], "ann");
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leader_who_sends_the_same_amount_again_gets_its_own_bid() {
+    let gavel = Gavel::start().await;
+    for may_raise in [true, false] {
+        let id = gavel.auction(json!({ "leaderMayRaise": may_raise })).await;
+        let clicks = join_all((0..3).map(|_| gavel.bid("ann", &id, 1000))).await;
+        let first = gavel.bid("ann", &id, 1000).await;
+        for click in &clicks {
+            assert_eq!(click["bid"]["id"], first["bid"]["id"], "{click}");
+        }
+        let repeated = clicks.iter().filter(|click| click["repeated"] == true).count();
+        assert_eq!((repeated, &first["repeated"]), (2, &json!(true)));
+        let keyed = json!({ "auctionId": id, "amount": "1000", "idempotencyKey": "another" });
+        assert_eq!(gavel.bid_with("ann", keyed).await["code"], "ALREADY_LEADING");
+        assert_eq!(gavel.look(None, &id, "sequence").await["sequence"], 1);
+        gavel.bid("bob", &id, 1100).await;
+        assert_eq!(gavel.bid("ann", &id, 1000).await["code"], "TOO_LOW");
+    }
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_amount_does_not_end_the_bidding() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({})).await;
+    let largest = (1_u64 << 53) - 1;
+    let bounds = async || {
+        let fields = "minimumBid maximumBid sequence";
+        let auction = gavel.look(None, &id, fields).await;
+        let amount = |field: &str| auction[field].as_str().unwrap().parse::<u64>().unwrap();
+        (amount("minimumBid"), amount("maximumBid"), auction["sequence"].as_u64().unwrap())
+    };
+    let refused = gavel.bid("ann", &id, largest).await;
+    assert_eq!((&refused["code"], &refused["minimumBid"]), (&json!("TOO_HIGH"), &json!("1000")));
+    let (_, maximum, _) = bounds().await;
+    assert_eq!(gavel.bid("ann", &id, maximum + 1).await["code"], "TOO_HIGH");
+    assert_eq!(gavel.bid("ann", &id, maximum).await["bid"]["sequence"], 1);
+    let (minimum, maximum, sequence) = bounds().await;
+    assert!(minimum < maximum && maximum < largest && sequence == 1);
+    assert_eq!(gavel.bid("bob", &id, minimum).await["bid"]["sequence"], 2);
+    gavel.stop().await.unwrap();
+}
+
+/// An idempotency key remembers an accepted bid, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_refused_is_decided_anew() {
+    let gavel = Gavel::start().await;
+    let id = gavel.auction(json!({ "opensAt": null })).await;
+    let input = json!({ "auctionId": id, "amount": "1000", "idempotencyKey": "k" });
+    assert_eq!(gavel.bid_with("ann", input.clone()).await["code"], "NOT_OPEN");
+    gavel.transition("seller", "seller", "openAuction", &id).await;
+    assert_eq!(gavel.bid_with("ann", input.clone()).await["repeated"], false);
+    assert_eq!(gavel.bid_with("ann", input).await["repeated"], true);
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_there_is_a_reserve_is_no_secret() {
+    let gavel = Gavel::start().await;
+    for (terms, has_reserve) in [(json!({}), false), (json!({ "reservePrice": "2000" }), true)] {
+        let id = gavel.auction(terms).await;
+        let seen = gavel.look(None, &id, "hasReserve reserveMet reservePrice").await;
+        let expected =
+            json!({ "hasReserve": has_reserve, "reserveMet": false, "reservePrice": null });
+        assert_eq!(seen, expected);
+    }
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_makes_one_auction() {
+    let gavel = Gavel::start().await;
+    let ends_at = from_now(Duration::from_secs(3600));
+    let create = async |user: &str, title: &str, key: &str| {
+        let input = json!({ "title": title, "currency": "EUR", "openingPrice": "1", "endsAt": ends_at,
+                            "minimumIncrement": "1", "idempotencyKey": key });
+        let query = "mutation($i: CreateAuctionInput!) { createAuction(input: $i) { id status } }";
+        let token = gavel.token(user, &["seller"]);
+        let response = gavel.graphql(Some(&token), query, json!({ "i": input })).await;
+        match &response["errors"] {
+            Value::Null => response["data"]["createAuction"].clone(),
+            errors => errors[0].clone(),
+        }
+    };
+    let together = join_all((0..4).map(|_| create("ann", "A lamp", "k"))).await;
+    let id = together[0]["id"].as_str().unwrap();
+    assert!(together.iter().all(|made| made["id"] == id), "{together:?}");
+    gavel.transition("ann", "seller", "openAuction", id).await;
+    // It has come further since.
+    let again = create("ann", "A lamp", "k").await;
+    assert_eq!(again, json!({ "id": id, "status": "OPEN" }));
+    assert_eq!(code(&create("ann", "Two lamps", "k").await), "IDEMPOTENCY_CONFLICT");
+    assert_ne!(create("ann", "A lamp", "other").await["id"], id);
+    assert_ne!(create("bob", "A lamp", "k").await["id"], id, "a key is one seller's");
+    assert_eq!(code(&create("ann", "A lamp", "").await), "BAD_REQUEST");
+    gavel.stop().await.unwrap();
+}

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use super::lifecycle::apply;
 use super::testing::{amount, at, bid, open_auction};
-use super::{Amount, Applied, Auction, RefusalCode, Status, Transition, TransitionError, decide};
+use super::{
+    Amount, Applied, Auction, Canceller, RefusalCode, Status, Transition, TransitionError, decide,
+    repeats_lead,
+};
 
 const CLOSE: Transition = Transition::Close { grace: Duration::from_millis(500) };
+const CANCEL: Transition = Transition::Cancel { by: Canceller::Seller };
 
 fn with_status(status: Status) -> Auction {
     Auction { status, ..open_auction() }
@@ -47,13 +51,82 @@ fn a_leader_may_raise_itself_only_where_the_auction_lets_it() {
 }
 
 #[test]
-fn at_the_largest_amount_nobody_can_bid_higher() {
+fn no_single_bid_ends_the_bidding_and_the_next_minimum_is_taken() {
     let mut auction = open_auction();
     let largest = Amount::MAX.minor_units();
-    decide(&mut auction, &bid("ann", largest - 1, at(1))).unwrap();
-    // The step is cut at the largest amount, and that is still higher.
-    decide(&mut auction, &bid("bob", largest, at(2))).unwrap();
-    assert_eq!(refused(&mut auction, "ann", largest, 3), (RefusalCode::TooLow, true));
+    let half = largest / 2;
+    assert_eq!(refused(&mut auction, "ann", largest, 1), (RefusalCode::TooHigh, false));
+    assert_eq!(refused(&mut auction, "ann", half + 1, 1), (RefusalCode::TooHigh, false));
+    decide(&mut auction, &bid("ann", half, at(1))).unwrap();
+    let bidders = ["bob", "ann"].into_iter().cycle();
+    for bidder in bidders.take(40) {
+        // Half of what is left, each time; and then still one more at the minimum.
+        let mut next = auction.clone();
+        decide(&mut next, &bid(bidder, auction.minimum_bid().minor_units(), at(2))).unwrap();
+        let highest = bid(bidder, auction.maximum_bid().minor_units(), at(2));
+        decide(&mut auction, &highest).unwrap();
+    }
+}
+
+#[test]
+fn where_no_higher_bid_is_possible_every_bid_is_too_high_for_good() {
+    let largest = Amount::MAX.minor_units();
+    for price in [largest - 19, largest - 1, largest] {
+        let mut auction = Auction {
+            current_price: Some(amount(price)),
+            leader_id: Some("ann".into()),
+            ..open_auction()
+        };
+        assert!(
+            !auction.can_rise()
+                && auction.minimum_bid() > auction.maximum_bid().min(amount(largest - 1))
+        );
+        for minor in [1, price, largest] {
+            assert_eq!(refused(&mut auction, "bob", minor, 3), (RefusalCode::TooHigh, true));
+        }
+    }
+    let auction = Auction { current_price: Some(amount(largest - 20)), ..open_auction() };
+    assert!(auction.can_rise());
+}
+
+#[test]
+fn the_leader_s_own_amount_again_is_a_repeat_and_never_too_low() {
+    for leader_may_raise in [false, true] {
+        let mut auction = Auction { leader_may_raise, ..open_auction() };
+        decide(&mut auction, &bid("ann", 100, at(1))).unwrap();
+        let again = bid("ann", 100, at(2));
+        assert!(repeats_lead(&auction, &again));
+        // With a key of its own it is another bid.
+        assert_eq!(refused(&mut auction, "ann", 100, 2), (RefusalCode::AlreadyLeading, false));
+        assert!(!repeats_lead(&auction, &bid("ann", 110, at(2))));
+        assert!(!repeats_lead(&auction, &bid("bob", 100, at(2))));
+        assert_eq!(refused(&mut auction, "bob", 100, 2), (RefusalCode::TooLow, true));
+        // The bid stands when the auction has ended, not when it was called off.
+        assert!(repeats_lead(&Auction { status: Status::Closed, ..auction.clone() }, &again));
+        assert!(!repeats_lead(&Auction { status: Status::Cancelled, ..auction.clone() }, &again));
+        decide(&mut auction, &bid("bob", 110, at(3))).unwrap();
+        assert!(!repeats_lead(&auction, &again));
+        assert_eq!(refused(&mut auction, "ann", 100, 4), (RefusalCode::TooLow, true));
+    }
+}
+
+#[test]
+fn a_seller_cancels_before_the_end_and_an_auctioneer_until_it_is_closed() {
+    let late = Err(TransitionError::CancelledLate);
+    let by_auctioneer = Transition::Cancel { by: Canceller::Auctioneer };
+    let mut auction = open_auction();
+    decide(&mut auction, &bid("ann", 100, at(95))).unwrap();
+    // The end has moved to 105 s.
+    for (cancel, at_s, expected) in [
+        (CANCEL, 104, Ok(Applied::Changed)),
+        (CANCEL, 105, late),
+        (CANCEL, 200, late),
+        (by_auctioneer, 105, Ok(Applied::Changed)),
+    ] {
+        assert_eq!(apply(&mut auction.clone(), cancel, at(at_s)), expected, "{at_s}");
+    }
+    // One that never opened has no result to know.
+    assert_eq!(apply(&mut with_status(Status::Draft), CANCEL, at(200)), Ok(Applied::Changed));
 }
 
 #[test]
@@ -144,10 +217,10 @@ fn every_transition_of_every_status_has_one_outcome() {
         (Open, Transition::Open, Ok(Unchanged), Open),
         (Closed, Transition::Open, closed, Closed),
         (Cancelled, Transition::Open, cancelled, Cancelled),
-        (Draft, Transition::Cancel, Ok(Changed), Cancelled),
-        (Open, Transition::Cancel, Ok(Changed), Cancelled),
-        (Closed, Transition::Cancel, closed, Closed),
-        (Cancelled, Transition::Cancel, Ok(Unchanged), Cancelled),
+        (Draft, CANCEL, Ok(Changed), Cancelled),
+        (Open, CANCEL, Ok(Changed), Cancelled),
+        (Closed, CANCEL, closed, Closed),
+        (Cancelled, CANCEL, Ok(Unchanged), Cancelled),
         (Draft, CLOSE, Ok(Unchanged), Draft),
         (Open, CLOSE, Ok(Unchanged), Open),
         (Closed, CLOSE, Ok(Unchanged), Closed),

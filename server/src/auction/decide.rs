@@ -55,13 +55,17 @@ pub struct Bid {
 pub enum RefusalCode {
     /// Below the minimum.
     TooLow,
+    /// Above the most that a bid may be, so that it would leave too little room for others; or no
+    /// higher bid is possible.
+    TooHigh,
     /// The auction has not opened.
     NotOpen,
     /// The auction has ended or was cancelled.
     Closed,
     /// A seller may not bid on its own auction.
     OwnAuction,
-    /// The bidder leads already, and this auction does not let a leader raise itself.
+    /// The bidder leads already, and this auction does not let a leader raise itself, or the amount
+    /// is no raise.
     AlreadyLeading,
 }
 
@@ -111,11 +115,18 @@ pub fn refusal(auction: &Auction, request: &BidRequest) -> Option<Refusal> {
     if request.bidder_id == auction.seller_id {
         return refuse(RefusalCode::OwnAuction, true);
     }
-    // The price never falls: what is too low now stays too low.
-    // At the largest amount there is no step up, and the same again is no higher.
-    let not_higher = auction.current_price.is_some_and(|price| request.amount <= price);
-    if not_higher || request.amount < auction.minimum_bid() {
-        return refuse(RefusalCode::TooLow, true);
+    let leads = auction.leader_id.as_ref() == Some(&request.bidder_id);
+    let is_same = auction.current_price == Some(request.amount);
+    // The leader who sends the same amount again is not too low: another bid would have to be over it.
+    if !(leads && is_same) {
+        // The price never falls: where no higher bid is possible, none will be.
+        if !auction.can_rise() {
+            return refuse(RefusalCode::TooHigh, true);
+        }
+        // For the same reason what is too low now stays too low.
+        if request.amount < auction.minimum_bid() {
+            return refuse(RefusalCode::TooLow, true);
+        }
     }
     if auction.status_at(request.received_at) == Status::Draft {
         return refuse(RefusalCode::NotOpen, false);
@@ -125,10 +136,24 @@ pub fn refusal(auction: &Auction, request: &BidRequest) -> Option<Refusal> {
         return refuse(RefusalCode::Closed, false);
     }
     // Another server's bid may have taken the lead.
-    if !auction.leader_may_raise && auction.leader_id.as_ref() == Some(&request.bidder_id) {
+    if leads && (is_same || !auction.leader_may_raise) {
         return refuse(RefusalCode::AlreadyLeading, false);
     }
+    // Another server's bid may have raised the bound.
+    if request.amount > auction.maximum_bid() {
+        return refuse(RefusalCode::TooHigh, false);
+    }
     None
+}
+
+/// Whether a bid without an idempotency key is the leader's own bid once more: a double click, or a
+/// client that repeats a request whose answer was lost. It is answered with that bid.
+///
+/// Also after the end: the bid stands. Not once the auction is cancelled, where nobody leads.
+pub fn repeats_lead(auction: &Auction, request: &BidRequest) -> bool {
+    auction.status != Status::Cancelled
+        && auction.leader_id.as_ref() == Some(&request.bidder_id)
+        && auction.current_price == Some(request.amount)
 }
 
 /// The soft close: an accepted bid in the last seconds moves the end, a bounded number of times.

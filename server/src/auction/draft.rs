@@ -49,12 +49,28 @@ impl Draft {
         seller_id: UserId,
         now: Timestamp,
     ) -> Result<Auction, DraftError> {
-        let currency = Currency::from_code(&self.currency).ok_or_else(|| {
-            error("currency", "use a three-letter code of ISO 4217, for example EUR")
-        })?;
+        let currency = Currency::from_code(&self.currency)
+            .filter(|currency| currency.has_minor_units())
+            .ok_or_else(|| {
+                let problem =
+                    "use a three-letter code of ISO 4217 that has minor units, such as EUR";
+                error("currency", problem)
+            })?;
         check(!self.title.trim().is_empty(), "title", "must not be empty")?;
         check_length("title", &self.title, limits::TITLE_BYTES_MAX)?;
         check_length("description", &self.description, limits::DESCRIPTION_BYTES_MAX)?;
+        check_text("title", &self.title, &[])?;
+        check_text("description", &self.description, &['\n', '\r', '\t'])?;
+        check(
+            self.opening_price <= Amount::ZERO.halfway_to_max(),
+            "openingPrice",
+            "must be at most 4503599627370495 minor units, so that there is room for bids",
+        )?;
+        check(
+            self.minimum_increment.minor_units() <= limits::INCREMENT_MINOR_UNITS_MAX,
+            "minimumIncrement",
+            "must be at most 8796093022207 minor units, so that there is room for bids",
+        )?;
         check(
             self.minimum_increment > Amount::ZERO,
             "minimumIncrement",
@@ -76,6 +92,14 @@ impl Draft {
             self.soft_close_extensions_max,
             limits::SOFT_CLOSE_EXTENSIONS_MAX,
         )?;
+        for (field, is_set, other) in [
+            ("softCloseExtensionsMax", soft_close_seconds > 0, soft_close_extensions_max),
+            ("softCloseSeconds", soft_close_extensions_max > 0, soft_close_seconds),
+        ] {
+            let problem = "must be at least 1 for a soft close: softCloseSeconds and \
+                           softCloseExtensionsMax need each other";
+            check(!is_set || other > 0, field, problem)?;
+        }
         let opens_now = self.opens_at.is_some_and(|at| at <= now);
         Ok(Auction {
             id,
@@ -112,6 +136,19 @@ fn check(holds: bool, field: &'static str, problem: &str) -> Result<(), DraftErr
 
 fn check_length(field: &'static str, text: &str, bytes_max: usize) -> Result<(), DraftError> {
     check(text.len() <= bytes_max, field, &format!("must be at most {bytes_max} bytes"))
+}
+
+/// Refuses what is not seen, or changes what is seen: control characters, separators of lines and
+/// paragraphs, and those that turn the direction of the text after them.
+fn check_text(field: &'static str, text: &str, allowed: &[char]) -> Result<(), DraftError> {
+    let is_bad = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    match text.chars().find(|c| is_bad(*c) && !allowed.contains(c)) {
+        None => Ok(()),
+        Some(c) => Err(error(field, &format!("must not hold the character U+{:04X}", c as u32))),
+    }
 }
 
 fn bounded(field: &'static str, value: i32, max: u32) -> Result<u32, DraftError> {

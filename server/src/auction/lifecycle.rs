@@ -15,8 +15,20 @@ pub enum Transition {
         /// How long after the end closing waits: at least the clock skew allowed between servers.
         grace: Duration,
     },
-    /// The seller calls it off.
-    Cancel,
+    /// Somebody calls it off.
+    Cancel {
+        /// Who.
+        by: Canceller,
+    },
+}
+
+/// Who calls an auction off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Canceller {
+    /// Its seller: until its end. After it the seller would choose by the result.
+    Seller,
+    /// An auctioneer, or the schedule: until it is closed.
+    Auctioneer,
 }
 
 /// What a transition did.
@@ -37,6 +49,9 @@ pub enum TransitionError {
     /// An auction past its end cannot be opened.
     #[error("endsAt has passed, so the auction cannot be opened; create another")]
     EndPassed,
+    /// A seller may not call an auction off once its result is known.
+    #[error("endsAt has passed; until the auction is closed only an auctioneer may cancel it")]
+    CancelledLate,
 }
 
 /// Applies a transition at a time.
@@ -48,7 +63,7 @@ pub fn apply(
     match transition {
         Transition::Open => open(auction, now),
         Transition::Close { grace } => Ok(close(auction, grace, now)),
-        Transition::Cancel => cancel(auction),
+        Transition::Cancel { by } => cancel(auction, by, now),
     }
 }
 
@@ -76,10 +91,17 @@ fn close(auction: &mut Auction, grace: Duration, now: Timestamp) -> Applied {
     Applied::Changed
 }
 
-fn cancel(auction: &mut Auction) -> Result<Applied, TransitionError> {
+fn cancel(
+    auction: &mut Auction,
+    by: Canceller,
+    now: Timestamp,
+) -> Result<Applied, TransitionError> {
     match auction.status {
         Status::Cancelled => Ok(Applied::Unchanged),
         Status::Closed => Err(TransitionError::Final("CLOSED")),
+        Status::Open if by == Canceller::Seller && auction.has_ended(now) => {
+            Err(TransitionError::CancelledLate)
+        }
         Status::Draft | Status::Open => {
             auction.status = Status::Cancelled;
             Ok(Applied::Changed)

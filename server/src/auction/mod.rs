@@ -17,8 +17,8 @@ mod cases;
 #[cfg(test)]
 mod properties;
 
-pub use decide::{Bid, BidRequest, Refusal, RefusalCode, decide, refusal};
+pub use decide::{Bid, BidRequest, Refusal, RefusalCode, decide, refusal, repeats_lead};
 pub use draft::{Draft, DraftError};
-pub use lifecycle::{Applied, Transition, TransitionError};
+pub use lifecycle::{Applied, Canceller, Transition, TransitionError};
 pub use state::{Auction, Status};
 pub use types::{Amount, AmountError, AuctionId, BidId, Currency, Timestamp, UserId};

@@ -9,7 +9,11 @@ use proptest::prelude::*;
 
 use super::lifecycle::apply;
 use super::testing::{amount, at, bid, open_auction};
-use super::{Amount, Auction, BidRequest, Status, Transition, decide, refusal};
+use super::{
+    Amount, Auction, BidRequest, Canceller, RefusalCode, Status, Transition, decide, refusal,
+    repeats_lead,
+};
+use crate::limits;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -32,7 +36,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     let transition = prop_oneof![
         3 => Just(Transition::Open),
         2 => (0..3_u64).prop_map(|s| Transition::Close { grace: Duration::from_secs(s) }),
-        1 => Just(Transition::Cancel),
+        1 => Just(Transition::Cancel { by: Canceller::Seller }),
+        1 => Just(Transition::Cancel { by: Canceller::Auctioneer }),
     ];
     prop_oneof![
         12 => any_bid().prop_map(Step::Bid),
@@ -106,10 +111,17 @@ proptest! {
                 prop_assert_eq!(auction.current_price, before.current_price);
                 continue;
             };
-            let Ok(bid) = decide(&mut auction, request) else {
-                prop_assert_eq!(&auction, &before, "a refused bid leaves the auction untouched");
-                continue;
+            let bid = match decide(&mut auction, request) {
+                Ok(bid) => bid,
+                Err(refusal) => {
+                    prop_assert_eq!(&auction, &before, "a refused bid leaves the auction untouched");
+                    let is_repeat = repeats_lead(&before, request);
+                    prop_assert!(!(is_repeat && refusal.code == RefusalCode::TooLow));
+                    continue;
+                }
             };
+            prop_assert!(!repeats_lead(&before, request), "the same amount again is no new bid");
+            prop_assert!(bid.amount <= before.maximum_bid());
             accepted += 1;
             prop_assert_eq!((bid.sequence, auction.sequence), (accepted, accepted));
             prop_assert!(before.current_price.is_none_or(|price| bid.amount > price));
@@ -163,6 +175,31 @@ proptest! {
             prop_assert!(!take(&mut auction, step));
             prop_assert_eq!(&auction, &ended);
         }
+    }
+
+    /// However wild the first bids are, the next minimum is an amount that is taken.
+    #[test]
+    fn a_few_bids_cannot_end_the_bidding(
+        opening_price in 0..=Amount::MAX.minor_units() / 2,
+        minimum_increment in 1..=limits::INCREMENT_MINOR_UNITS_MAX,
+        amounts in prop::collection::vec(any_amount(), 0..9),
+    ) {
+        let mut auction = Auction {
+            opening_price: amount(opening_price),
+            minimum_increment: amount(minimum_increment),
+            ..open_auction()
+        };
+        for (number, minor) in amounts.into_iter().enumerate() {
+            let bidder = ["ann", "bob"][number % 2];
+            // The largest that is taken, or any.
+            let highest = auction.maximum_bid().minor_units();
+            let minor = if minor % 2 == 0 { highest } else { minor };
+            decide(&mut auction, &bid(bidder, minor, at(1))).ok();
+        }
+        let minimum = auction.minimum_bid();
+        prop_assert!(auction.can_rise() && minimum <= auction.maximum_bid());
+        let next = bid("cem", minimum.minor_units(), at(2));
+        prop_assert_eq!(decide(&mut auction, &next).map(|bid| bid.amount), Ok(minimum));
     }
 
     /// What lets a lane refuse on the state it last saw, whatever other servers wrote since.

@@ -69,12 +69,42 @@ pub struct Auction {
 }
 
 impl Auction {
+    /// Whether this auction, however far it has come, was made with the terms of that new one.
+    pub fn has_terms_of(&self, new: &Self) -> bool {
+        let moved = Self {
+            // What may have changed since.
+            opens_at: if self.status == Status::Draft { self.opens_at } else { new.opens_at },
+            ends_at: if self.extensions == 0 { self.ends_at } else { new.ends_at },
+            created_at: new.created_at,
+            status: new.status,
+            current_price: new.current_price,
+            leader_id: new.leader_id.clone(),
+            extensions: new.extensions,
+            sequence: new.sequence,
+            version: new.version,
+            ..self.clone()
+        };
+        moved == *new
+    }
+
     /// The least amount that the next bid must have.
     pub fn minimum_bid(&self) -> Amount {
         match self.current_price {
             Some(price) => price.saturating_add(self.minimum_increment),
             None => self.opening_price,
         }
+    }
+
+    /// The most that the next bid may be: half-way from the current price to the largest amount. So
+    /// one bid, by a slip of the hand or by malice, cannot end the bidding.
+    pub fn maximum_bid(&self) -> Amount {
+        self.current_price.unwrap_or(Amount::ZERO).halfway_to_max()
+    }
+
+    /// Whether a higher bid than the current price is possible.
+    pub fn can_rise(&self) -> bool {
+        let maximum = self.maximum_bid();
+        self.minimum_bid() <= maximum && self.current_price.is_none_or(|price| price < maximum)
     }
 
     /// Whether the current price has reached the reserve; true if there is a bid and no reserve.

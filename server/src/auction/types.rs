@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -37,7 +39,7 @@ macro_rules! id {
 }
 
 id!(
-    /// The id of an auction: random, so that auctions spread over partitions.
+    /// The id of an auction: random, or a hash, so that auctions spread over partitions.
     AuctionId
 );
 id!(
@@ -53,6 +55,19 @@ impl AuctionId {
     /// A new random id.
     pub fn random() -> Self {
         random_id("a").into()
+    }
+
+    /// The id of the auction that a seller makes under an idempotency key: always the same, and as
+    /// evenly spread as a random one.
+    pub fn of_key(seller: &UserId, key: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in ["auction", seller.as_str(), key] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let mut bits = [0; 16];
+        bits.copy_from_slice(&hash.finalize()[..16]);
+        id_of("a", u128::from_be_bytes(bits)).into()
     }
 
     /// Whether the text has the shape of an id that [`AuctionId::random`] makes.
@@ -77,7 +92,10 @@ const RANDOM_CHARS: usize = 20;
 
 /// 100 random bits in Crockford's base 32: short, and safe in a URL.
 fn random_id(prefix: &str) -> String {
-    let mut bits: u128 = rand::random();
+    id_of(prefix, rand::random())
+}
+
+fn id_of(prefix: &str, mut bits: u128) -> String {
     let mut id = String::with_capacity(prefix.len() + RANDOM_CHARS);
     id.push_str(prefix);
     for _ in 0..RANDOM_CHARS {
@@ -109,6 +127,11 @@ impl Amount {
     /// The integer, in minor units.
     pub fn minor_units(self) -> u64 {
         self.0
+    }
+
+    /// Half-way from here to [`Amount::MAX`], rounded down.
+    pub fn halfway_to_max(self) -> Self {
+        Self(self.0 + (Self::MAX.0 - self.0) / 2)
     }
 
     /// The sum, or [`Amount::MAX`] if that is less.
@@ -153,6 +176,12 @@ impl Currency {
     /// The currency of a code such as `EUR`, if ISO 4217 has it.
     pub fn from_code(code: &str) -> Option<Self> {
         iso_currency::Currency::from_code(code).map(Self)
+    }
+
+    /// Whether amounts of it can be counted in minor units: codes of tests, of metals and of no
+    /// currency have none.
+    pub fn has_minor_units(self) -> bool {
+        self.0.exponent().is_some()
     }
 
     /// The three-letter code.

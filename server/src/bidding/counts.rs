@@ -12,10 +12,12 @@ labels! {
     pub BidOutcome {
         /// It is in the table.
         Accepted = "ACCEPTED",
-        /// The same key once more: the first answer again.
+        /// The same key, or the leader's same amount, once more: the first answer again.
         Repeated = "REPEATED",
         /// See [`RefusalCode`].
         TooLow = "TOO_LOW",
+        /// See [`RefusalCode`].
+        TooHigh = "TOO_HIGH",
         /// See [`RefusalCode`].
         NotOpen = "NOT_OPEN",
         /// See [`RefusalCode`].
@@ -76,6 +78,7 @@ impl From<&Result<BidAnswer, LaneError>> for BidOutcome {
             Ok(BidAnswer::Accepted { repeated: true, .. }) => Self::Repeated,
             Ok(BidAnswer::Refused { code, .. }) => match code {
                 RefusalCode::TooLow => Self::TooLow,
+                RefusalCode::TooHigh => Self::TooHigh,
                 RefusalCode::NotOpen => Self::NotOpen,
                 RefusalCode::Closed => Self::Closed,
                 RefusalCode::OwnAuction => Self::OwnAuction,

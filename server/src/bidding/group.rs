@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::auction::{
     Applied, Auction, Bid, RefusalCode, Timestamp, Transition, TransitionError, decide, lifecycle,
-    refusal,
+    refusal, repeats_lead,
 };
 use crate::store::IdempotencyKey;
 
@@ -35,6 +35,11 @@ pub enum Verdict {
     RefuseOnCommit(RefusalCode),
     /// The same key as this accepted command of the group.
     RepeatOf(usize),
+    /// The leader's bid once more, without a key: this one, which the group writes.
+    Again(Bid),
+    /// The leader's bid once more, without a key: the last one of the committed state, which may be
+    /// said at once.
+    RepeatLead,
     /// The transition changes the auction: written with this group.
     Apply,
     /// The transition finds it so already.
@@ -74,6 +79,7 @@ pub fn plan(committed: &Auction, intents: &[Intent<'_>], bids_max: usize, now: T
         committed,
         working: committed.clone(),
         changed: false,
+        lead: None,
         bids_left: bids_max,
         waiting: false,
         keys: HashMap::new(),
@@ -98,6 +104,8 @@ struct Group<'a> {
     committed: &'a Auction,
     working: Auction,
     changed: bool,
+    /// The last bid that the group accepts.
+    lead: Option<Bid>,
     bids_left: usize,
     /// A command waits for the next group, so every later one that could overtake it does too.
     waiting: bool,
@@ -109,10 +117,15 @@ impl<'a> Group<'a> {
         if let Some(first) = bid.key.as_ref().and_then(|key| self.keys.get(key)) {
             return Verdict::RepeatOf(*first);
         }
-        if let Some(refusal) = refusal(self.committed, &bid.request)
+        let is_repeat = bid.key.is_none() && repeats_lead(&self.working, &bid.request);
+        if !is_repeat
+            && let Some(refusal) = refusal(self.committed, &bid.request)
             && refusal.for_good
         {
             return Verdict::RefuseNow(refusal.code);
+        }
+        if is_repeat && !self.waiting {
+            return self.lead.clone().map_or(Verdict::RepeatLead, Verdict::Again);
         }
         if self.waiting || self.bids_left == 0 {
             self.waiting = true;
@@ -122,6 +135,7 @@ impl<'a> Group<'a> {
             Ok(accepted) => {
                 self.changed = true;
                 self.bids_left -= 1;
+                self.lead = Some(accepted.clone());
                 if let Some(key) = &bid.key {
                     self.keys.insert(key, index);
                 }

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 
 use super::command::PlaceBid;
 use super::group::{Intent, Plan, Verdict, plan};
-use super::group_tests::{CLOSE, keyed};
+use super::group_tests::{CANCEL, CLOSE, keyed};
 use crate::auction::testing::{at, open_auction};
 use crate::auction::{
     Applied, Auction, Bid, Status, Timestamp, Transition, TransitionError, decide, lifecycle,
+    repeats_lead,
 };
 use crate::store::IdempotencyKey;
 
@@ -34,6 +35,7 @@ type Keys = HashMap<IdempotencyKey, Bid>;
 
 fn one_by_one(auction: &mut Auction, asked: &[Asked], now: Timestamp) -> Vec<Said> {
     let mut keys = Keys::new();
+    let mut lead = None;
     let decide_one = |asked: &Asked| match asked {
         Asked::Transition(transition) => {
             Said::Transition(lifecycle::apply(auction, *transition, now))
@@ -42,7 +44,11 @@ fn one_by_one(auction: &mut Auction, asked: &[Asked], now: Timestamp) -> Vec<Sai
             if let Some(known) = placed.key.as_ref().and_then(|key| keys.get(key)) {
                 return Said::Repeats(known.clone());
             }
+            if placed.key.is_none() && repeats_lead(auction, &placed.request) {
+                return Said::Repeats(lead.clone().expect("somebody leads"));
+            }
             let Ok(bid) = decide(auction, &placed.request) else { return Said::Refused };
+            lead = Some(bid.clone());
             keys.extend(placed.key.clone().map(|key| (key, bid.clone())));
             Said::Accepted(bid)
         }
@@ -53,6 +59,7 @@ fn one_by_one(auction: &mut Auction, asked: &[Asked], now: Timestamp) -> Vec<Sai
 /// Carries plans out as a lane does: what waits goes into the next group, known keys first.
 fn by_plans(auction: &mut Auction, asked: &[Asked], bids_max: usize, now: Timestamp) -> Vec<Said> {
     let mut keys = Keys::new();
+    let mut lead: Option<Bid> = None;
     let mut said: Vec<Option<Said>> = vec![None; asked.len()];
     while said.contains(&None) {
         for (asked, said) in asked.iter().zip(&mut said).filter(|(_, said)| said.is_none()) {
@@ -76,6 +83,8 @@ fn by_plans(auction: &mut Auction, asked: &[Asked], bids_max: usize, now: Timest
                     let Verdict::Accept(bid) = &verdicts[*first] else { panic!("not accepted") };
                     Some(Said::Repeats(bid.clone()))
                 }
+                Verdict::Again(bid) => Some(Said::Repeats(bid.clone())),
+                Verdict::RepeatLead => lead.clone().map(Said::Repeats),
                 Verdict::Apply => Some(Said::Transition(Ok(Applied::Changed))),
                 Verdict::Unchanged => Some(Said::Transition(Ok(Applied::Unchanged))),
                 Verdict::RefuseTransition(error) => Some(Said::Transition(Err(*error))),
@@ -85,6 +94,11 @@ fn by_plans(auction: &mut Auction, asked: &[Asked], bids_max: usize, now: Timest
                 keys.extend(placed.key.clone().map(|key| (key, bid.clone())));
             }
         }
+        let last = verdicts.iter().rev().find_map(|verdict| match verdict {
+            Verdict::Accept(bid) => Some(bid.clone()),
+            _ => None,
+        });
+        lead = last.or(lead);
         *auction = next.unwrap_or_else(|| auction.clone());
     }
     said.into_iter().flatten().collect()
@@ -100,7 +114,7 @@ fn any_asked() -> impl Strategy<Value = Asked> {
         placed.key = placed.key.filter(|_| has_key);
         Asked::Bid(placed)
     });
-    let transition = prop::sample::select(vec![Transition::Open, CLOSE, Transition::Cancel]);
+    let transition = prop::sample::select(vec![Transition::Open, CLOSE, CANCEL]);
     prop_oneof![15 => placed, 1 => transition.prop_map(Asked::Transition)]
 }
 

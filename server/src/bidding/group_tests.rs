@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::command::PlaceBid;
 use super::group::{Intent, Plan, Verdict, plan};
 use crate::auction::testing::{amount, at, bid, open_auction};
-use crate::auction::{Auction, RefusalCode, Status, Transition, TransitionError};
+use crate::auction::{Auction, Canceller, RefusalCode, Status, Transition, TransitionError};
 use crate::store::IdempotencyKey;
 
 pub(super) const CLOSE: Transition = Transition::Close { grace: Duration::ZERO };
+pub(super) const CANCEL: Transition = Transition::Cancel { by: Canceller::Seller };
 
 fn unkeyed(bidder: &str, minor: u64) -> PlaceBid {
     PlaceBid { request: bid(bidder, minor, at(50)), key: None, trace: None }
@@ -93,6 +94,24 @@ fn the_same_key_in_one_group_repeats_the_bid_that_was_accepted() {
 }
 
 #[test]
+fn the_leader_s_amount_again_repeats_its_bid_if_it_has_no_key() {
+    let bids = [unkeyed("ann", 100), unkeyed("ann", 100), keyed("ann", 100, "k")];
+    let plan = plan_bids(&open_auction(), &bids, 40);
+    let Verdict::Accept(first) = &plan.verdicts[0] else { panic!("{plan:?}") };
+    assert_eq!(plan.verdicts[1], Verdict::Again(first.clone()), "not before it is written");
+    assert_eq!(plan.verdicts[2], Verdict::RefuseOnCommit(RefusalCode::AlreadyLeading));
+
+    let leading = plan.next.expect("something to write");
+    let bids = [unkeyed("ann", 100), unkeyed("bob", 110), unkeyed("ann", 100)];
+    let plan = plan_bids(&leading, &bids, 40);
+    assert_eq!(plan.verdicts[0], Verdict::RepeatLead);
+    assert_eq!(accepted(&plan.verdicts[1]), Some((2, 110)));
+    assert_eq!(plan.verdicts[2], Verdict::RefuseOnCommit(RefusalCode::TooLow), "it leads no more");
+    let repeat = plan_bids(&leading, &bids[..1], 40);
+    assert!(repeat.next.is_none() && !repeat.needs_read(), "the bid stands in any later state");
+}
+
+#[test]
 fn a_full_group_lets_nothing_overtake_what_waits() {
     let bids = [
         keyed("ann", 100, "k"),
@@ -103,7 +122,7 @@ fn a_full_group_lets_nothing_overtake_what_waits() {
     ];
     let mut intents: Vec<Intent<'_>> = bids.iter().map(Intent::Bid).collect();
     intents.insert(2, Intent::Transition(Transition::Open));
-    intents.push(Intent::Transition(Transition::Cancel));
+    intents.push(Intent::Transition(CANCEL));
     let plan = plan(&open_auction(), &intents, 2, at(50));
     assert_eq!(plan.verdicts[2], Verdict::Unchanged, "a transition takes no place of a bid");
     assert_eq!(
@@ -122,7 +141,7 @@ fn a_full_group_lets_nothing_overtake_what_waits() {
 fn a_transition_is_decided_in_its_turn_among_the_bids() {
     let bids = [unkeyed("ann", 100), unkeyed("bob", 110)];
     let [first, second] = &bids;
-    let cancel = Intent::Transition(Transition::Cancel);
+    let cancel = Intent::Transition(CANCEL);
     let intents = [Intent::Bid(first), cancel, Intent::Bid(second), cancel];
     let plan = plan(&open_auction(), &intents, 40, at(50));
     assert_eq!(accepted(&plan.verdicts[0]), Some((1, 100)));
@@ -140,7 +159,7 @@ fn transitions_that_change_nothing_are_proven_by_a_read() {
     let cases = [
         (open_auction(), Transition::Open, Verdict::Unchanged),
         (open_auction(), CLOSE, Verdict::Unchanged),
-        (closed, Transition::Cancel, refused),
+        (closed, CANCEL, refused),
     ];
     for (committed, transition, verdict) in cases {
         let plan = plan(&committed, &[Intent::Transition(transition)], 40, at(50));

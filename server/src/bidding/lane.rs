@@ -14,7 +14,7 @@ use super::counts::LaneCounts;
 use super::group::{Intent, Plan, Verdict, plan};
 use super::herald::Herald;
 use super::recent::{RecentBid, RecentKeys};
-use super::refuse::{Refused, Refuser, repeated};
+use super::refuse::{Refused, Refuser, Repeat, repeated};
 use crate::auction::{Auction, AuctionId, Timestamp};
 use crate::store::{KeyRecord, NewBid, StoredBid, Table, Transaction};
 use crate::{clock, limits};
@@ -142,9 +142,13 @@ impl<T: Table> Lane<T> {
 
     async fn carry_out(&mut self, plan: Plan, commands: Vec<Command>, committed: &Auction) -> Rest {
         let Plan { verdicts, next } = plan;
-        let (refused_now, planned) = split_refused_now(verdicts, commands);
+        let Sorted { refused_now, repeats, planned } = Sorted::of(verdicts, commands);
         let Some(next) = next else {
-            self.refuser().refuse(refused_now, committed).await;
+            let refuser = self.refuser();
+            tokio::join!(
+                refuser.refuse(refused_now, committed),
+                refuser.repeat_lead(repeats, committed)
+            );
             return self.settle(planned, committed).await;
         };
         let transaction = seal(committed, next, &planned);
@@ -162,8 +166,11 @@ impl<T: Table> Lane<T> {
             (outcome, committed_at)
         };
         let refuser = self.refuser();
-        let ((outcome, committed_at), ()) =
-            tokio::join!(commit, refuser.refuse(refused_now, committed));
+        let ((outcome, committed_at), ..) = tokio::join!(
+            commit,
+            refuser.refuse(refused_now, committed),
+            refuser.repeat_lead(repeats, committed)
+        );
         self.finish(outcome, transaction, committed_at, planned).await
     }
 
@@ -286,21 +293,34 @@ fn seal(committed: &Auction, next: Auction, planned: &Planned) -> Transaction {
     }
 }
 
-fn split_refused_now(verdicts: Vec<Verdict>, commands: Vec<Command>) -> (Vec<Refused>, Planned) {
-    let mut refused = Vec::new();
-    let mut planned = Vec::with_capacity(commands.len());
-    for entry in verdicts.into_iter().zip(commands) {
-        match entry {
-            (Verdict::RefuseNow(code), Command::Bid(bid, reply)) => {
-                refused.push(Refused { code, bid, reply });
-            }
-            entry => planned.push(entry),
-        }
-    }
-    (refused, planned)
+/// A group's commands by when they are answered.
+#[derive(Default)]
+struct Sorted {
+    refused_now: Vec<Refused>,
+    /// Bids that repeat the committed leader's.
+    repeats: Vec<Repeat>,
+    planned: Planned,
 }
 
-/// Answers the bids that were written; returns the rest.
+impl Sorted {
+    fn of(verdicts: Vec<Verdict>, commands: Vec<Command>) -> Self {
+        let mut sorted = Self { planned: Vec::with_capacity(commands.len()), ..Self::default() };
+        for entry in verdicts.into_iter().zip(commands) {
+            match entry {
+                (Verdict::RefuseNow(code), Command::Bid(bid, reply)) => {
+                    sorted.refused_now.push(Refused { code, bid, reply });
+                }
+                (Verdict::RepeatLead, Command::Bid(bid, reply)) => {
+                    sorted.repeats.push(Repeat { bid, reply });
+                }
+                entry => sorted.planned.push(entry),
+            }
+        }
+        sorted
+    }
+}
+
+/// Answers the bids that were written, and their repeats; returns the rest.
 fn answer_accepted(planned: Planned, written_at: Timestamp, committed_at: Timestamp) -> Planned {
     let mut left = Vec::new();
     let traces = planned.iter().filter_map(|(verdict, command)| match (verdict, command) {
@@ -316,6 +336,9 @@ fn answer_accepted(planned: Planned, written_at: Timestamp, committed_at: Timest
                 let accepted = BidAnswer::Accepted { stored, repeated: false, committed_at, group };
                 answer(reply, Ok(accepted));
             }
+            (Verdict::Again(bid), Command::Bid(asked, reply)) => {
+                answer(reply, repeated(StoredBid { bid, written_at }, committed_at, &asked));
+            }
             entry => left.push(entry),
         }
     }
@@ -328,7 +351,7 @@ fn fail_written(planned: Planned) -> Vec<Command> {
     for (verdict, command) in planned {
         match verdict {
             // A repeat has waited so long that a further round could only call it unwritten.
-            Verdict::Accept(_) | Verdict::Apply | Verdict::RepeatOf(_) => {
+            Verdict::Accept(_) | Verdict::Again(_) | Verdict::Apply | Verdict::RepeatOf(_) => {
                 command.fail(LaneError::OutcomeUnknown);
             }
             _ => left.push(command),

@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 use super::lanes_tests::{Server, placed, running_auction};
 use super::simulated::{Fault, Simulated};
 use super::{BidAnswer, LaneError};
-use crate::auction::{Auction, AuctionId, RefusalCode, Status, Transition, TransitionError};
+use crate::auction::{
+    Auction, AuctionId, Canceller, RefusalCode, Status, Transition, TransitionError,
+};
 use crate::limits;
 
 fn server_over(auction: Auction) -> (Arc<Simulated>, Server) {
@@ -167,7 +169,11 @@ async fn transitions_are_written_once_whichever_server_is_asked() {
     // The other server last saw a draft: it reads before it refuses.
     assert_eq!(other.lanes.transition(&id, Transition::Open).await, Ok(opened));
     assert!(is_accepted(&other.lanes.place(placed("ann", 100, None)).await));
-    let cancelled = server.lanes.transition(&id, Transition::Cancel).await.expect("cancelled");
+    let cancelled = server
+        .lanes
+        .transition(&id, Transition::Cancel { by: Canceller::Seller })
+        .await
+        .expect("cancelled");
     assert_eq!((cancelled.status, cancelled.sequence), (Status::Cancelled, 1));
     let late = other.lanes.place(placed("bob", 200, None)).await;
     assert!(refused_as(&late, RefusalCode::Closed));

@@ -246,6 +246,34 @@ async fn a_keyed_bid_that_others_keep_overtaking_is_looked_up_before_it_is_denie
     }
 }
 
+/// A double click, and a client that sends a request again because its answer was lost.
+#[tokio::test(start_paused = true)]
+async fn the_leader_s_amount_again_is_answered_with_its_bid() {
+    let (table, server) = one_server();
+    let pair = [placed("ann", 100, None), placed("ann", 100, None)];
+    let [first, again] =
+        join_all(pair.map(|bid| server.lanes.place(bid))).await.try_into().unwrap();
+    let (stored, repeated) = accepted(first);
+    assert_eq!((accepted(again), repeated), ((stored.clone(), true), false), "in one group");
+    let (later, repeated) = accepted(server.lanes.place(placed("ann", 100, None)).await);
+    assert_eq!((&later, repeated), (&stored, true));
+    // Another server knows nothing but the table.
+    let other = Server::over(&table, 40);
+    assert_eq!(accepted(other.lanes.place(placed("ann", 100, None)).await), (stored, true));
+    table.fail_reads(true);
+    let unread = server.lanes.place(placed("ann", 100, None)).await;
+    assert_eq!(unread, Err(LaneError::StoreUnavailable));
+    table.fail_reads(false);
+    let keyed = server.lanes.place(placed("ann", 100, Some("k"))).await;
+    assert_eq!(refusal(keyed), Some(RefusalCode::AlreadyLeading));
+    accepted(server.lanes.place(placed("bob", 110, None)).await);
+    let outbid = server.lanes.place(placed("ann", 100, None)).await;
+    assert_eq!(refusal(outbid), Some(RefusalCode::TooLow));
+    assert_eq!(table.written().len(), 2);
+    server.end().await;
+    other.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_taken_key_answers_its_bid_and_the_rest_of_the_group_goes_on() {
     // Only a leader that may raise itself gets as far as the write with a key that is taken.

@@ -18,6 +18,13 @@ pub(super) struct Refused {
     pub(super) reply: BidReply,
 }
 
+/// A bid that repeats the leader's, and where its answer goes.
+#[derive(Debug)]
+pub(super) struct Repeat {
+    pub(super) bid: Box<PlaceBid>,
+    pub(super) reply: BidReply,
+}
+
 /// Reads what answers need.
 pub(super) struct Refuser<'a, T> {
     pub(super) id: &'a AuctionId,
@@ -61,6 +68,34 @@ impl<T: Table> Refuser<'_, T> {
                 None => refusal(refused.code),
             };
             answer(refused.reply, result);
+        }
+    }
+
+    /// Answers bids that repeat the leader's with that bid.
+    pub(super) async fn repeat_lead(&self, repeats: Vec<Repeat>, auction: &Auction) {
+        if repeats.is_empty() {
+            return;
+        }
+        let bids = || repeats.iter().map(|repeat| &*repeat.bid);
+        let read = || self.table.bids(self.id, auction.sequence.saturating_sub(1), 1);
+        let lead = self.patiently(bids, read).await.map(|stored| {
+            let leads = |stored: &StoredBid| {
+                stored.bid.sequence == auction.sequence
+                    && auction.leader_id.as_ref() == Some(&stored.bid.bidder_id)
+            };
+            stored.into_iter().next().filter(leads)
+        });
+        for Repeat { bid, reply } in repeats {
+            let result = match &lead {
+                Ok(Some(stored)) => repeated(stored.clone(), stored.written_at, &bid),
+                // Somebody else has deleted it from the table.
+                Ok(None) => {
+                    let (code, auction) = (RefusalCode::AlreadyLeading, auction.clone());
+                    Ok(BidAnswer::Refused { code, auction: Box::new(auction) })
+                }
+                Err(error) => Err(error.clone()),
+            };
+            answer(reply, result);
         }
     }
 

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{LaneError, Lanes};
-use crate::auction::{AuctionId, Timestamp, Transition, TransitionError};
+use crate::auction::{AuctionId, Canceller, Timestamp, Transition, TransitionError};
 use crate::outage::Outage;
 use crate::store::phase::Phase;
 use crate::store::{Dynamo, StoreError};
@@ -71,7 +71,7 @@ async fn carry_out(lanes: Lanes<Dynamo>, (id, transition): Due) -> Done {
     let mut result = lanes.transition(&id, transition).await;
     // A draft whose end has passed unopened: it can only be called off.
     if result == Err(LaneError::Transition(TransitionError::EndPassed)) {
-        result = lanes.transition(&id, Transition::Cancel).await;
+        result = lanes.transition(&id, Transition::Cancel { by: Canceller::Auctioneer }).await;
     }
     let result = match result {
         Ok(_) | Err(LaneError::Transition(TransitionError::Final(_))) => Ok(()),

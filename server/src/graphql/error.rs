@@ -264,9 +264,13 @@ pub fn from_read(failed: &StoreError) -> Error {
 }
 
 /// The error of creating an auction.
-pub fn from_create(failed: &StoreError) -> Error {
+pub fn from_create(failed: &StoreError, is_keyed: bool) -> Error {
     error!(error = %failed, "an auction could not be created");
     match failed {
+        StoreError::Unavailable(_) | StoreError::Unknown(_) if is_keyed => api_error(
+            Code::OutcomeUnknown,
+            "the auction may or may not have been created; send it again with the same idempotency key",
+        ),
         StoreError::Unavailable(_) => api_error(
             Code::StoreUnavailable,
             "the store does not answer; this request wrote nothing, try again",

@@ -14,7 +14,7 @@ use super::scalar::{DateTime, MinorUnits};
 use super::types::{
     AuctionObject, BidAccepted, BidObject, BidRejected, PlaceBidResult, Session, View,
 };
-use crate::auction::{AuctionId, BidId, BidRequest, Draft, Transition};
+use crate::auction::{AuctionId, BidId, BidRequest, Canceller, Draft, Transition};
 use crate::auth::Role;
 use crate::bidding::{BidAnswer, BidTrace, Lanes, PlaceBid};
 use crate::guard::{Bound, Guard};
@@ -28,16 +28,16 @@ pub struct Mutation;
 /// The terms of an auction.
 #[derive(Debug, InputObject)]
 pub struct CreateAuctionInput {
-    /// What is for sale, in a line: 1 to 200 bytes.
+    /// What is for sale, in a line: 1 to 200 bytes, no control characters.
     title: String,
     /// What is for sale, at length: at most 10,000 bytes.
     #[graphql(default)]
     description: String,
-    /// A code of ISO 4217, for example EUR.
+    /// A code of ISO 4217 that has minor units, for example EUR.
     currency: String,
-    /// The least first bid.
+    /// The least first bid; at most 4503599627370495.
     opening_price: MinorUnits,
-    /// The least step over the current price, at least 1.
+    /// The least step over the current price, from 1 to 8796093022207.
     minimum_increment: MinorUnits,
     /// The secret price below which nothing is sold.
     reserve_price: Option<MinorUnits>,
@@ -48,12 +48,16 @@ pub struct CreateAuctionInput {
     /// An accepted bid in the last so many seconds moves the end to so many seconds after it.
     #[graphql(default = 0)]
     soft_close_seconds: i32,
-    /// How often that may happen.
+    /// How often that may happen. Either both are at least 1, or neither is given.
     #[graphql(default = 0)]
     soft_close_extensions_max: i32,
     /// Whether the leader may raise its own bid.
     #[graphql(default = false)]
     leader_may_raise: bool,
+    /// Send the same key and terms again to learn what became of a request whose answer was lost: 1 to
+    /// 128 bytes, the seller's own. It names one auction for good; other terms are
+    /// IDEMPOTENCY_CONFLICT.
+    idempotency_key: Option<String>,
 }
 
 /// A bid.
@@ -63,8 +67,9 @@ pub struct PlaceBidInput {
     auction_id: ID,
     /// How much, in minor units of the auction's currency.
     amount: MinorUnits,
-    /// Send the same key again to learn what became of a bid whose answer was lost: 1 to 128
-    /// bytes, kept for 24 hours.
+    /// Send the same key again to learn what became of a bid whose answer was lost: 1 to 128 bytes. An
+    /// accepted bid remembers its key for 24 hours: the same key and amount are answered with that
+    /// bid, `repeated: true`. A rejected bid remembers nothing: its key is decided anew.
     idempotency_key: Option<String>,
     /// The client's own stamp, for the timing of the request hop.
     sent_at: Option<DateTime>,
@@ -94,25 +99,38 @@ impl Mutation {
             soft_close_extensions_max: input.soft_close_extensions_max,
             leader_may_raise: input.leader_may_raise,
         };
-        let auction = draft
-            .into_auction(AuctionId::random(), seller, clock::now())
-            .map_err(|error| from_draft(&error))?;
+        let key = input.idempotency_key.as_deref().map(checked_key).transpose()?;
+        let id = key.map_or_else(AuctionId::random, |key| AuctionId::of_key(&seller, key));
+        let auction =
+            draft.into_auction(id, seller, clock::now()).map_err(|error| from_draft(&error))?;
         ctx.data::<Guard>()?
             .create(&auction.seller_id, caller.received_at)
             .map_err(rate_limited)?;
         let store = ctx.data::<Arc<Dynamo>>()?;
-        store.create(&auction).await.map_err(|error| from_create(&error))?;
-        view(ctx, auction)
+        let is_new = store.create(&auction).await;
+        if is_new.map_err(|error| from_create(&error, key.is_some()))? {
+            return view(ctx, auction);
+        }
+        let earlier = load(ctx, &ID(auction.id.to_string())).await?;
+        if key.is_some() && !earlier.has_terms_of(&auction) {
+            let message =
+                "this idempotency key was used for an auction with other terms; use a new key";
+            return Err(api_error(Code::IdempotencyConflict, message));
+        }
+        view(ctx, earlier)
     }
 
-    /// Opens a draft now. Needs to be its seller, or the role auctioneer.
+    /// Opens a draft now. Needs its seller, or the role auctioneer.
     async fn open_auction(&self, ctx: &Context<'_>, id: ID) -> Result<AuctionObject> {
         transition(ctx, &id, Transition::Open).await
     }
 
-    /// Calls an auction off; nobody wins. Needs to be its seller, or the role auctioneer.
+    /// Calls an auction off; nobody wins. Needs its seller, until `endsAt`, or the role auctioneer,
+    /// until it is CLOSED.
     async fn cancel_auction(&self, ctx: &Context<'_>, id: ID) -> Result<AuctionObject> {
-        transition(ctx, &id, Transition::Cancel).await
+        let is_auctioneer = ctx.data::<Caller>()?.principal.has(Role::Auctioneer);
+        let by = if is_auctioneer { Canceller::Auctioneer } else { Canceller::Seller };
+        transition(ctx, &id, Transition::Cancel { by }).await
     }
 
     /// Places a bid. Needs the role bidder; the bidder is the token's `sub`. Answered when the bid
@@ -184,13 +202,17 @@ impl Mutation {
 async fn transition(ctx: &Context<'_>, id: &ID, transition: Transition) -> Result<AuctionObject> {
     let caller = ctx.data::<Caller>()?;
     let principal = &caller.principal;
-    if !principal.has(Role::Auctioneer) {
+    let forbidden = || api_error(Code::Forbidden, "this needs its seller, or the role auctioneer");
+    let is_either = principal.has(Role::Auctioneer) || principal.has(Role::Seller);
+    if principal.user_id.is_none() {
+        // Without a token: that is what is missing.
         principal.require(Role::Seller).map_err(|error| from_auth(&error))?;
+    } else if !is_either {
+        return Err(forbidden());
     }
     let auction = load(ctx, id).await?;
     if View::of(principal, &auction) != View::Owner {
-        let message = "only its seller or an auctioneer may open or cancel an auction";
-        return Err(api_error(Code::Forbidden, message));
+        return Err(forbidden());
     }
     let lanes = ctx.data::<Lanes<Dynamo>>()?;
     let auction = lanes.transition(&auction.id, transition).await.map_err(from_lane)?;

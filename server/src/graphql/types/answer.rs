@@ -21,7 +21,9 @@ pub enum PlaceBidResult {
 pub struct BidAccepted {
     /// The bid.
     pub bid: BidObject,
-    /// Whether an earlier request with the same idempotency key wrote it.
+    /// Whether an earlier request wrote it: one with the same idempotency key, or, where this request
+    /// has none, one of the bidder who leads with the same amount (a double click, or a request that
+    /// was sent again because its answer was lost).
     pub repeated: bool,
     /// When DynamoDB acknowledged it. For a repeat that this server did not write itself: when the
     /// write was sealed.
@@ -33,13 +35,16 @@ pub struct BidAccepted {
 pub enum BidRejectedCode {
     /// Below `minimumBid`.
     TooLow,
+    /// Above the auction's `maximumBid`, or no higher bid is possible.
+    TooHigh,
     /// The auction has not opened.
     NotOpen,
     /// The auction has ended or was cancelled.
     Closed,
     /// A seller may not bid on its own auction.
     OwnAuction,
-    /// The bidder leads already, and this auction does not let a leader raise itself.
+    /// The bidder leads already, and this auction does not let a leader raise itself, or the amount
+    /// is the one that leads.
     AlreadyLeading,
 }
 
@@ -57,7 +62,8 @@ pub struct BidRejected {
 
 #[ComplexObject]
 impl BidRejected {
-    /// The least amount that a bid must have now.
+    /// The least amount that a bid must have now; above the auction's `maximumBid` where no higher bid
+    /// is possible.
     async fn minimum_bid(&self) -> MinorUnits {
         MinorUnits(self.auction.auction.minimum_bid())
     }
@@ -70,6 +76,15 @@ impl BidRejected {
         let (code, message) = match code {
             RefusalCode::TooLow => {
                 (BidRejectedCode::TooLow, format!("the least bid is now {minimum} minor units"))
+            }
+            RefusalCode::TooHigh => {
+                let maximum = auction.auction.maximum_bid();
+                let message = if auction.auction.can_rise() {
+                    format!("a bid is now at most {maximum} minor units")
+                } else {
+                    "no higher bid is possible on this auction".to_owned()
+                };
+                (BidRejectedCode::TooHigh, message)
             }
             RefusalCode::NotOpen => {
                 (BidRejectedCode::NotOpen, "the auction has not opened yet".to_owned())
@@ -84,7 +99,12 @@ impl BidRejected {
             }
             RefusalCode::AlreadyLeading => (
                 BidRejectedCode::AlreadyLeading,
-                "you lead already, and this auction does not let a leader raise itself".to_owned(),
+                if auction.auction.leader_may_raise {
+                    "you lead already with this amount".to_owned()
+                } else {
+                    "you lead already, and this auction does not let a leader raise itself"
+                        .to_owned()
+                },
             ),
         };
         Self { code, message, auction }

@@ -37,7 +37,7 @@ impl View {
 /// Where an auction is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum AuctionStatus {
-    /// Made, not yet open.
+    /// Made, not yet open. Everybody may see it: it announces what is to come.
     Draft,
     /// Takes bids until `endsAt`.
     Open,
@@ -124,9 +124,16 @@ impl AuctionObject {
         self.auction.current_price.map(MinorUnits)
     }
 
-    /// The least amount that the next bid must have.
+    /// The least amount that the next bid must have; above `maximumBid` where no higher bid is
+    /// possible.
     async fn minimum_bid(&self) -> MinorUnits {
         MinorUnits(self.auction.minimum_bid())
+    }
+
+    /// The most that the next bid may be: half-way from the current price to 2^53 - 1, so that no
+    /// single bid ends the bidding.
+    async fn maximum_bid(&self) -> MinorUnits {
+        MinorUnits(self.auction.maximum_bid())
     }
 
     /// The least step over the current price.
@@ -134,7 +141,12 @@ impl AuctionObject {
         MinorUnits(self.auction.minimum_increment)
     }
 
-    /// Whether the price has reached the secret reserve.
+    /// Whether there is a secret reserve: a price below which nothing is sold.
+    async fn has_reserve(&self) -> bool {
+        self.auction.reserve_price.is_some()
+    }
+
+    /// Whether the price has reached the reserve; without a reserve, whether there is a bid.
     async fn reserve_met(&self) -> bool {
         self.auction.reserve_met()
     }
