@@ -7,8 +7,6 @@ use serde::Serialize;
 
 use crate::args::Sources;
 
-/// By how much honest clients may be slower than alone.
-const SLOWER_MAX: u32 = 5;
 /// Alone counts as at least this: five times a fraction of it is noise of the machine.
 const ALONE_MIN: Duration = Duration::from_millis(10);
 /// Whatever they are alone, honest clients are served within this.
@@ -88,6 +86,8 @@ pub(crate) enum Told {
 pub(crate) struct Bounds {
     pub(crate) told: Told,
     pub(crate) sources: Sources,
+    /// By how many times honest clients may be slower than alone.
+    pub(crate) slower_max: u32,
     pub(crate) memory_mib: u64,
     /// The most processor time that a KiB may cost.
     pub(crate) cpu_us_per_kib_max: Option<f64>,
@@ -208,7 +208,7 @@ fn latency(m: &Measured, bounds: &Bounds, missed: &mut Vec<String>) {
         missed.push(format!("latency: only {alone} samples alone, {under} under attack"));
         return;
     };
-    let allowed = (alone.max(ALONE_MIN) * SLOWER_MAX).min(LATENCY_MAX);
+    let allowed = (alone.max(ALONE_MIN) * bounds.slower_max).min(LATENCY_MAX);
     // From sixteen addresses it is enough that honest clients are served.
     if bounds.sources == Sources::One && under > allowed {
         missed
@@ -236,6 +236,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds {
         told: Told::Code,
         sources: Sources::One,
+        slower_max: 5,
         memory_mib: 128,
         cpu_us_per_kib_max: Some(100.0),
     };

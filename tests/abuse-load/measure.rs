@@ -41,6 +41,7 @@ pub(crate) async fn one(
     let bounds = Bounds {
         told: attack.told,
         sources,
+        slower_max: args.slower,
         memory_mib: args.memory,
         cpu_us_per_kib_max: reference.filter(|_| is_generated).map(|cost| cost * COST_MAX),
     };

@@ -6,6 +6,8 @@ use e2e::gavel::is_flag;
 
 const LIMITS: &str = include_str!("../../docs/LIMITS.md");
 const SECURITY: &str = include_str!("../../docs/SECURITY.md");
+/// The attacks of `tests/abuse/load`.
+const ATTACKS: &str = include_str!("../abuse-load/attack/mod.rs");
 
 /// The last cell of each row of a page's tables, their heads left out; the table of what work costs
 /// has no limits.
@@ -69,6 +71,9 @@ fn has_test(source: &str, name: &str) -> bool {
 }
 
 fn is_there(place: &str, name: &str) -> bool {
+    if place == "abuse-load" {
+        return ATTACKS.contains(&format!("    attack(\"{name}\", "));
+    }
     // A module of abuse is a group of targets.
     let (place, name) = match place {
         "abuse" => (format!("abuse/{name}.rs"), None),
@@ -95,6 +100,7 @@ fn every_row_names_tests_that_are_there() {
     }
     assert!(!is_there("e2e/pages.rs", "rows"), "a function that is no test");
     assert!(!is_there("e2e/limits", "every_row"), "a part of a name");
+    assert!(!is_there("abuse-load", "churn"), "a part of an attack");
 }
 
 #[test]

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
@@ -17,7 +16,7 @@ const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// What comes on a connection, to its end.
-async fn listen(attacker: &Attacker, mut stream: TcpStream) {
+async fn listen(attacker: &Attacker, mut stream: impl AsyncRead + Unpin) {
     let mut buffer = vec![0; 4096];
     while let Ok(n @ 1..) = stream.read(&mut buffer).await {
         let text = &buffer[..n];
@@ -110,6 +109,40 @@ pub(super) fn half(attacker: &Arc<Attacker>) {
             reader.abort();
             sleep(AGAIN).await;
         }
+    });
+}
+
+/// Requests one behind the other in one write, a hundred at a time; what comes is read.
+pub(super) fn pipelined(attacker: &Arc<Attacker>) {
+    attacker.workers(16, |attacker, worker| async move {
+        let bytes = GET.repeat(100);
+        loop {
+            attacker.pace(CONNECTION_BYTES).await;
+            let Some(stream) = attacker.connect(worker, None).await else {
+                sleep(AGAIN).await;
+                continue;
+            };
+            let (reading, mut writing) = stream.into_split();
+            let listener = Arc::clone(&attacker);
+            let reader = attacker.tasks.spawn(async move { listen(&listener, reading).await });
+            while !reader.is_finished() {
+                attacker.pace(bytes.len()).await;
+                if writing.write_all(&bytes).await.is_err() {
+                    break;
+                }
+            }
+            reader.abort();
+        }
+    });
+}
+
+/// What is refused before it is read: no such path, method or content type, no JSON, no parameter.
+pub(super) fn errors(attacker: &Arc<Attacker>) {
+    http::flood(attacker, 64, |_, _, number| match number % 4 {
+        0 => Request { path: format!("/{}", "x".repeat(300)), ..Request::default() },
+        1 => Request { path: "/graphql?variables=%5B".to_owned(), ..Request::default() },
+        2 => Request { body: "{".repeat(300), ..Request::default() },
+        _ => Request { path: "/graphql/ws".to_owned(), ..Request::default() },
     });
 }
 

@@ -12,6 +12,8 @@ use super::attacker::Attacker;
 use super::socket::{admitted, read};
 
 const SOCKETS: usize = 16;
+/// What is limited for each socket is sent on many.
+const MANY_SOCKETS: usize = 200;
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 const CONTINUATION: u8 = 0;
@@ -38,9 +40,13 @@ fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Writes what `make` makes on admitted sockets, as raw bytes, and reads what comes.
-fn flood(attacker: &Arc<Attacker>, make: impl Fn(u64) -> Vec<u8> + Send + Sync + 'static) {
+fn flood(
+    attacker: &Arc<Attacker>,
+    sockets: usize,
+    make: impl Fn(u64) -> Vec<u8> + Send + Sync + 'static,
+) {
     let make = Arc::new(make);
-    attacker.workers(SOCKETS, |attacker, worker| {
+    attacker.workers(sockets, |attacker, worker| {
         let make = Arc::clone(&make);
         async move {
             loop {
@@ -83,7 +89,7 @@ fn split(stream: Stream) -> Option<(tokio::net::TcpStream, Reading)> {
 
 /// A message, a byte a frame.
 pub(super) fn bytes(attacker: &Arc<Attacker>) {
-    flood(attacker, |number| {
+    flood(attacker, SOCKETS, |number| {
         let text = format!(
             r#"{{"type":"ping","payload":{{"number":{number},"pad":"{}"}}}}"#,
             "x".repeat(1000)
@@ -97,21 +103,21 @@ pub(super) fn bytes(attacker: &Arc<Attacker>) {
     });
 }
 
-/// Pings of the WebSocket and of the protocol above it, a hundred in one write.
+/// Pings of the WebSocket and of the protocol above it, twenty in one write.
 pub(super) fn pings(attacker: &Arc<Attacker>) {
-    flood(attacker, |number| {
+    flood(attacker, MANY_SOCKETS, |number| {
         let one = if number.is_multiple_of(2) {
             frame(FINAL | PING, &[b'x'; 125])
         } else {
             frame(FINAL | TEXT, br#"{"type":"ping"}"#)
         };
-        one.repeat(100)
+        one.repeat(20)
     });
 }
 
 /// A message that goes on, empty frame by empty frame.
 pub(super) fn continuations(attacker: &Arc<Attacker>) {
-    flood(attacker, |number| {
+    flood(attacker, SOCKETS, |number| {
         let mut bytes = if number == 0 { frame(TEXT, b"{") } else { Vec::new() };
         bytes.extend(frame(CONTINUATION, b"").repeat(1_000));
         bytes
@@ -121,12 +127,12 @@ pub(super) fn continuations(attacker: &Arc<Attacker>) {
 /// Messages of the wrong kind, nearly as large as may be.
 pub(super) fn binary(attacker: &Arc<Attacker>) {
     let bytes = frame(FINAL | BINARY, &vec![7; 120_000]);
-    flood(attacker, move |_| bytes.clone());
+    flood(attacker, SOCKETS, move |_| bytes.clone());
 }
 
 /// Reserved bits, unknown kinds, no mask, text that is no UTF-8, a length that lies.
 pub(super) fn invalid(attacker: &Arc<Attacker>) {
-    flood(attacker, |number| match number % 5 {
+    flood(attacker, SOCKETS, |number| match number % 5 {
         0 => frame(FINAL | 0x70 | TEXT, b"{}"),
         1 => frame(FINAL | 0x0b, b"{}"),
         2 => vec![FINAL | TEXT, 2, b'{', b'}'],

@@ -40,16 +40,22 @@ pub(crate) struct Attack {
     pub(crate) told: Told,
     /// It shows nothing in less time.
     pub(crate) seconds_min: f64,
+    /// Whether CI runs it: one or two of each family.
+    pub(crate) in_ci: bool,
     start: fn(&Arc<Attacker>),
 }
 
 const fn attack(name: &'static str, about: &'static str, start: fn(&Arc<Attacker>)) -> Attack {
-    Attack { name, about, told: Told::Code, seconds_min: 0.0, start }
+    Attack { name, about, told: Told::Code, seconds_min: 0.0, in_ci: false, start }
 }
 
 impl Attack {
     const fn told(self, told: Told) -> Self {
         Self { told, ..self }
+    }
+
+    const fn in_ci(self) -> Self {
+        Self { in_ci: true, ..self }
     }
 
     const fn at_least(self, seconds_min: f64) -> Self {
@@ -65,34 +71,35 @@ pub(crate) fn named(name: &str) -> Option<&'static Attack> {
 /// All of them, the reference first.
 #[rustfmt::skip]
 pub(crate) const ALL: &[Attack] = &[
-    attack(REFERENCE, "ordinary requests, one after another", generated::reference).told(Told::Nothing),
-    attack(GENERATED, "random documents, variables and operations", generated::random),
+    attack(REFERENCE, "ordinary requests, one after another", generated::reference).told(Told::Nothing).in_ci(),
+    attack(GENERATED, "random documents, variables and operations", generated::random).in_ci(),
 
-    attack("undeclared-variables", "subscriptions that keep undeclared variables of 120 KB", variables::undeclared),
-    attack("undeclared-variables-http", "queries with undeclared variables of 120 KB", variables::undeclared_http),
+    // What no operation declares is not read: those that carry it are ordinary queries.
+    attack("undeclared-variables", "subscriptions that keep undeclared variables of 120 KB", variables::undeclared).in_ci(),
+    attack("undeclared-variables-http", "queries with undeclared variables of 120 KB", variables::undeclared_http).told(Told::Nothing),
     attack("declared-variables", "a variable of 120 KB in an input that cannot take it", variables::declared),
-    attack("nested-variables", "variables nested a hundred deep, by the thousand", variables::nested),
+    attack("nested-variables", "variables nested a hundred deep, by the thousand", variables::nested).told(Told::Nothing).in_ci(),
     attack("many-variables", "thousands of variables, declared and unused", variables::many),
 
-    attack("churn-made-up", "subscribe and complete in a loop, on auctions that do not exist", churn::made_up),
-    attack("churn-existing", "subscribe and complete in a loop, on one auction", churn::existing),
+    attack("churn-made-up", "subscribe and complete in a loop, on auctions that do not exist", churn::made_up).in_ci(),
+    attack("churn-existing", "subscribe and complete in a loop, on one auction", churn::existing).in_ci(),
     attack("churn-distinct", "the same with a document of its own each time", churn::distinct),
     attack("operation-flood", "cheap queries on sockets, as fast as they go", churn::queries),
 
-    attack("unknown-arguments", "a field with tens of thousands of unknown arguments", validation::arguments),
+    attack("unknown-arguments", "a field with tens of thousands of unknown arguments", validation::arguments).in_ci(),
     attack("unknown-fields", "a fragment of unknown fields that nothing spreads", validation::unspread),
     attack("unknown-spreads", "spreads of fragments that do not exist", validation::spreads),
     attack("unknown-directives", "fields with directives that do not exist", validation::directives),
-    attack("unknown-types", "fragments and variables of types that do not exist", validation::types),
-    attack("duplicate-names", "operations, variables and arguments of one name", validation::duplicates),
+    attack("unknown-types", "fragments and variables of types that do not exist", validation::types).in_ci(),
+    attack("duplicate-names", "operations, variables and arguments of one name", validation::duplicates).in_ci(),
     attack("bad-values", "enum values, objects and lists where they cannot be", validation::values),
 
     attack("many-operations", "thousands of operations in a document", documents::operations),
     attack("aliases", "one costly field under many names", documents::aliases),
-    attack("typenames", "1,900 __typename in each of thousands of nodes", documents::typenames),
+    attack("typenames", "1,900 __typename in each of thousands of nodes", documents::typenames).in_ci(),
     attack("duplicate-fields", "the same field thousands of times", documents::duplicates),
-    attack("introspection", "__schema nested as deep as may be", documents::introspection),
-    attack("complexity-overflow", "a second operation whose cost wraps around", documents::overflow),
+    attack("introspection", "__schema nested as deep as may be", documents::introspection).in_ci(),
+    attack("complexity-overflow", "a second operation whose cost wraps around", documents::overflow).in_ci(),
     attack("nested-documents", "selections, values and lists nested without end", documents::nested),
     attack("parser-load", "tokens, comments and strings that a parser walks", documents::tokens),
     attack("fragment-chains", "fragments that spread the next one twice", documents::fragments),
@@ -100,10 +107,10 @@ pub(crate) const ALL: &[Attack] = &[
     attack("bid-pages", "a page of auctions with a page of bids each, anonymously", reading::pages),
     attack("bid-pages-users", "the same by a thousand users on one address", reading::pages_of_users),
     attack("bid-pages-gzip", "the same, and compressed", reading::pages_gzip),
-    attack("subscription-reads", "subscriptions that read 49 pages of bids a state", reading::in_subscriptions),
-    attack("heavy-subscriptions", "a thousand subscriptions of 2,000 fields each", reading::heavy),
-    attack("replays", "10,000 bids from the beginning, again and again", reading::replays),
-    attack("large-answers", "kilobytes asked, megabytes answered", reading::large),
+    attack("subscription-reads", "subscriptions that read 49 pages of bids a state", reading::in_subscriptions).in_ci(),
+    attack("heavy-subscriptions", "a thousand subscriptions of 2,000 fields each", reading::heavy).in_ci(),
+    attack("replays", "10,000 bids from the beginning, again and again", reading::replays).in_ci(),
+    attack("large-answers", "kilobytes asked, megabytes answered", reading::large).in_ci(),
 
     attack("unread-http", "HTTP clients that ask for much and do not read", unread::http).told(Told::Count).at_least(15.0),
     attack("unread-sockets", "sockets that ask for much and do not read", unread::sockets).told(Told::Count).at_least(15.0),
@@ -113,8 +120,10 @@ pub(crate) const ALL: &[Attack] = &[
     attack("connection-flood", "connections that are opened and closed", connections::flood).told(Told::Nothing),
     attack("connection-hold", "connections that are opened and held", connections::hold),
     attack("handshake-flood", "upgrades as fast as they go", connections::handshakes),
-    attack("idle-sockets", "sockets that say nothing after their upgrade", connections::idle),
+    attack("idle-sockets", "sockets that say nothing after their upgrade", connections::idle).in_ci(),
     attack("half-requests", "heads and bodies that never end", connections::half),
+    attack("pipelined-requests", "requests a hundred at a time, without waiting", connections::pipelined).told(Told::Nothing),
+    attack("http-errors", "requests that are refused before they are read", connections::errors),
     attack("health-flood", "/readyz and /metrics as fast as they go", connections::health).told(Told::Nothing),
 
     attack("byte-frames", "messages in frames of one byte", frames::bytes),
@@ -124,14 +133,14 @@ pub(crate) const ALL: &[Attack] = &[
     attack("invalid-frames", "frames that are none", frames::invalid),
 
     attack("renew-flood", "renewToken in a loop, good tokens and bad", tokens::renew),
-    attack("bad-tokens", "tokens of 4 KB with bad signatures", tokens::bad),
+    attack("bad-tokens", "tokens of 4 KB with bad signatures", tokens::bad).in_ci(),
 
     attack("auction-flood", "createAuction by one seller, all with one end", writes::auctions),
     attack("rejected-bids", "bids that are too low, by many users", writes::rejected),
     attack("bad-keys", "bids with keys and amounts that cannot be", writes::bad_keys),
     attack("bad-cursors", "pages after cursors that are made up", writes::cursors),
 
-    attack("everything", "eight of these at the same time", everything),
+    attack("everything", "eight of these at the same time", everything).in_ci(),
 ];
 
 /// One of each family that harms by itself.

@@ -13,15 +13,22 @@ use super::socket::{self, Style, complete};
 const PAGES: &str =
     "{auctions(first:60){edges{node{id bids(first:25){edges{node{id amount bidderId}}}}}}}";
 /// Descriptions have 10 KB each.
-pub(super) const LARGE: &str = "{a:auctions(first:100){nodes{a:description b:description \
+const LARGE: &str = "{a:auctions(first:100){nodes{a:description b:description \
     c:description d:description e:description f:description g:description h:description \
     i:description j:description k:description l:description m:description n:description \
     o:description p:description q:description r:description s:description t:description \
     u:description v:description w:description x:description y:description z:description}}}";
+/// The same within the limits of an answer: about a megabyte.
+pub(super) const ALLOWED: &str = "{auctions(first:100){nodes{description}}}";
 /// Every bid from the first, with all that it has.
 pub(super) const REPLAY: &str = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 0) \
     { id auctionId sequence amount bidderId receivedAt endsAt reserveMet traceparent \
     timing { sentAt receivedAt writtenAt readAt publishedAt source } } }";
+
+/// What asks for much: too much, or as much as is allowed.
+pub(super) fn large_query(worker: usize) -> &'static str {
+    if worker.is_multiple_of(2) { LARGE } else { ALLOWED }
+}
 
 /// Pages of pages.
 pub(super) fn pages(attacker: &Arc<Attacker>) {
@@ -42,7 +49,7 @@ pub(super) fn pages_of_users(attacker: &Arc<Attacker>) {
 /// The same, compressed.
 pub(super) fn pages_gzip(attacker: &Arc<Attacker>) {
     http::flood(attacker, 64, |_, worker, _| {
-        let query = if worker.is_multiple_of(2) { PAGES } else { LARGE };
+        let query = if worker.is_multiple_of(2) { PAGES } else { ALLOWED };
         Request { gzip: true, ..Request::query(query, &json!({})) }
     });
 }
@@ -89,7 +96,9 @@ pub(super) fn replays(attacker: &Arc<Attacker>) {
 
 /// A few bytes for many.
 pub(super) fn large(attacker: &Arc<Attacker>) {
-    http::flood(attacker, 32, |_, _, _| Request::query(LARGE, &json!({})));
+    http::flood(attacker, 32, |_, worker, _| Request::query(large_query(worker), &json!({})));
     let style = Style { each: 4, ..Style::ASK };
-    socket::flood(attacker, style, |_, _, number| vec![message(number, LARGE, &json!({}))]);
+    socket::flood(attacker, style, |_, worker, number| {
+        vec![message(number, large_query(worker), &json!({}))]
+    });
 }

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::attacker::{Attacker, CONNECTION_BYTES};
 use super::documents::message;
 use super::http::operation;
-use super::reading::{LARGE, REPLAY};
+use super::reading::{REPLAY, large_query};
 use super::socket::{self, Style};
 
 /// What the kernel holds for them, about.
@@ -28,9 +28,8 @@ fn post(body: &str) -> String {
 
 /// Two hundred connections of an address, each with an answer of megabytes that waits for it.
 pub(super) fn http(attacker: &Arc<Attacker>) {
-    let request = post(&operation(LARGE, &json!({})));
     attacker.workers(200, |attacker, worker| {
-        let request = request.clone();
+        let request = post(&operation(large_query(worker), &json!({})));
         async move {
             loop {
                 attacker.pace(CONNECTION_BYTES + request.len()).await;
@@ -61,7 +60,9 @@ pub(super) fn http(attacker: &Arc<Attacker>) {
 /// Sockets with answers of megabytes.
 pub(super) fn sockets(attacker: &Arc<Attacker>) {
     let style = Style { each: 20, messages_max: 100, reads: false, window: None };
-    socket::flood(attacker, style, |_, _, number| vec![message(number, LARGE, &json!({}))]);
+    socket::flood(attacker, style, |_, worker, number| {
+        vec![message(number, large_query(worker), &json!({}))]
+    });
 }
 
 /// Sockets with a hundred replays each.
@@ -74,9 +75,8 @@ pub(super) fn replays(attacker: &Arc<Attacker>) {
 
 /// A byte now and then: never quite silent.
 pub(super) fn slow(attacker: &Arc<Attacker>) {
-    let request = post(&operation(LARGE, &json!({})));
     attacker.workers(200, |attacker, worker| {
-        let request = request.clone();
+        let request = post(&operation(large_query(worker), &json!({})));
         async move {
             loop {
                 attacker.pace(CONNECTION_BYTES + request.len()).await;
