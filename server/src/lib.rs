@@ -16,6 +16,7 @@ pub mod store;
 pub mod broker;
 pub mod bidding;
 pub mod relay;
+pub mod readiness;
 pub mod auth;
 pub mod guard;
 pub mod cost;

@@ -59,6 +59,8 @@ const _: () = assert!(LANE_RECENT_KEYS_MAX >= GROUP_COMMIT_MAX);
 // Store.
 /// The connect time-out of both SDK clients.
 pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long credentials may take to be obtained.
+pub const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time-out of one attempt of a write or a read.
 pub const STORE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Bids in a page read from the table.
@@ -287,8 +289,18 @@ pub const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
 pub const HTTP_BODY_BYTES_MAX: usize = 128 * 1024;
 /// The file by which the playground's assets are known to be installed.
 pub const PLAYGROUND_PROBE: &str = "graphiql@3.9.0/graphiql.min.js";
-/// How long /readyz waits for the store.
+
+// Readiness.
+/// How often it is looked at whether the service can serve.
+pub const READY_EVERY: Duration = Duration::from_secs(2);
+/// How long that waits for the store.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
+/// A store that fails for so long cannot serve.
+pub const STORE_DOWN_AFTER: Duration = Duration::from_secs(5);
+/// How long a start waits for the relay before the service is ready without it.
+pub const RELAY_START_GRACE: Duration = Duration::from_secs(15);
+/// How long the item of a probe is kept.
+pub const PROBE_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 // Shutdown.
 /// How long shutdown waits for requests, sockets and lanes together, before it gives up.
@@ -336,12 +348,19 @@ pub const DESCRIBE_AFTER_END: Duration = Duration::from_millis(100);
 pub const READ_PRICE_USD: f64 = 0.02 / 100_000.0;
 /// A shard that is said to be gone for so long has ended: what it may have held is in the table.
 pub const SHARD_GONE_AFTER: Duration = Duration::from_secs(3);
-/// The pause after a description failed (AWS: 10 calls a second).
+/// The pause after a description failed, at first, or while no shard is read.
 pub const DESCRIBE_PAUSE: Duration = Duration::from_millis(500);
+/// The least time between two calls of DescribeStream, and so between two pages: AWS allows 10 a
+/// second and stream, and another server reads it, too.
+pub const DESCRIBE_PAGE_PAUSE: Duration = Duration::from_millis(250);
+/// How often the table is asked which stream it has while the one that is read says nothing more.
+pub const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
+/// How often in any case.
+pub const LOOK_UP_EVERY: Duration = Duration::from_secs(60);
 /// A page of at least so many records is followed by the next at once.
 pub const STREAM_PAGE_LARGE: usize = 500;
-/// A shard that cannot be read for so long makes the server unready.
-pub const RELAY_UNREADY_AFTER: Duration = Duration::from_secs(5);
+/// A shard that cannot be read for so long, or no shard at all, makes the server degraded.
+pub const RELAY_DEGRADED_AFTER: Duration = Duration::from_secs(5);
 
 // Sockets.
 /// How long a client may take to send connection_init (the reference's default).

@@ -11,6 +11,8 @@ mod protocol;
 mod process;
 mod servers;
 mod streams;
+mod stream_changes;
+mod readiness;
 mod outage;
 mod rude;
 mod http;

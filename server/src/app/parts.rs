@@ -19,11 +19,11 @@ use crate::config::door::DoorArgs;
 use crate::config::{Args, RelayMode, Switch};
 use crate::graphql::Api;
 use crate::guard::{Allowances, Guard};
-use crate::http::health::Readiness;
 use crate::http::metrics::Metrics;
 use crate::http::playground::Playground;
 use crate::http::serve::{ConnectionLimits, serve};
-use crate::relay::stream::DynamoStream;
+use crate::readiness::Readiness;
+use crate::relay::stream::DynamoStreams;
 use crate::relay::{Paces, Relay};
 use crate::store::Dynamo;
 use crate::store::connect::Clients;
@@ -44,7 +44,7 @@ pub(super) struct Parts {
     pub(super) store: Arc<Dynamo>,
     pub(super) verifier: Verifier,
     lanes: Lanes<Dynamo>,
-    pub(super) relay: Relay<DynamoStream>,
+    pub(super) relay: Relay<DynamoStreams>,
     broker: Broker,
     pub(super) sockets: Arc<Sockets>,
     tasks: Tasks,
@@ -74,8 +74,9 @@ impl Parts {
         };
         let lanes = Lanes::new(Arc::clone(&store), herald, settings, tasks.clone());
         let [busy, watched, idle] = args.paces();
-        let stream = DynamoStream::new(clients.streams.clone(), stream_arn.to_owned());
-        let relay = Relay::new(stream, broker.clone(), demand, Paces { busy, watched, idle });
+        let streams = DynamoStreams { clients: clients.clone(), table: args.table.clone() };
+        let paces = Paces { busy, watched, idle };
+        let relay = Relay::new(streams, stream_arn.into(), broker.clone(), demand, paces);
         let rules = args.budgets.rule(args.door.query_rules());
         let api = Api::new(
             Arc::clone(&store),
@@ -115,19 +116,19 @@ impl Parts {
             serving: self.sockets.shutdown.clone(),
             background: CancellationToken::new(),
         };
+        let readiness = Readiness::new(Arc::clone(&self.store), self.relay.health());
         let metrics = http::metrics::routes(Metrics {
             store: Arc::clone(&self.store),
             lanes: self.lanes.clone(),
             relay: self.relay.health(),
+            readiness: readiness.clone(),
             sockets: Arc::clone(&self.sockets),
             verifier: self.verifier.clone(),
             tasks: self.tasks.clone(),
         });
-        let health = http::health::routes(Readiness {
-            store: Arc::clone(&self.store),
-            relay: self.relay.health(),
-        });
+        let health = http::health::routes(readiness.clone());
         let stop = || running.background.clone();
+        self.tasks.spawn("readiness", readiness.run(stop()));
         self.tasks.spawn("relay", self.relay.run(stop()));
         self.tasks.spawn("broker", self.broker.run(stop()));
         self.tasks.spawn("schedule", schedule::run(self.store, self.lanes, stop()));

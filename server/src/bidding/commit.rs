@@ -99,6 +99,8 @@ impl Failures {
                 trace.id = trace_id(),
                 "the transaction cannot be carried out",
             ),
+            // A store that denies is reported once a minute; each bid's line would say the same.
+            (Outcome::Unavailable, Some(StoreError::Denied(_))) | (_, None) => {}
             (outcome, Some(error)) => warn!(
                 auction.id = %id,
                 version = transaction.auction.version,
@@ -110,7 +112,6 @@ impl Failures {
                 trace.id = trace_id(),
                 "a transaction was not acknowledged at once",
             ),
-            (_, None) => {}
         }
     }
 }
@@ -148,8 +149,17 @@ async fn until_known<T: Table>(
             Err(CommitError::Busy(problem) | CommitError::Throttled(problem)) => {
                 failures.note(transaction, StoreError::Unavailable(problem));
             }
-            Err(CommitError::Store(error @ StoreError::Unavailable(_))) => {
+            Err(CommitError::Store(
+                error @ (StoreError::Unavailable(_) | StoreError::Throttled(_)),
+            )) => {
                 failures.note(transaction, error);
+            }
+            Err(CommitError::Store(error @ StoreError::Denied(_))) => {
+                failures.note(transaction, error);
+                // Another attempt is of no use, but to learn what became of an earlier one.
+                if !unknown {
+                    return Outcome::Unavailable;
+                }
             }
             Err(CommitError::Store(error @ StoreError::Unknown(_))) => {
                 unknown = true;

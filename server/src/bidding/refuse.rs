@@ -165,6 +165,8 @@ impl<T: Table> Refuser<'_, T> {
                 Err(error @ (StoreError::Refused(_) | StoreError::Corrupt(_))) => {
                     (error, LaneError::Internal)
                 }
+                // Another attempt is of no use, and the store reports it once a minute.
+                Err(StoreError::Denied(_)) => return Err(LaneError::StoreUnavailable),
                 Err(error) if started.elapsed() >= limits::UNAVAILABLE_RETRY => {
                     (error, LaneError::StoreUnavailable)
                 }

@@ -252,8 +252,11 @@ pub fn from_lane(error: LaneError) -> Error {
 /// A read's error: reads change nothing, so an unknown outcome is no more than a failed read.
 pub fn from_read(failed: &StoreError) -> Error {
     match failed {
-        StoreError::Unavailable(_) | StoreError::Unknown(_) => {
-            error!(error = %failed, "a read failed");
+        // The store reports these once a minute.
+        StoreError::Unavailable(_)
+        | StoreError::Throttled(_)
+        | StoreError::Denied(_)
+        | StoreError::Unknown(_) => {
             api_error(Code::StoreUnavailable, "the store does not answer; try again")
         }
         StoreError::Refused(_) | StoreError::Corrupt(_) => {
@@ -265,13 +268,22 @@ pub fn from_read(failed: &StoreError) -> Error {
 
 /// The error of creating an auction.
 pub fn from_create(failed: &StoreError, is_keyed: bool) -> Error {
-    error!(error = %failed, "an auction could not be created");
+    if !matches!(failed, StoreError::Denied(_)) {
+        error!(error = %failed, "an auction could not be created");
+    }
     match failed {
-        StoreError::Unavailable(_) | StoreError::Unknown(_) if is_keyed => api_error(
-            Code::OutcomeUnknown,
-            "the auction may or may not have been created; send it again with the same idempotency key",
-        ),
-        StoreError::Unavailable(_) => api_error(
+        StoreError::Unavailable(_)
+        | StoreError::Throttled(_)
+        | StoreError::Denied(_)
+        | StoreError::Unknown(_)
+            if is_keyed =>
+        {
+            api_error(
+                Code::OutcomeUnknown,
+                "the auction may or may not have been created; send it again with the same idempotency key",
+            )
+        }
+        StoreError::Unavailable(_) | StoreError::Throttled(_) | StoreError::Denied(_) => api_error(
             Code::StoreUnavailable,
             "the store does not answer; this request wrote nothing, try again",
         ),

@@ -16,7 +16,8 @@ use crate::auth::Verifier;
 use crate::bidding::Lanes;
 use crate::limits;
 use crate::metrics::page::{self, Page};
-use crate::relay::Health;
+use crate::readiness::Readiness;
+use crate::relay::{Health, Standing};
 use crate::store::Dynamo;
 use crate::tasks::Tasks;
 use crate::version;
@@ -31,6 +32,8 @@ pub struct Metrics {
     pub lanes: Lanes<Dynamo>,
     /// Reads of the stream.
     pub relay: Health,
+    /// Whether the service can serve.
+    pub readiness: Readiness,
     /// Sockets, and through them the broker, the API and the guard.
     pub sockets: Arc<Sockets>,
     /// Tokens.
@@ -65,11 +68,22 @@ impl Metrics {
         self.fanout(&mut page);
         self.clients(&mut page);
         self.refusals(&mut page);
+        self.readiness(&mut page);
         let build = [("version", env!("CARGO_PKG_VERSION")), ("commit", version::COMMIT)];
         page.info("gavel_build_info", "The version that runs", &build);
         let tasks = self.tasks.running() as f64;
         page.gauge("gavel_tasks", "Tasks of the process that run", tasks);
         page
+    }
+
+    fn readiness(&self, page: &mut Page) {
+        let verdict = self.readiness.verdict();
+        let is = |holds: bool| f64::from(u8::from(holds));
+        let help = "Whether the service can serve, as /readyz says";
+        page.gauge("gavel_ready", help, is(verdict.state.is_ready()));
+        let parts = [("store", verdict.store.is_some()), ("relay", verdict.relay.is_some())];
+        let help = "Whether a part of the service is not as it should be";
+        page.gauges("gavel_degraded", help, "part", parts.map(|(part, of)| (part, is(of))));
     }
 
     fn path(&self, page: &mut Page) {
@@ -131,7 +145,7 @@ impl Metrics {
         let help = "Since the shard that waits longest was read";
         page.gauge("gavel_relay_iterator_age_seconds", help, age.as_secs_f64());
         page.gauge("gavel_relay_shards", "Shards that are read", shards as f64);
-        let ready = f64::from(u8::from(self.relay.ready().is_ok()));
+        let ready = f64::from(u8::from(self.relay.standing() == Standing::Reading));
         page.gauge("gavel_relay_ready", "Whether every shard can be read", ready);
         let handlers = *stats.handlers.lock();
         let results = [("ok", handlers.invocations - handlers.failed), ("failed", handlers.failed)];

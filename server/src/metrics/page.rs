@@ -46,6 +46,20 @@ impl Page {
         self.gauge_with(name, help, Vec::new(), value);
     }
 
+    /// A gauge for each value of a label.
+    pub fn gauges<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'a str, f64)>,
+    ) {
+        let metrics =
+            values.into_iter().map(|(text, value)| measured(vec![pair(label, text)], value));
+        let metrics = metrics.collect();
+        self.family(name, help, MetricType::GAUGE, metrics);
+    }
+
     /// A gauge that is 1, for what its label says.
     pub fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
         let labels = labels.iter().map(|(label, text)| pair(label, text)).collect();
@@ -80,11 +94,7 @@ impl Page {
     }
 
     fn gauge_with(&mut self, name: &str, help: &str, labels: Vec<LabelPair>, value: f64) {
-        let mut gauge = Gauge::default();
-        gauge.set_value(value);
-        let mut metric = Metric::from_label(labels);
-        metric.set_gauge(gauge);
-        self.family(name, help, MetricType::GAUGE, vec![metric]);
+        self.family(name, help, MetricType::GAUGE, vec![measured(labels, value)]);
     }
 
     fn family(&mut self, name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) {
@@ -102,6 +112,14 @@ fn pair(name: &str, value: &str) -> LabelPair {
     pair.set_name(name.to_owned());
     pair.set_value(value.to_owned());
     pair
+}
+
+fn measured(labels: Vec<LabelPair>, value: f64) -> Metric {
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    let mut metric = Metric::from_label(labels);
+    metric.set_gauge(gauge);
+    metric
 }
 
 fn counted(labels: Vec<LabelPair>, value: f64) -> Metric {

@@ -1,12 +1,15 @@
 //! Whether the relay reads, and what it has counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::handler::Tally;
 use super::shards::ShardId;
@@ -38,20 +41,87 @@ pub struct Stats {
     pub handlers: Mutex<Tally>,
 }
 
+/// How a relay stands. Whatever it is, bids are taken, and watchers are sent them from the lane or
+/// the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It has not found a shard since the start of the process.
+    Starting,
+    /// Every shard is read.
+    Reading,
+    /// The table has no stream that takes records.
+    NoStream,
+    /// No shard is read, for some seconds.
+    Nothing,
+    /// So many shards cannot be read, for some seconds.
+    Failing(usize),
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("the relay has not found the stream's shards yet"),
+            Self::Reading => f.write_str("ok"),
+            Self::NoStream => f.write_str("the table has no stream; no shard is read"),
+            Self::Nothing => f.write_str("no shard is read"),
+            Self::Failing(shards) => write!(f, "{shards} shards cannot be read"),
+        }
+    }
+}
+
 /// The health of a relay. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     stats: Arc<Stats>,
     state: Arc<Mutex<State>>,
+    /// Notified when the stream, or a shard of it, is said to be gone.
+    gone: Arc<Notify>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     started: bool,
+    /// Whether the table has no stream that takes records.
+    no_stream: bool,
     /// Shards whose last read failed, since when.
     failing: BTreeMap<ShardId, Instant>,
-    /// When each shard was last read.
+    /// When each shard was last read, or assigned to a reader.
     read: BTreeMap<ShardId, Instant>,
+    /// Since when there is none.
+    nothing_since: Instant,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            started: false,
+            no_stream: false,
+            failing: BTreeMap::new(),
+            read: BTreeMap::new(),
+            nothing_since: Instant::now(),
+        }
+    }
+}
+
+impl State {
+    fn standing(&self, now: Instant) -> Standing {
+        let long =
+            |since: Instant| now.saturating_duration_since(since) >= limits::RELAY_DEGRADED_AFTER;
+        let failing = self.failing.values().filter(|since| long(**since)).count();
+        match (self.started, self.read.is_empty()) {
+            (false, _) => Standing::Starting,
+            (true, true) if long(self.nothing_since) && self.no_stream => Standing::NoStream,
+            (true, true) if long(self.nothing_since) => Standing::Nothing,
+            _ if failing > 0 => Standing::Failing(failing),
+            _ => Standing::Reading,
+        }
+    }
+
+    fn end(&mut self, shard: &ShardId, now: Instant) {
+        if self.read.remove(shard).is_some() && self.read.is_empty() {
+            self.nothing_since = now;
+        }
+    }
 }
 
 impl Health {
@@ -60,29 +130,58 @@ impl Health {
         &self.stats
     }
 
-    /// Whether every open shard is being read, or why not.
-    pub fn ready(&self) -> Result<(), String> {
-        let state = self.state.lock();
-        if !state.started {
-            return Err("the relay has not found the stream's shards yet".to_owned());
-        }
-        let now = Instant::now();
-        let long = |since: &&Instant| now.duration_since(**since) >= limits::RELAY_UNREADY_AFTER;
-        match state.failing.values().filter(long).count() {
-            0 => Ok(()),
-            shards => Err(format!("{shards} shards cannot be read")),
-        }
+    /// How the relay stands.
+    pub fn standing(&self) -> Standing {
+        self.state.lock().standing(Instant::now())
     }
 
-    /// How many shards are being read, and for how long the one that waits longest was not.
+    /// How many shards are being read, and for how long the one that waits longest was not; without
+    /// any, for how long that has been so.
     pub fn ages(&self) -> (usize, Duration) {
         let state = self.state.lock();
-        let oldest = state.read.values().min().map(Instant::elapsed);
-        (state.read.len(), oldest.unwrap_or_default())
+        let oldest = state.read.values().min().copied().unwrap_or(state.nothing_since);
+        (state.read.len(), oldest.elapsed())
     }
 
     pub(super) fn started(&self) {
         self.state.lock().started = true;
+    }
+
+    /// The table was asked for its stream.
+    pub(super) fn table_has_stream(&self, has_stream: bool) {
+        self.state.lock().no_stream = !has_stream;
+    }
+
+    /// Another stream is read from now on.
+    pub(super) fn stream_changed(&self) {
+        let mut state = self.state.lock();
+        if !state.read.is_empty() {
+            state.nothing_since = Instant::now();
+        }
+        state.read.clear();
+        state.failing.clear();
+        state.no_stream = false;
+    }
+
+    /// Ends when a reader is told that the stream, or its shard, is gone.
+    pub(super) async fn stream_is_gone(&self) {
+        self.gone.notified().await;
+    }
+
+    /// A shard is given to a reader.
+    pub(super) fn begins(&self, shard: &ShardId) {
+        let mut state = self.state.lock();
+        // One that was given up and is tried again has not been read meanwhile.
+        let since = state.failing.get(shard).copied().unwrap_or_else(Instant::now);
+        state.read.insert(shard.clone(), since);
+    }
+
+    /// The stream has these shards: what was given up and is not among them fails no more.
+    pub(super) fn listed<'s>(&self, shards: impl Iterator<Item = &'s ShardId>) {
+        let mut state = self.state.lock();
+        let listed: BTreeSet<&ShardId> = shards.collect();
+        let State { failing, read, .. } = &mut *state;
+        failing.retain(|shard, _| listed.contains(shard) || read.contains_key(shard));
     }
 
     /// A handler has gone from this tally to that.
@@ -101,8 +200,6 @@ impl Health {
                 }
             }
         } else {
-            // One that was never read ages, too.
-            state.read.entry(shard.clone()).or_insert_with(Instant::now);
             state.failing.entry(shard.clone()).or_insert_with(Instant::now);
         }
     }
@@ -110,8 +207,13 @@ impl Health {
     /// A shard has ended.
     pub(super) fn ended(&self, shard: &ShardId) {
         let mut state = self.state.lock();
-        state.read.remove(shard);
         state.failing.remove(shard);
+        state.end(shard, Instant::now());
+    }
+
+    /// A shard was given up: it fails until it is read again, or leaves the stream.
+    pub(super) fn gave_up(&self, shard: &ShardId) {
+        self.state.lock().end(shard, Instant::now());
     }
 
     /// A record was read.
@@ -127,5 +229,45 @@ impl Health {
             StreamError::Gone(_) | StreamError::Failed(_) => &self.stats.errors,
         };
         counter.fetch_add(1, Relaxed);
+        if matches!(problem, StreamError::Gone(_)) {
+            self.gone.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_relay_without_a_shard_says_so_after_some_seconds_until_it_reads_again() {
+        let (mut state, start) = (State::default(), Instant::now());
+        let long = limits::RELAY_DEGRADED_AFTER;
+        assert_eq!(state.standing(start + long * 2), Standing::Starting);
+        state.started = true;
+        state.read.insert("a".into(), start);
+        assert_eq!(state.standing(start + long * 2), Standing::Reading);
+        state.end(&"a".into(), start + long);
+        assert_eq!(state.standing(start + long * 2 - SOON), Standing::Reading, "shards roll");
+        assert_eq!(state.standing(start + long * 2), Standing::Nothing);
+        state.no_stream = true;
+        assert_eq!(state.standing(start + long * 2), Standing::NoStream);
+        state.read.insert("b".into(), start);
+        assert_eq!(state.standing(start + long * 2), Standing::Reading);
+    }
+
+    #[test]
+    fn shards_whose_reads_fail_for_long_are_counted() {
+        let (mut state, start) = (State { started: true, ..State::default() }, Instant::now());
+        for (shard, since) in [("a", start), ("b", start + SOON)] {
+            state.read.insert(shard.into(), start);
+            state.failing.insert(shard.into(), since);
+        }
+        let long = start + limits::RELAY_DEGRADED_AFTER;
+        assert_eq!(state.standing(long - SOON), Standing::Reading);
+        assert_eq!(state.standing(long), Standing::Failing(1));
+        assert_eq!(state.standing(long + SOON), Standing::Failing(2));
     }
 }

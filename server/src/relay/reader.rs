@@ -39,6 +39,15 @@ impl Paces {
     }
 }
 
+/// Why a reader has ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The shard is closed and read to its end.
+    Closed,
+    /// The shard was said to be gone for so long that it was given up.
+    Gone(String),
+}
+
 /// Reads one shard to its end.
 pub(super) struct Reader<S> {
     pub(super) stream: Arc<S>,
@@ -59,7 +68,7 @@ impl<S: Stream> Reader<S> {
     }
 
     /// Reads until the shard is closed and read to its end, or gone with what it held.
-    pub(super) async fn run(mut self, mut iterator: Option<String>) {
+    pub(super) async fn run(mut self, mut iterator: Option<String>) -> End {
         let mut outage = Outage::default();
         let mut gone_since: Option<Instant> = None;
         // Whether an iterator has expired since the last read: another one waits.
@@ -68,7 +77,7 @@ impl<S: Stream> Reader<S> {
             let result = self.step(iterator.take()).await;
             self.health.read(&self.shard, result.is_ok());
             match result {
-                Ok(None) => return,
+                Ok(None) => return End::Closed,
                 Ok(next) => {
                     (gone_since, expired) = (None, false);
                     if let Some(lasted) = outage.went_well(Instant::now().into_std()) {
@@ -77,9 +86,8 @@ impl<S: Stream> Reader<S> {
                     iterator = next;
                 }
                 Err(StreamError::Gone(problem)) if is_over(&mut gone_since) => {
-                    error!(shard.id = %self.shard, problem, "a shard is gone; reading the table instead");
                     self.broker.check_live_topics("a shard is gone").await;
-                    return;
+                    return End::Gone(problem);
                 }
                 Err(problem) => {
                     let waits = self.recover(&problem).await;

@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::health::Health;
 use super::reader::{Paces, Reader};
-use super::shards::{Description, ShardId};
-use super::stream::{Page, Position, Stream, StreamError};
+use super::shards::ShardId;
+use super::stream::{Listed, Page, Position, Stream, StreamError};
 use crate::auction::AuctionId;
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
@@ -34,8 +34,8 @@ struct Quiet {
 }
 
 impl Stream for Quiet {
-    async fn describe(&self) -> Result<Vec<Description>, StreamError> {
-        Ok(Vec::new())
+    async fn describe(&self, _: Option<&ShardId>) -> Result<Listed, StreamError> {
+        Ok(Listed { shards: Vec::new(), next: None, is_enabled: true })
     }
 
     async fn iterator(&self, _: &ShardId, at: &Position) -> Result<String, StreamError> {

@@ -2,7 +2,8 @@
 //!
 //! A parent is read to its end before its children. What is there at the start is read from its
 //! tip; what is discovered later, from its beginning: LATEST would lose what was written before
-//! the discovery (FACTS 2).
+//! the discovery (FACTS 2). A shard whose reader gave up although the stream still lists it is read
+//! again from its tip, and what was missed meanwhile is in the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,6 +46,14 @@ enum State {
     },
     Reading,
     Done,
+    /// Its reader could not go on, so what is left of it counts as read.
+    GivenUp,
+}
+
+impl State {
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Done | Self::GivenUp)
+    }
 }
 
 /// What is known of a stream's shards.
@@ -66,15 +75,23 @@ impl Lineage {
         let first = !std::mem::replace(&mut self.begun, true);
         let mut assignments = Vec::new();
         for shard in described {
-            if self.shards.contains_key(&shard.id) {
-                continue;
+            let has_children = parents.contains(&shard.id);
+            match self.shards.get(&shard.id) {
+                // A shard with children takes no more records.
+                Some(State::GivenUp) if !has_children => {
+                    let again = assign(&mut assignments, &shard.id, Start::Latest);
+                    self.shards.insert(shard.id.clone(), again);
+                    continue;
+                }
+                Some(_) => continue,
+                None => {}
             }
             let state = if !first {
                 match &shard.parent {
                     Some(parent) => State::Waiting { parent: parent.clone() },
                     None => assign(&mut assignments, &shard.id, Start::TrimHorizon),
                 }
-            } else if parents.contains(&shard.id) {
+            } else if has_children {
                 // It has children, so it is closed, and what it holds is in the table.
                 State::Done
             } else {
@@ -82,7 +99,7 @@ impl Lineage {
             };
             self.shards.insert(shard.id.clone(), state);
         }
-        self.shards.retain(|id, state| ids.contains(id) || *state != State::Done);
+        self.shards.retain(|id, state| ids.contains(id) || !state.is_over());
         assignments.extend(self.release());
         assignments
     }
@@ -95,13 +112,21 @@ impl Lineage {
         self.release()
     }
 
+    /// A reader gave a shard up; returns what is to be read next.
+    pub fn gave_up(&mut self, id: &ShardId) -> Vec<Assignment> {
+        if let Some(state) = self.shards.get_mut(id) {
+            *state = State::GivenUp;
+        }
+        self.release()
+    }
+
     /// How many shards are being read.
     pub fn reading(&self) -> usize {
         self.shards.values().filter(|state| **state == State::Reading).count()
     }
 
     fn release(&mut self) -> Vec<Assignment> {
-        let is_done = |id: &ShardId| self.shards.get(id).is_none_or(|state| *state == State::Done);
+        let is_done = |id: &ShardId| self.shards.get(id).is_none_or(State::is_over);
         let ready: Vec<ShardId> = self
             .shards
             .iter()
@@ -171,6 +196,34 @@ mod tests {
         let mut lineage = Lineage::default();
         lineage.described(&[shard("a", None)]);
         assert_eq!(lineage.described(&[shard("z", Some("y"))]), vec![horizon("z")]);
+    }
+
+    #[test]
+    fn a_shard_that_is_listed_although_its_reader_gave_up_is_read_again_from_its_tip() {
+        let mut lineage = Lineage::default();
+        let described = [shard("a", None), shard("b", None)];
+        lineage.described(&described);
+        assert_eq!(lineage.gave_up(&"a".into()), vec![]);
+        assert_eq!(lineage.reading(), 1);
+        assert_eq!(lineage.described(&described), vec![latest("a")]);
+        assert_eq!(lineage.described(&described), vec![], "once");
+        assert_eq!(lineage.reading(), 2);
+        // One that has ended is not.
+        lineage.ended(&"b".into());
+        assert_eq!(lineage.described(&described), vec![]);
+    }
+
+    #[test]
+    fn the_children_of_a_shard_that_was_given_up_are_read_instead_of_it() {
+        let mut lineage = Lineage::default();
+        lineage.described(&[shard("a", None)]);
+        let rolled = [shard("a", None), shard("b", Some("a"))];
+        assert_eq!(lineage.described(&rolled), vec![]);
+        assert_eq!(lineage.gave_up(&"a".into()), vec![horizon("b")]);
+        assert_eq!(lineage.described(&rolled), vec![]);
+        // It leaves the description, and is forgotten.
+        assert_eq!(lineage.described(&rolled[1..]), vec![]);
+        assert_eq!(lineage.reading(), 1);
     }
 
     #[test]

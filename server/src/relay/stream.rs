@@ -1,12 +1,15 @@
-//! The edge to the Streams API: three calls, and what their errors mean for a reader.
+//! The edge to the Streams API: which stream a table has, three calls on it, and what their errors
+//! mean for a reader.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::error::ProvideErrorMetadata;
-use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType};
+use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType, StreamStatus};
 
 use super::shards::{Description, ShardId};
+use crate::store::connect::Clients;
 use crate::store::error::chain;
 
 /// Where an iterator is to stand.
@@ -46,10 +49,39 @@ pub enum StreamError {
     Failed(String),
 }
 
+/// The ARN of a stream: another one each time that a table's stream is switched on.
+pub type StreamArn = Arc<str>;
+
+/// A page of a stream's description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its shards.
+    pub shards: Vec<Description>,
+    /// The shard after which the next page begins; `None`: this was the last one.
+    pub next: Option<ShardId>,
+    /// Whether the stream takes records. One that is switched off stays readable for a day.
+    pub is_enabled: bool,
+}
+
+/// The streams of a table.
+pub trait Streams: Send + Sync + 'static {
+    /// One of them.
+    type Stream: Stream;
+
+    /// The stream that the table has now, if it has one.
+    fn latest(&self) -> impl Future<Output = Result<Option<StreamArn>, StreamError>> + Send;
+
+    /// A stream by its ARN. Does not connect.
+    fn open(&self, arn: &StreamArn) -> Self::Stream;
+}
+
 /// What the relay needs of a stream. One attempt a call.
 pub trait Stream: Send + Sync + 'static {
-    /// Every shard that the stream has.
-    fn describe(&self) -> impl Future<Output = Result<Vec<Description>, StreamError>> + Send;
+    /// A page of its description, after this shard or from the beginning.
+    fn describe(
+        &self,
+        after: Option<&ShardId>,
+    ) -> impl Future<Output = Result<Listed, StreamError>> + Send;
 
     /// An iterator of a shard.
     fn iterator(
@@ -62,49 +94,77 @@ pub trait Stream: Send + Sync + 'static {
     fn records(&self, iterator: &str) -> impl Future<Output = Result<Page, StreamError>> + Send;
 }
 
-/// The stream of a table over the AWS SDK.
+/// The streams of a table over the AWS SDK.
 #[derive(Debug, Clone)]
-pub struct DynamoStream {
-    client: Client,
-    arn: String,
+pub struct DynamoStreams {
+    /// Both clients of its DynamoDB.
+    pub clients: Clients,
+    /// The table's name.
+    pub table: String,
 }
 
-impl DynamoStream {
-    /// The stream of this ARN. Does not connect.
-    pub fn new(client: Client, arn: String) -> Self {
-        Self { client, arn }
-    }
-}
+impl Streams for DynamoStreams {
+    type Stream = DynamoStream;
 
-impl Stream for DynamoStream {
-    async fn describe(&self) -> Result<Vec<Description>, StreamError> {
-        let mut shards = Vec::new();
-        let mut after = None;
-        loop {
-            let output = self
-                .client
-                .describe_stream()
-                .stream_arn(&self.arn)
-                .set_exclusive_start_shard_id(after)
-                .send()
-                .await
-                .map_err(|error| meaning(error.code(), || chain(&error)))?;
-            let Some(description) = output.stream_description else { return Ok(shards) };
-            for shard in description.shards() {
-                if let Some(id) = shard.shard_id() {
-                    let parent = shard.parent_shard_id().map(ShardId::from);
-                    shards.push(Description { id: id.into(), parent });
-                }
+    async fn latest(&self) -> Result<Option<StreamArn>, StreamError> {
+        let described = self.clients.dynamodb.describe_table().table_name(&self.table).send().await;
+        match described {
+            Ok(output) => {
+                let table = output.table.as_ref();
+                let is_enabled = table
+                    .and_then(|table| table.stream_specification())
+                    .is_some_and(|stream| stream.stream_enabled);
+                let arn = table.and_then(|table| table.latest_stream_arn());
+                Ok(arn.filter(|_| is_enabled).map(StreamArn::from))
             }
-            after = description.last_evaluated_shard_id;
-            if after.is_none() {
-                return Ok(shards);
-            }
+            // Deleted; it may be made again.
+            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(StreamError::Failed(chain(&error))),
         }
     }
 
+    fn open(&self, arn: &StreamArn) -> DynamoStream {
+        DynamoStream { client: self.clients.streams.clone(), arn: Arc::clone(arn) }
+    }
+}
+
+/// A stream over the AWS SDK.
+#[derive(Debug, Clone)]
+pub struct DynamoStream {
+    client: Client,
+    arn: StreamArn,
+}
+
+impl Stream for DynamoStream {
+    async fn describe(&self, after: Option<&ShardId>) -> Result<Listed, StreamError> {
+        let output = self
+            .client
+            .describe_stream()
+            .stream_arn(&*self.arn)
+            .set_exclusive_start_shard_id(after.map(ToString::to_string))
+            .send()
+            .await
+            .map_err(|error| meaning(error.code(), || chain(&error)))?;
+        let Some(description) = output.stream_description else {
+            return Ok(Listed { shards: Vec::new(), next: None, is_enabled: true });
+        };
+        let shards = description.shards().iter().filter_map(|shard| {
+            let parent = shard.parent_shard_id().map(ShardId::from);
+            Some(Description { id: shard.shard_id()?.into(), parent })
+        });
+        let off = matches!(
+            description.stream_status,
+            Some(StreamStatus::Disabled | StreamStatus::Disabling)
+        );
+        Ok(Listed {
+            shards: shards.collect(),
+            next: description.last_evaluated_shard_id.as_deref().map(ShardId::from),
+            is_enabled: !off,
+        })
+    }
+
     async fn iterator(&self, shard: &ShardId, at: &Position) -> Result<String, StreamError> {
-        let call = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(shard.as_ref());
+        let call = self.client.get_shard_iterator().stream_arn(&*self.arn).shard_id(shard.as_ref());
         let call = match at {
             Position::Latest => call.shard_iterator_type(ShardIteratorType::Latest),
             Position::TrimHorizon => call.shard_iterator_type(ShardIteratorType::TrimHorizon),

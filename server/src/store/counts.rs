@@ -1,9 +1,11 @@
 //! What the store counts: its errors, by kind.
 
+use std::time::Instant;
+
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use super::error::{StoreError, THROTTLED, classify};
+use super::error::{StoreError, classify};
 use super::item::ItemError;
 use super::{CommitError, Dynamo};
 use crate::metrics::number::labels;
@@ -19,6 +21,8 @@ labels! {
         Unavailable = "unavailable",
         /// Nobody knows whether it was carried out.
         Unknown = "unknown",
+        /// Not for this process as it is (credentials, permissions, key, table): not carried out.
+        Denied = "denied",
         /// It can never succeed.
         Refused = "refused",
         /// An item is not one of ours.
@@ -30,6 +34,8 @@ impl From<&StoreError> for Kind {
     fn from(error: &StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable,
+            StoreError::Throttled(_) => Self::Throttled,
+            StoreError::Denied(_) => Self::Denied,
             StoreError::Unknown(_) => Self::Unknown,
             StoreError::Refused(_) => Self::Refused,
             StoreError::Corrupt(_) => Self::Corrupt,
@@ -46,9 +52,9 @@ impl Dynamo {
         let failed = classify(error);
         self.errors.inc(match error.code() {
             Some("TransactionConflictException") => Kind::Busy,
-            Some(code) if THROTTLED.contains(&code) => Kind::Throttled,
             _ => Kind::from(&failed),
         });
+        self.watch.failed(&failed, Instant::now());
         failed
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -11,6 +12,7 @@ use super::counts::Kind;
 use super::error::{CommitError, StoreError};
 use super::item::{self, Item};
 use super::key::{IdempotencyKey, KeyRecord};
+use super::watch::Watch;
 use super::{StoredBid, Table, Transaction, transact};
 use crate::auction::{Auction, AuctionId};
 use crate::metrics::CountBy;
@@ -22,6 +24,7 @@ pub struct Dynamo {
     pub(super) client: Client,
     pub(super) table: String,
     pub(super) errors: Arc<CountBy<Kind>>,
+    pub(super) watch: Arc<Watch>,
 }
 
 /// The order in which a page of bids is read.
@@ -36,7 +39,7 @@ pub enum Order {
 impl Dynamo {
     /// The table of this name. Does not connect.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, errors: Arc::default() }
+        Self { client, table, errors: Arc::default(), watch: Arc::default() }
     }
 
     /// How many requests have failed, by kind.
@@ -52,12 +55,14 @@ impl Dynamo {
             .table_name(&self.table)
             .set_item(Some(item::auction_item(auction, auction.created_at)))
             .condition_expression("attribute_not_exists(pk)");
-        match put.send().await {
+        let written = match put.send().await {
             Ok(_) => Ok(true),
             // Ids are random, or made of a seller and its key: an item under this id is this auction.
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
             Err(error) => Err(self.failed(&error)),
-        }
+        };
+        self.watch.wrote(written.as_ref().map(|_| ()), Instant::now());
+        written
     }
 
     /// Several auctions by id, strongly consistent, in the order asked for; unknown ids are left
@@ -113,12 +118,6 @@ impl Dynamo {
             .await
             .map_err(|error| self.failed(&error))?;
         output.items().iter().map(|item| self.read(item::bid(item))).collect()
-    }
-
-    /// Whether the table answers: for /readyz.
-    pub async fn reachable(&self) -> Result<(), StoreError> {
-        let described = self.client.describe_table().table_name(&self.table).send().await;
-        described.map(|_| ()).map_err(|error| self.failed(&error))
     }
 
     /// A consistent BatchGetItem that asks again for what was left unprocessed.

@@ -4,8 +4,10 @@ use std::error::Error as StdError;
 use std::fmt::Display;
 use std::io;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use hyper_util::client::legacy as client;
 
 use super::key::KeyRecord;
 use crate::auction::Auction;
@@ -13,13 +15,20 @@ use crate::auction::Auction;
 /// A request failed. The variant says what happened to it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// Certainly not carried out; the same request may succeed later.
+    /// Definitely not carried out; the same request may succeed soon.
     #[error("store unavailable: {0}")]
     Unavailable(String),
+    /// Definitely not carried out: the table or the account takes no more just now.
+    #[error("throttled: {0}")]
+    Throttled(String),
+    /// Definitely not carried out, and not for this process as it is: its credentials, permissions,
+    /// key or table. Somebody has to mend that; another attempt at once is of no use.
+    #[error("DynamoDB does not serve this process: {0}")]
+    Denied(String),
     /// Nobody knows whether it was carried out (time-out, dropped connection, 5xx).
     #[error("outcome unknown: {0}")]
     Unknown(String),
-    /// It can never succeed: a programmer's or an operator's error.
+    /// It can never succeed: a programmer's error.
     #[error("store refused the request: {0}")]
     Refused(String),
     /// An item in the table is not one of ours.
@@ -48,51 +57,150 @@ impl From<StoreError> for CommitError {
     }
 }
 
-/// Error codes that mean "not carried out, try later".
-pub(super) const THROTTLED: [&str; 6] = [
+/// How far a request came that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// It could not be built.
+    NotBuilt,
+    /// Nobody gave credentials to sign it with.
+    NotSigned,
+    /// There was no connection: nothing was sent.
+    NotSent,
+    /// It was sent, perhaps in part; no answer came, or one that cannot be read.
+    Sent,
+    /// It was answered with an error.
+    Answered,
+}
+
+/// What is known of a request that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Failure<'a> {
+    reached: Reached,
+    /// The HTTP status of the answer; 0 without one.
+    status: u16,
+    /// The error's name in the answer.
+    code: Option<&'a str>,
+}
+
+/// What became of a request that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Unavailable,
+    Throttled,
+    Denied,
+    Unknown,
+    Refused,
+}
+
+/// Error names that say: too much at once.
+const THROTTLED: [&str; 6] = [
     "ThrottlingException",
+    "Throttling",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "LimitExceededException",
-    "TransactionConflictException",
-    "ResourceInUseException",
+    "TooManyRequestsException",
 ];
+
+/// Error names that say: something else holds the item or the table just now.
+const HELD: [&str; 3] =
+    ["TransactionConflictException", "ResourceInUseException", "ReplicatedWriteConflictException"];
+
+/// Error names that say: the request itself is wrong.
+const WRONG: [&str; 8] = [
+    "ValidationException",
+    "ValidationError",
+    "SerializationException",
+    "IdempotentParameterMismatchException",
+    "ConditionalCheckFailedException",
+    "UnknownOperationException",
+    "InvalidAction",
+    "MissingParameter",
+];
+
+/// The fate of a request that failed. An answer below 500 is a verdict: what it refused was not
+/// carried out.
+fn fate(failure: Failure<'_>) -> Fate {
+    match failure.reached {
+        Reached::NotBuilt => Fate::Refused,
+        Reached::NotSigned => Fate::Denied,
+        Reached::NotSent => Fate::Unavailable,
+        Reached::Sent => Fate::Unknown,
+        Reached::Answered => match failure.code {
+            Some(code) if THROTTLED.contains(&code) => Fate::Throttled,
+            Some(code) if HELD.contains(&code) => Fate::Unavailable,
+            Some(code) if WRONG.contains(&code) => Fate::Refused,
+            // The first of two equal requests is still under way.
+            Some("TransactionInProgressException") => Fate::Unknown,
+            // The key of the table's encryption: KMSDisabledException and its like.
+            Some(code) if code.starts_with("KMS") || code.starts_with("Kms") => Fate::Denied,
+            // Something between here and DynamoDB gave up waiting, or has had enough.
+            None if failure.status == 408 => Fate::Unknown,
+            None if failure.status == 429 => Fate::Throttled,
+            // Credentials that expired or are unknown, signatures, clocks, permissions, a table that
+            // is gone or whose key is, and what AWS may think of next.
+            _ if (400..500).contains(&failure.status) => Fate::Denied,
+            _ => Fate::Unknown,
+        },
+    }
+}
 
 /// What an SDK error says about the fate of its request.
 pub fn classify<E>(error: &SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    match error {
-        SdkError::ConstructionFailure(_) => StoreError::Refused(chain(error)),
-        SdkError::DispatchFailure(_) if was_never_connected(error) => {
-            StoreError::Unavailable(chain(error))
+    let (reached, status, code) = match error {
+        SdkError::ConstructionFailure(_) if lacks_credentials(error) => {
+            (Reached::NotSigned, 0, None)
         }
+        SdkError::ConstructionFailure(_) => (Reached::NotBuilt, 0, None),
+        SdkError::DispatchFailure(_) if lacks_credentials(error) => (Reached::NotSigned, 0, None),
+        SdkError::DispatchFailure(_) if was_never_connected(error) => (Reached::NotSent, 0, None),
         SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or("unknown");
-            let message = service.err().message().unwrap_or_default();
-            let text = format!("{code}: {message}");
-            if THROTTLED.contains(&code) {
-                StoreError::Unavailable(text)
-            } else if service.raw().status().is_server_error()
-                || code == "TransactionInProgressException"
-            {
-                StoreError::Unknown(text)
-            } else {
-                StoreError::Refused(text)
-            }
+            (Reached::Answered, service.raw().status().as_u16(), service.err().code())
         }
-        _ => StoreError::Unknown(chain(error)),
+        _ => (Reached::Sent, 0, None),
+    };
+    let text = match error {
+        SdkError::ServiceError(service) => {
+            let code = code.map_or_else(|| status.to_string(), str::to_owned);
+            format!("{code}: {}", service.err().message().unwrap_or_default())
+        }
+        _ => chain(error),
+    };
+    match fate(Failure { reached, status, code }) {
+        Fate::Unavailable => StoreError::Unavailable(text),
+        Fate::Throttled => StoreError::Throttled(text),
+        Fate::Denied => StoreError::Denied(text),
+        Fate::Unknown => StoreError::Unknown(text),
+        Fate::Refused => StoreError::Refused(text),
     }
 }
 
-/// A refused connection is the one transport failure that proves that nothing was sent.
+/// Credentials could not be had: nothing was signed, so nothing was sent.
+fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
+    has_cause(error, |cause| cause.is::<CredentialsError>())
+}
+
+/// A connection that was refused or could not be made (its name, its handshake, the time for it) is
+/// the transport failure that proves that nothing was sent.
 fn was_never_connected(error: &(dyn StdError + 'static)) -> bool {
+    has_cause(error, |cause| {
+        cause.downcast_ref::<client::Error>().is_some_and(client::Error::is_connect)
+            || cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused)
+    })
+}
+
+fn has_cause(
+    error: &(dyn StdError + 'static),
+    is_it: impl Fn(&(dyn StdError + 'static)) -> bool,
+) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<io::Error>()
-            && io.kind() == io::ErrorKind::ConnectionRefused
-        {
+        if is_it(error) {
             return true;
         }
         cause = error.source();
@@ -118,4 +226,102 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::error::ConnectorError;
+
+    use super::*;
+
+    fn answered(status: u16, code: Option<&str>) -> Fate {
+        fate(Failure { reached: Reached::Answered, status, code })
+    }
+
+    fn without_answer(reached: Reached) -> Fate {
+        fate(Failure { reached, status: 0, code: None })
+    }
+
+    #[test]
+    fn a_request_that_was_not_answered_is_unknown_only_if_it_may_have_been_sent() {
+        assert_eq!(without_answer(Reached::NotBuilt), Fate::Refused);
+        assert_eq!(without_answer(Reached::NotSigned), Fate::Denied);
+        assert_eq!(without_answer(Reached::NotSent), Fate::Unavailable);
+        assert_eq!(without_answer(Reached::Sent), Fate::Unknown);
+    }
+
+    #[test]
+    fn a_process_that_dynamodb_does_not_serve_knows_that_nothing_was_written() {
+        for code in [
+            "ExpiredTokenException",
+            "ExpiredToken",
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "IncompleteSignatureException",
+            "IncompleteSignature",
+            "MissingAuthenticationTokenException",
+            "MissingAuthenticationToken",
+            "RequestTimeTooSkewed",
+            "RequestExpired",
+            "AccessDeniedException",
+            "AccessDenied",
+            "NotAuthorizedException",
+            "OptInRequired",
+            "KMSAccessDeniedException",
+            "KMSDisabledException",
+            "KMSInvalidStateException",
+            "KMSNotFoundException",
+            "InaccessibleEncryptionCredentialsException",
+            "ResourceNotFoundException",
+            "TableNotFoundException",
+            "ItemCollectionSizeLimitExceededException",
+            "ANameThatAwsHasNotThoughtOfYetException",
+        ] {
+            assert_eq!(answered(400, Some(code)), Fate::Denied, "{code}");
+            assert_eq!(answered(403, Some(code)), Fate::Denied, "{code}");
+        }
+        // An answer of something in between, without a name.
+        assert_eq!(answered(403, None), Fate::Denied);
+        // KMS may be at fault itself, and says no less.
+        assert_eq!(answered(500, Some("KMSInternalException")), Fate::Denied);
+    }
+
+    #[test]
+    fn what_is_too_much_or_held_may_succeed_soon() {
+        for code in THROTTLED {
+            assert_eq!(answered(400, Some(code)), Fate::Throttled, "{code}");
+        }
+        assert_eq!(answered(503, Some("ThrottlingException")), Fate::Throttled);
+        assert_eq!(answered(429, None), Fate::Throttled);
+        for code in HELD {
+            assert_eq!(answered(400, Some(code)), Fate::Unavailable, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_failure_of_dynamodb_itself_says_nothing_of_the_outcome() {
+        for code in [Some("InternalServerError"), Some("InternalFailure"), None] {
+            assert_eq!(answered(500, code), Fate::Unknown, "{code:?}");
+        }
+        assert_eq!(answered(503, Some("ServiceUnavailable")), Fate::Unknown);
+        assert_eq!(answered(504, None), Fate::Unknown);
+        assert_eq!(answered(408, None), Fate::Unknown, "a proxy gave up");
+        assert_eq!(answered(400, Some("TransactionInProgressException")), Fate::Unknown);
+    }
+
+    #[test]
+    fn a_wrong_request_is_our_own_error() {
+        for code in WRONG {
+            assert_eq!(answered(400, Some(code)), Fate::Refused, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_credentials_error_is_found_among_the_causes() {
+        let lacks = CredentialsError::not_loaded("nobody has any");
+        let error = ConnectorError::other(lacks.into(), None);
+        assert!(lacks_credentials(&error) && !was_never_connected(&error));
+    }
 }

@@ -6,10 +6,12 @@
 
 pub mod error;
 pub mod counts;
+mod watch;
 pub mod phase;
 pub mod item;
 pub mod key;
 pub mod connect;
+pub mod probe;
 pub mod setup;
 pub mod dynamo;
 pub mod transact;

@@ -1,5 +1,7 @@
 //! One group as one TransactWriteItems, and what a cancellation says.
 
+use std::time::Instant;
+
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure,
@@ -23,12 +25,19 @@ pub(super) async fn commit(store: &Dynamo, transaction: &Transaction) -> Result<
         .send()
         .await;
     match sent {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            store.watch.wrote::<()>(Ok(()), Instant::now());
+            Ok(())
+        }
         Err(error) => match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 Err(store.cancelled(reason(transaction, cancelled.cancellation_reasons())))
             }
-            _ => Err(CommitError::Store(store.failed(&error))),
+            _ => {
+                let failed = store.failed(&error);
+                store.watch.wrote(Err(&failed), Instant::now());
+                Err(CommitError::Store(failed))
+            }
         },
     }
 }

@@ -1,0 +1,79 @@
+//! What a process has seen of its store lately: whether writes go through, and failures in the log
+//! once a minute instead of once a request.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tracing::{error, info, warn};
+
+use super::error::StoreError;
+use crate::outage::Outage;
+
+/// What was seen of a store.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Since when no write has gone through although some were tried.
+    writes_fail_since: Mutex<Option<Instant>>,
+    denied: Mutex<Outage>,
+    unanswered: Mutex<Outage>,
+}
+
+impl Watch {
+    /// A request has failed: one line says so when that begins, and each minute that it lasts.
+    pub(super) fn failed(&self, failed: &StoreError, now: Instant) {
+        match failed {
+            StoreError::Denied(_) => {
+                if self.denied.lock().failed(now) {
+                    error!(error = %failed, "nothing is read or written");
+                }
+            }
+            StoreError::Unavailable(_) | StoreError::Throttled(_) | StoreError::Unknown(_) => {
+                if self.unanswered.lock().failed(now) {
+                    warn!(error = %failed, "a request to DynamoDB has failed");
+                }
+            }
+            // These are reported where they arise, each of them.
+            StoreError::Refused(_) | StoreError::Corrupt(_) => {}
+        }
+    }
+
+    /// A request was answered well.
+    pub(super) fn succeeded(&self, now: Instant) {
+        for outage in [&self.denied, &self.unanswered] {
+            if let Some(lasted) = outage.lock().went_well(now) {
+                info!(?lasted, "DynamoDB answers again");
+            }
+        }
+    }
+
+    /// A write has ended in some way.
+    pub(super) fn wrote<E>(&self, written: Result<(), E>, now: Instant) {
+        let mut since = self.writes_fail_since.lock();
+        match written {
+            Ok(()) => *since = None,
+            Err(_) => _ = since.get_or_insert(now),
+        }
+    }
+
+    /// For how long no write has gone through although some were tried.
+    pub(super) fn writes_fail_for(&self, now: Instant) -> Option<Duration> {
+        self.writes_fail_since.lock().map(|since| now.saturating_duration_since(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_fail_from_the_first_that_did_until_one_goes_through() {
+        let (watch, start) = (Watch::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(watch.writes_fail_for(at(0)), None);
+        watch.wrote(Err(()), at(1));
+        watch.wrote(Err(()), at(3));
+        assert_eq!(watch.writes_fail_for(at(4)), Some(Duration::from_secs(3)));
+        watch.wrote::<()>(Ok(()), at(5));
+        assert_eq!(watch.writes_fail_for(at(6)), None);
+    }
+}
