@@ -27,7 +27,7 @@ use crate::http::serve::listen;
 use crate::limits;
 use crate::relay::{Health, lambda};
 use crate::store::connect::{Endpoint, connect};
-use crate::store::setup::ensure_table;
+use crate::store::setup::{SetupError, open_table};
 use crate::tasks::Tasks;
 use parts::{Listeners, Parts};
 
@@ -103,11 +103,18 @@ pub async fn run(
     let endpoint = match (&args.dynamodb, &emulator) {
         (Dynamodb::Aws, _) => Endpoint::Aws,
         (Dynamodb::Url(url), _) => Endpoint::Url(url.clone()),
-        (Dynamodb::Embedded, Some(emulator)) => Endpoint::Url(emulator.endpoint()),
+        (Dynamodb::Embedded, Some(emulator)) => Endpoint::Embedded(emulator.endpoint()),
         (Dynamodb::Embedded, None) => bail!("the embedded DynamoDB was not started"),
     };
     let clients = connect(&endpoint).await;
-    let stream_arn = ensure_table(&clients.dynamodb, &args.table).await?;
+    let opened = tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        opened = open_table(&clients.dynamodb, &args.table, args.creates_table()) => opened?,
+    };
+    let Some(stream_arn) = opened else {
+        let place = clients.place(&endpoint).await;
+        return Err(SetupError::Absent { table: args.table.clone(), place }.into());
+    };
     let guard = Guard::new(allowances);
     let mut parts = Parts::build(&args, &clients, &stream_arn, verifier, guard, tracer.clone());
     parts.jwks = jwks;

@@ -1,24 +1,67 @@
-//! The clock: wall time in microseconds that never steps back.
+//! The clock: wall time in microseconds that does not step back, but when the machine's was set.
 //!
-//! Hops are differences of stamps, so a stamp must not jump when the machine's time is adjusted:
-//! wall time is read once, and elapsed monotonic time is added to it.
+//! Hops are differences of stamps, so a stamp must not jump when the machine's time is adjusted by a
+//! little: wall time is read once, and elapsed monotonic time is added to it. A clock that was wrong
+//! must not stay wrong, though, once it is put right: where wall time differs by more than servers
+//! may, it is followed at once.
+
+pub mod skew;
 
 use std::sync::LazyLock;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::auction::Timestamp;
+use crate::limits;
 
 static START: LazyLock<(Instant, i64)> = LazyLock::new(|| (Instant::now(), wall_us()));
+/// What was added since, because the machine's clock was set.
+static SET_BY_US: AtomicI64 = AtomicI64::new(0);
 
 /// The time now, for stamps that are compared with those of other machines.
 pub fn now() -> Timestamp {
+    Timestamp::from_micros(since_start_us().saturating_add(SET_BY_US.load(Relaxed)))
+}
+
+/// Follows the machine's clock if it was set: by how many microseconds, if so.
+pub fn follow() -> Option<i64> {
+    let set_by_us = SET_BY_US.load(Relaxed);
+    let step_us = step(wall_us() - since_start_us().saturating_add(set_by_us))?;
+    // Another part of the process may have followed it at the same moment.
+    let to = set_by_us.saturating_add(step_us);
+    SET_BY_US.compare_exchange(set_by_us, to, Relaxed, Relaxed).is_ok().then_some(step_us)
+}
+
+/// The step by which wall time that is so far ahead is followed.
+fn step(wall_ahead_us: i64) -> Option<i64> {
+    let allowed_us = limits::CLOCK_SKEW_MAX.as_micros() as u64;
+    (wall_ahead_us.unsigned_abs() > allowed_us).then_some(wall_ahead_us)
+}
+
+fn since_start_us() -> i64 {
     let (start, wall_us) = *START;
     let elapsed_us = i64::try_from(start.elapsed().as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(wall_us.saturating_add(elapsed_us))
+    wall_us.saturating_add(elapsed_us)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where wall time is read")]
 fn wall_us() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_is_followed_and_one_that_is_adjusted_is_not() {
+        for adjusted_us in [0, 1_000, -1_000, 500_000, -500_000] {
+            assert_eq!(step(adjusted_us), None, "{adjusted_us}");
+        }
+        for set_us in [500_001, -500_001, 3_600_000_000, -3_600_000_000] {
+            assert_eq!(step(set_us), Some(set_us));
+        }
+    }
 }

@@ -86,9 +86,15 @@ pub struct Args {
     #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_SEED")]
     pub embedded_seed: Option<u64>,
 
-    /// The table; made at start if absent.
+    /// The table.
     #[arg(long, help_heading = heading::STORE, env = "GAVEL_TABLE", default_value = "gavel", value_parser = parse_table)]
     pub table: String,
+
+    /// Whether a table that is absent is made at start. Default: on, but off with --dynamodb aws, where
+    /// a wrong region or account must not become a new, empty table.
+    #[arg(long, help_heading = heading::STORE, env = "GAVEL_CREATE_TABLE", value_enum, num_args = 0..=1,
+        default_missing_value = "on")]
+    pub create_table: Option<Switch>,
 
     /// How bids reach watchers.
     #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_RELAY", value_enum, default_value_t = RelayMode::Stream)]
@@ -113,6 +119,13 @@ pub struct Args {
     /// Milliseconds between polls of a shard otherwise.
     #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_POLL_IDLE_MS", default_value_t = 1000)]
     pub poll_idle_ms: u64,
+
+    /// Watched auctions that are read from the table in a second, at most, while the stream shows
+    /// nothing: so bids that another server wrote arrive within about a second if it stands still. 0:
+    /// only every ten seconds.
+    #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_QUIET_CHECKS_PER_SECOND",
+        default_value_t = limits::QUIET_CHECKS_PER_SECOND_MAX)]
+    pub quiet_checks_per_second: usize,
 
     /// The HS256 secret that tokens are signed with, at least 32 bytes. Absent: with `embedded` a
     /// random one is made and ready tokens are printed; with `aws` the service refuses to start.
@@ -268,6 +281,14 @@ impl Args {
     /// The secret, if one is configured. An empty variable, as compose files make, is none.
     pub fn secret(&self) -> Option<&str> {
         self.jwt_secret.as_deref().filter(|secret| !secret.is_empty())
+    }
+
+    /// Whether a table that is absent is made.
+    pub fn creates_table(&self) -> bool {
+        match self.create_table {
+            Some(switch) => switch == Switch::On,
+            None => self.dynamodb != Dynamodb::Aws,
+        }
     }
 
     /// The time-out of the paces, as durations: busy, watched, idle.

@@ -51,6 +51,9 @@ pub const BID_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const CLOSE_GRACE: Duration = Duration::from_millis(500);
 /// A client's stamp that lies further from the service's clock says nothing about the way between.
 pub const SENT_AT_SKEW_MAX: Duration = Duration::from_secs(60);
+/// How far the clocks of servers, and of DynamoDB, may lie apart.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_millis(500);
+const _: () = assert!(CLOSE_GRACE.as_millis() >= CLOCK_SKEW_MAX.as_millis());
 /// How long an idempotency key is kept.
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
 const _: () = assert!(1 + 2 * GROUP_COMMIT_MAX <= TRANSACTION_ACTIONS_MAX);
@@ -59,12 +62,17 @@ const _: () = assert!(LANE_RECENT_KEYS_MAX >= GROUP_COMMIT_MAX);
 // Store.
 /// The connect time-out of both SDK clients.
 pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long credentials may take to be obtained.
+/// How long credentials may take to be obtained: less than an attempt, whose own time-out does not
+/// say whether anything was sent.
 pub const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time-out of one attempt of a write or a read.
 pub const STORE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+const _: () = assert!(CREDENTIALS_TIMEOUT.as_millis() < STORE_ATTEMPT_TIMEOUT.as_millis());
 /// Bids in a page read from the table.
 pub const STORE_PAGE_BIDS: usize = 200;
+/// Queries for one page of bids: DynamoDB cuts an answer at 1 MB, and others' items between bids
+/// count, too.
+pub const STORE_PAGE_QUERIES_MAX: usize = 1_000;
 /// Items in one BatchGetItem (AWS limit).
 pub const BATCH_GET_MAX: usize = 100;
 /// Tries of a BatchGetItem that leaves keys unprocessed.
@@ -92,6 +100,13 @@ pub const TOPIC_EARLY_MAX: usize = 256;
 pub const TOPIC_IDLE: Duration = Duration::from_secs(30);
 /// How often live topics are checked against the table.
 pub const TOPIC_CHECK_EVERY: Duration = Duration::from_secs(10);
+/// A shard that has shown no record for so long may stand still: auctions whose bids it may hide are
+/// then read from the table.
+pub const STREAM_QUIET_AFTER: Duration = Duration::from_millis(750);
+/// How often it is looked at which.
+pub const QUIET_CHECK_EVERY: Duration = Duration::from_millis(250);
+/// Watched auctions that are read from the table in a second meanwhile, at most.
+pub const QUIET_CHECKS_PER_SECOND_MAX: usize = 100;
 /// Requests of a check that fail in a row before it leaves the rest to the next one.
 pub const CHECK_ERRORS_MAX: u32 = 2;
 /// How often the broker looks for expired demand.

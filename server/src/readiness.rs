@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use rand::Rng as _;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::limits;
+use crate::clock::skew::Skew;
 use crate::relay::{Health, Standing};
 use crate::store::{Dynamo, StoreError};
+use crate::{clock, limits};
 
 /// Whether the service can serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,8 @@ pub struct Seen {
     pub write: Option<Answer>,
     /// How the relay stands.
     pub relay: Standing,
+    /// How far the clock is ahead of DynamoDB's, at least; below 0: behind.
+    pub clock_ahead_us: i64,
     /// For how long the service has run.
     pub up_for: Duration,
 }
@@ -98,6 +102,8 @@ pub enum Problem {
     Writes(Answer),
     /// The relay does not read every shard.
     Relay(Standing),
+    /// The clock is ahead of DynamoDB's, or behind it, by at least so many microseconds.
+    Clock(i64),
 }
 
 impl fmt::Display for Problem {
@@ -113,6 +119,10 @@ impl fmt::Display for Problem {
             Self::Reads(answer) => f.write_str(why(answer)),
             Self::Writes(answer) => write!(f, "writes fail: {}", why(answer)),
             Self::Relay(standing) => write!(f, "{standing}"),
+            Self::Clock(ahead_us) => {
+                let side = if *ahead_us > 0 { "ahead of" } else { "behind" };
+                write!(f, "{} ms {side} DynamoDB's", ahead_us.unsigned_abs() / 1_000)
+            }
         }
     }
 }
@@ -126,6 +136,8 @@ pub struct Verdict {
     pub store: Option<Problem>,
     /// The relay.
     pub relay: Option<Problem>,
+    /// The clock.
+    pub clock: Option<Problem>,
 }
 
 /// Judges what is known.
@@ -150,12 +162,16 @@ pub fn judge(seen: &Seen) -> Verdict {
         Standing::Starting if seen.up_for < limits::RELAY_START_GRACE => State::Starting,
         _ => State::Degraded,
     };
+    // It serves: but ends, tokens and stamps are wrong by as much.
+    let is_off = seen.clock_ahead_us.unsigned_abs() > limits::CLOCK_SKEW_MAX.as_micros() as u64;
+    let clock = if is_off { State::Degraded } else { State::Serving };
     let order = [State::Unavailable, State::Starting, State::Degraded, State::Serving];
-    let worst = order.into_iter().find(|state| [store, relay].contains(state));
+    let worst = order.into_iter().find(|state| [store, relay, clock].contains(state));
     Verdict {
         state: worst.unwrap_or(State::Serving),
         store: store_problem,
         relay: (relay != State::Serving).then_some(Problem::Relay(seen.relay)),
+        clock: is_off.then_some(Problem::Clock(seen.clock_ahead_us)),
     }
 }
 
@@ -174,6 +190,8 @@ struct Known {
     read: Option<Answer>,
     reads_fail_since: Option<Instant>,
     write: Option<Answer>,
+    skew: Skew,
+    clock_steps: u64,
     reported: State,
 }
 
@@ -185,6 +203,8 @@ impl Readiness {
             read: None,
             reads_fail_since: None,
             write: None,
+            skew: Skew::default(),
+            clock_steps: 0,
             reported: State::Starting,
         };
         Self { store, relay, state: Arc::new(Mutex::new(known)) }
@@ -199,30 +219,53 @@ impl Readiness {
             reads_fail_for: known.reads_fail_since.map_or(Duration::ZERO, |since| now - since),
             write: known.write,
             relay: self.relay.standing(),
+            clock_ahead_us: known.skew.ahead_us(),
             up_for: now - known.began,
         })
     }
 
+    /// How far the clock is ahead of DynamoDB's, at least, in microseconds; below 0: behind.
+    pub fn clock_ahead_us(&self) -> i64 {
+        self.state.lock().skew.ahead_us()
+    }
+
+    /// How often the machine's clock was set.
+    pub fn clock_steps(&self) -> u64 {
+        self.state.lock().clock_steps
+    }
+
     /// Looks again and again until shutdown: half a read unit each time.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut looks = interval(limits::READY_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = looks.tick() => {}
+        let looking = async {
+            loop {
+                self.follow_clock();
+                self.look().await;
+                self.report();
+                // At another moment of the second each time: DynamoDB's date has whole ones.
+                let share = rand::rng().random_range(0.75..=1.25);
+                sleep(limits::READY_EVERY.mul_f64(share)).await;
             }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = self.look() => {}
-            }
-            self.report();
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = looking => {}
+        }
+    }
+
+    fn follow_clock(&self) {
+        if let Some(step_us) = clock::follow() {
+            let step_ms = step_us / 1_000;
+            error!(step_ms, "the machine's clock was set; stamps, ends and tokens follow it");
+            let mut known = self.state.lock();
+            known.clock_steps += 1;
+            known.skew.reset();
         }
     }
 
     async fn look(&self) {
         let began = Instant::now();
-        let read = answer_of(self.store.probe_read()).await;
+        let mut dated = None;
+        let read = answer_of(self.store.probe_read(&mut dated)).await;
         // Bids that are not written may be the fault of one auction's item; then this is.
         let bids_fail =
             self.store.writes_fail_for().is_some_and(|lasts| lasts >= limits::STORE_DOWN_AFTER);
@@ -231,6 +274,9 @@ impl Readiness {
             _ => None,
         };
         let mut known = self.state.lock();
+        if let Some(sample) = dated {
+            known.skew.take(sample, Instant::now().into_std());
+        }
         known.read = Some(read);
         known.write = write;
         known.reads_fail_since = match read {
@@ -247,10 +293,11 @@ impl Readiness {
             return;
         }
         let text = |problem: Option<Problem>| problem.map_or("ok".to_owned(), |p| p.to_string());
-        let (store, relay) = (text(verdict.store), text(verdict.relay));
+        let parts = [verdict.store, verdict.relay, verdict.clock];
+        let [store, relay, clock] = parts.map(text);
         match verdict.state {
-            State::Unavailable => warn!(store, relay, "the service cannot serve"),
-            State::Degraded => warn!(store, relay, "the service serves, degraded"),
+            State::Unavailable => warn!(store, relay, clock, "the service cannot serve"),
+            State::Degraded => warn!(store, relay, clock, "the service serves, degraded"),
             State::Starting | State::Serving => {
                 info!(state = verdict.state.name(), "the service is as it should be");
             }
@@ -274,6 +321,7 @@ mod tests {
         reads_fail_for: Duration::ZERO,
         write: None,
         relay: Standing::Reading,
+        clock_ahead_us: 0,
         up_for: Duration::from_secs(3600),
     };
     const LONG: Duration = limits::STORE_DOWN_AFTER;
@@ -284,7 +332,8 @@ mod tests {
 
     #[test]
     fn a_service_that_reads_and_writes_serves() {
-        assert_eq!(judge(&GOOD), Verdict { state: State::Serving, store: None, relay: None });
+        let good = Verdict { state: State::Serving, store: None, relay: None, clock: None };
+        assert_eq!(judge(&GOOD), good);
         assert_eq!(state(Seen { write: Some(Answer::Ok), ..GOOD }), State::Serving);
     }
 
@@ -298,6 +347,18 @@ mod tests {
             assert!(verdict.store.is_none() && verdict.relay.is_some(), "{verdict:?}");
             assert!(verdict.state.is_ready());
         }
+    }
+
+    #[test]
+    fn a_clock_beyond_the_skew_that_is_allowed_degrades() {
+        for (ahead_us, text) in
+            [(700_000, "700 ms ahead of"), (-3_600_000_000, "3600000 ms behind")]
+        {
+            let verdict = judge(&Seen { clock_ahead_us: ahead_us, ..GOOD });
+            assert_eq!(verdict.state, State::Degraded);
+            assert!(verdict.clock.expect("a problem").to_string().starts_with(text));
+        }
+        assert_eq!(state(Seen { clock_ahead_us: -500_000, ..GOOD }), State::Serving);
     }
 
     #[test]

@@ -33,14 +33,18 @@ where
     }
 }
 
-/// What is shown: these directives, or `info`. Frames of sockets hold tokens, so the library that
+/// What is shown: these directives, or [`SHOWN`]. Frames of sockets hold tokens, so the library that
 /// would log them whole is never shown below `info`, whatever is asked for.
 pub fn filter(directives: Option<&str>) -> EnvFilter {
     let filter = directives
         .and_then(|directives| EnvFilter::try_new(directives).ok())
-        .unwrap_or_else(|| EnvFilter::new("info"));
+        .unwrap_or_else(|| EnvFilter::new(SHOWN));
     QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive)
 }
+
+/// What is shown by default. The SDK warns of credentials that it cannot obtain with each request;
+/// the store says it once a minute, with the same words.
+const SHOWN: &str = "info,aws_config=error";
 
 /// Directives that always hold.
 const QUIET: [&str; 2] = ["tungstenite=info", "tokio_tungstenite=info"];

@@ -64,6 +64,21 @@ async fn keys_of_an_issuer_are_taken_rotated_and_pinned_to_their_algorithm() {
     gavel.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_key_of_a_set_can_be_taken_out_too() {
+    let last = Key::new("last", Algorithm::EdDSA);
+    let published = Published::new(jwks(&[&last])).await;
+    let gavel = Gavel::with(&["--jwks", &published.url]).await;
+    assert_eq!(who(&gavel, &last.token("ann", &[], HOUR)).await, Ok("ann".to_owned()));
+    published.document.send_replace(jwks(&[]));
+    tokio::time::sleep(gavel_server::limits::JWKS_REFRESH_PAUSE).await;
+    // A name that is new has the set fetched again.
+    let other = Key::new("other", Algorithm::EdDSA);
+    assert_eq!(who(&gavel, &other.token("ann", &[], HOUR)).await, untrusted());
+    assert_eq!(who(&gavel, &last.token("ann", &[], HOUR)).await, untrusted());
+    gavel.stop().await.unwrap();
+}
+
 /// A token signed with HS256, whose secret is the issuer's public key as anybody can read it.
 fn confused(key: &Key) -> String {
     let public = key.public();

@@ -198,3 +198,89 @@ async fn an_auction_that_cannot_be_read_costs_the_check_of_others_nothing() {
     soon("the bid is read", || async { topic.mark().position == 1 }).await;
     shared.stop().await;
 }
+
+/// An auction whose bids somebody has made large: a page of them is cut by DynamoDB at 1 MB.
+async fn with_large_bids(shared: &Shared, bids: u64) -> String {
+    let id = shared.gavel.auction(json!({})).await;
+    for n in 1..=bids {
+        shared.gavel.bid("ann", &id, 900 + 100 * n).await;
+        let mut bid = shared.get(&id, &bid_sk(n)).await;
+        bid.insert("dossier".to_owned(), AttributeValue::S("x".repeat(60 * 1024)));
+        shared.put(bid).await;
+    }
+    id
+}
+
+/// The sequences of a page of bids, its end and whether it says that more follow.
+async fn page(gavel: &Gavel, id: &str, arguments: &str) -> (Vec<u64>, String, bool) {
+    let fields = format!(
+        "bids({arguments}) {{ edges {{ node {{ sequence }} }} pageInfo {{ hasNextPage endCursor }} }}"
+    );
+    let bids = gavel.look(None, id, &fields).await["bids"].clone();
+    let edges = bids["edges"].as_array().unwrap();
+    let sequences = edges.iter().filter_map(|edge| edge["node"]["sequence"].as_u64()).collect();
+    let end = bids["pageInfo"]["endCursor"].as_str().unwrap_or_default().to_owned();
+    (sequences, end, bids["pageInfo"]["hasNextPage"] == true)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_dynamodb_cuts_at_a_megabyte_is_not_the_last() {
+    let shared = Shared::start().await;
+    let gavel = &shared.gavel;
+    let id = with_large_bids(&shared, 60).await;
+    let (first, end, more) = page(gavel, &id, "first: 50").await;
+    assert_eq!((first, more), ((1..=50).collect(), true));
+    let (second, _, more) = page(gavel, &id, &format!("first: 50, after: \"{end}\"")).await;
+    assert_eq!((second, more), ((51..=60).collect(), false));
+    let (newest, _, more) = page(gavel, &id, "first: 50, newestFirst: true").await;
+    assert_eq!((newest, more), ((11..=60).rev().collect(), true));
+    let all: Vec<u64> = (1..=60).collect();
+    told(&mut watch(gavel, &id, Some(0)).await, &all).await;
+    shared.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_that_somebody_keeps_beside_bids_and_in_the_index_cost_nobody_anything() {
+    let shared = Shared::start().await;
+    let gavel = &shared.gavel;
+    let (id, mut live_one) = watched(gavel).await;
+    let state = shared.get(&id, SK_STATE).await;
+    for (pk, sk) in [
+        (auction_pk(&id.as_str().into()), format!("{}#risk", bid_sk(1))),
+        (auction_pk(&id.as_str().into()), format!("{}#risk", bid_sk(2))),
+        (auction_pk(&id.as_str().into()), "BID#draft".to_owned()),
+        (auction_pk(&id.as_str().into()), "NOTE".to_owned()),
+        ("RISK#1".to_owned(), "STATE".to_owned()),
+    ] {
+        let mut item = Item::new();
+        item.insert("pk".to_owned(), AttributeValue::S(pk));
+        item.insert("sk".to_owned(), AttributeValue::S(sk));
+        item.insert("score".to_owned(), number(7));
+        // In the index beside the auction itself.
+        for name in ["due", "dueAt"] {
+            item.insert(name.to_owned(), state[name].clone());
+        }
+        shared.put(item).await;
+    }
+    for n in 2..=3 {
+        assert_eq!(gavel.bid("ann", &id, 1000 * n).await["bid"]["sequence"], n);
+    }
+    told(&mut live_one, &[2, 3]).await;
+    told(&mut watch(gavel, &id, Some(0)).await, &[1, 2, 3]).await;
+    assert_eq!(page(gavel, &id, "first: 2").await.0, [1, 2]);
+    assert_eq!(page(gavel, &id, "first: 2, newestFirst: true").await.0, [3, 2]);
+    let list = "{ auctions(first: 10) { edges { node { id } } } }";
+    let answer = gavel.graphql(None, list, json!({})).await;
+    let edges =
+        answer["data"]["auctions"]["edges"].as_array().unwrap_or_else(|| panic!("{answer}"));
+    let ids: Vec<&str> = edges.iter().filter_map(|edge| edge["node"]["id"].as_str()).collect();
+    assert_eq!(ids, [id.as_str()]);
+    // One auction that cannot be read leaves the others in the list.
+    let mut broken = state.clone();
+    broken.insert("pk".to_owned(), AttributeValue::S(auction_pk(&"broken".into())));
+    broken.remove("title");
+    shared.put(broken).await;
+    let answer = gavel.graphql(None, list, json!({})).await;
+    assert_eq!(answer["errors"], serde_json::Value::Null, "{answer}");
+    shared.stop().await;
+}

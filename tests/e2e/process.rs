@@ -31,7 +31,10 @@ async fn health_and_the_playground_are_served() {
     let (status, body) = gavel.get("/readyz").await;
     assert_eq!(status, 200);
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body, json!({ "ready": true, "state": "serving", "store": "ok", "relay": "ok" }));
+    assert_eq!(
+        body,
+        json!({ "ready": true, "state": "serving", "store": "ok", "relay": "ok", "clock": "ok" })
+    );
     let page = reqwest::Client::new()
         .get(format!("{}/graphql", gavel.base))
         .header("accept", "text/html")

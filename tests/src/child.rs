@@ -37,8 +37,14 @@ impl Deref for Child {
 impl Child {
     /// Starts `program` (the suite's own `gavel-child`) with these flags, and waits until it is ready.
     pub async fn start(program: &str, flags: &[&str]) -> Self {
+        Self::start_in(program, flags, &[]).await
+    }
+
+    /// The same with these variables in its environment.
+    pub async fn start_in(program: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program);
         command.args(flags_of(flags)).env("GAVEL_JWT_SECRET", SECRET);
+        command.envs(variables.iter().copied());
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", "error");
         }

@@ -6,6 +6,7 @@
 pub mod collector;
 pub mod gavel;
 pub mod child;
+pub mod between;
 pub mod bystander;
 pub mod edge;
 pub mod issuer;

@@ -64,7 +64,12 @@ impl Parts {
         let demand = Demand::new(limits::DEMAND_EXPIRY);
         let broker = Broker::new(Arc::clone(&store), demand.clone(), tasks.clone())
             .traced(tracer.clone())
-            .with_room_for(args.door.auctions_watched);
+            .with_room_for(args.door.auctions_watched)
+            // The model of a trigger is to show what a trigger does, and no more.
+            .checking_per_second(match args.relay {
+                RelayMode::Lambda => 0,
+                RelayMode::Stream | RelayMode::Hybrid => args.quiet_checks_per_second,
+            });
         let settings =
             LaneSettings { group_commit_max: args.group_commit_max, ..LaneSettings::default() };
         let herald = match args.relay {

@@ -46,6 +46,7 @@ impl Jwks {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let keys = fetch(&source, &client).await?;
+        anyhow::ensure!(!keys.is_empty(), "no key of it has a kid and is RS256, ES256 or EdDSA");
         info!(keys = keys.len(), "the JWK set was read");
         let keys = RwLock::new(Arc::new(keys));
         let fetching = Mutex::new(Instant::now());
@@ -91,7 +92,13 @@ impl Jwks {
 
     async fn refresh(&self) {
         match fetch(&self.0.source, &self.0.client).await {
-            Ok(keys) => *self.0.keys.write() = Arc::new(keys),
+            // Also one without keys: what was taken out is not taken any more.
+            Ok(keys) => {
+                if keys.is_empty() && !self.0.keys.read().is_empty() {
+                    warn!("the JWK set has no key of use any more; no token is taken");
+                }
+                *self.0.keys.write() = Arc::new(keys);
+            }
             Err(error) => {
                 warn!(error = format!("{error:#}"), "the JWK set cannot be read; its keys stay");
             }

@@ -32,7 +32,7 @@ struct Document {
 
 impl KeySet {
     /// Reads a JWK set. Keys that are of no use here (symmetric, for encryption, weak, of another
-    /// algorithm, without a name) are left out; a set without any other is an error.
+    /// algorithm, without a name) are left out. An empty set is one, too: it takes every key away.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         if json.len() > limits::JWKS_BYTES_MAX {
             return Err(format!("larger than {} bytes", limits::JWKS_BYTES_MAX));
@@ -44,9 +44,6 @@ impl KeySet {
             .filter_map(|jwk: Jwk| Some((jwk.common.key_id.clone()?, usable(&jwk)?)))
             .take(limits::JWKS_KEYS_MAX)
             .collect();
-        if keys.is_empty() {
-            return Err("no key of it has a kid and is RS256, ES256 or EdDSA".to_owned());
-        }
         Ok(Self { keys })
     }
 
@@ -147,6 +144,9 @@ mod tests {
         }
         let mixed = json!({ "keys": [{ "kty": "new" }, ed25519(json!({ "use": "sig" }))] });
         assert_eq!(KeySet::parse(mixed.to_string().as_bytes()).map(|set| set.len()), Ok(1));
+        let empty = KeySet::parse(br#"{ "keys": [] }"#).expect("a set");
+        assert!(empty.is_empty());
+        assert!(KeySet::parse(b"{}").is_err() && KeySet::parse(b"").is_err(), "no set");
         assert!(KeySet::parse(b"{").is_err() && KeySet::parse(&vec![b' '; 300 * 1024]).is_err());
     }
 }

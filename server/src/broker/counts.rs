@@ -26,6 +26,8 @@ pub struct BrokerCounts {
     pub repaired: Counter,
     /// Writes that the stream did not show in time.
     pub late: Counter,
+    /// Auctions that were read because the stream showed nothing.
+    pub quiet_checks: Counter,
     /// Auctions that found no place among those that are watched.
     pub no_place: Counter,
     /// The hop from the seal to the read.

@@ -9,6 +9,7 @@ pub mod counts;
 pub mod sequencer;
 pub mod topic;
 mod hole;
+pub mod quiet;
 mod history;
 mod repair;
 mod trace;

@@ -15,6 +15,7 @@ use tracing::error;
 
 use super::counts::BrokerCounts;
 use super::event::{Event, PublishedBid, Stamped};
+use super::quiet::Watched;
 use super::sequencer::Sequencer;
 use super::trace;
 use crate::auction::{Auction, AuctionId};
@@ -62,6 +63,10 @@ struct State {
     repairing: bool,
     /// When the last reader left.
     idle_since: Instant,
+    /// When something was last heard of it.
+    heard: Instant,
+    /// When bids were last published.
+    active: Option<Instant>,
 }
 
 /// What a publication asks for.
@@ -82,6 +87,8 @@ impl Topic {
             holes: BTreeMap::new(),
             repairing: false,
             idle_since: Instant::now(),
+            heard: Instant::now(),
+            active: None,
         };
         Self {
             id,
@@ -141,6 +148,22 @@ impl Topic {
             .then(|| now.saturating_duration_since(idle_since))
     }
 
+    /// What decides whether it is read while the stream shows nothing; `None` for one that has not
+    /// started, has ended or has no reader.
+    pub(super) fn watched(&self) -> Option<Watched> {
+        self.started.get()?;
+        if self.mark().ended || self.readers.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let state = self.state.lock();
+        Some(Watched { id: self.id.clone(), heard: state.heard, active: state.active })
+    }
+
+    /// It was read from the table, or could not be: the next read is due after a while again.
+    pub(super) fn heard(&self, now: Instant) {
+        self.state.lock().heard = now;
+    }
+
     /// Sets the position by the first consistent read.
     pub(super) fn start(&self, auction: Auction, now: Instant) -> Published {
         let mut state = self.state.lock();
@@ -153,6 +176,7 @@ impl Topic {
     /// Takes an event of any source.
     pub(super) fn publish(&self, stamped: Stamped, now: Instant) -> Published {
         let mut state = self.state.lock();
+        state.heard = now;
         match stamped.event {
             Event::Bid(ref bid) => {
                 let sequence = bid.sequence;
@@ -161,6 +185,9 @@ impl Topic {
                     state.holes.remove(&after);
                 }
                 let emitted = state.sequencer.offer(sequence, stamped, now);
+                if !emitted.is_empty() {
+                    state.active = Some(now);
+                }
                 publish(&mut state, emitted, &self.tracer, &self.counts);
             }
             Event::State(auction) => hold(&mut state, auction, now),

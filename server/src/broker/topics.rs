@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 use super::counts::BrokerCounts;
 use super::demand::Demand;
 use super::event::{Event, Source, Stamped};
+use super::quiet::{self, StreamActivity};
 use super::topic::{Published, Reader, Topic};
 use crate::auction::{Auction, AuctionId};
 use crate::outage::Outage;
@@ -44,6 +45,10 @@ pub struct Broker {
     topics: Arc<Mutex<HashMap<AuctionId, Arc<Topic>>>>,
     tracer: Tracer,
     topics_max: usize,
+    /// When each shard of the stream last showed something.
+    activity: StreamActivity,
+    /// Auctions that are read in a second while one shows nothing, at most.
+    quiet_checks_per_second: usize,
     /// What the checks of topics have seen of failures.
     outage: Arc<Mutex<Outage>>,
 }
@@ -80,6 +85,8 @@ impl Broker {
             counts: Arc::default(),
             topics: Arc::default(),
             topics_max: limits::TOPICS_MAX,
+            activity: StreamActivity::default(),
+            quiet_checks_per_second: 0,
             tracer: Tracer::off(),
             outage: Arc::default(),
         }
@@ -93,6 +100,16 @@ impl Broker {
     /// The same with room for so many auctions.
     pub fn with_room_for(self, topics_max: usize) -> Self {
         Self { topics_max, ..self }
+    }
+
+    /// The same that reads so many auctions a second, at most, while the stream shows nothing.
+    pub fn checking_per_second(self, quiet_checks_per_second: usize) -> Self {
+        Self { quiet_checks_per_second, ..self }
+    }
+
+    /// What the stream shows: for who reads it.
+    pub fn stream(&self) -> &StreamActivity {
+        &self.activity
     }
 
     /// What it counts.
@@ -148,7 +165,7 @@ impl Broker {
     pub async fn run(self, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::BROKER_TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut checked = Instant::now();
+        let (mut checked, mut quiet_checked) = (Instant::now(), Instant::now());
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -160,12 +177,36 @@ impl Broker {
                 self.counts.late.add(expired.len() as u64);
                 self.check(&expired, "the stream is late").await;
             }
+            if now.duration_since(quiet_checked) >= limits::QUIET_CHECK_EVERY {
+                quiet_checked = now;
+                self.check_quiet(now).await;
+            }
             if now.duration_since(checked) >= limits::TOPIC_CHECK_EVERY {
                 checked = now;
                 self.drop_idle(now);
                 self.check_live_topics("the regular check").await;
             }
         }
+    }
+
+    /// Reads auctions of which nothing was heard while the stream shows nothing: what another server
+    /// has written to them may be hidden.
+    async fn check_quiet(&self, now: Instant) {
+        let per_second = self.quiet_checks_per_second;
+        if per_second == 0 || !self.activity.is_quiet(now) {
+            return;
+        }
+        let topics: Vec<Arc<Topic>> = self.topics.lock().values().cloned().collect();
+        let watched = topics.iter().filter_map(|topic| topic.watched()).collect();
+        let share = limits::QUIET_CHECK_EVERY.as_secs_f64() * per_second as f64;
+        let ids = quiet::choose(watched, (share.ceil() as usize).max(1), now);
+        if ids.is_empty() {
+            return;
+        }
+        self.counts.quiet_checks.add(ids.len() as u64);
+        self.check(&ids, "the stream is quiet").await;
+        // One that cannot be read waits its turn as the others do.
+        ids.iter().filter_map(|id| self.find(id)).for_each(|topic| topic.heard(Instant::now()));
     }
 
     /// Reads these auctions from the table and publishes them. One that cannot be read costs the others

@@ -69,6 +69,7 @@ impl Metrics {
         self.clients(&mut page);
         self.refusals(&mut page);
         self.readiness(&mut page);
+        self.clock(&mut page);
         let build = [("version", env!("CARGO_PKG_VERSION")), ("commit", version::COMMIT)];
         page.info("gavel_build_info", "The version that runs", &build);
         let tasks = self.tasks.running() as f64;
@@ -81,9 +82,20 @@ impl Metrics {
         let is = |holds: bool| f64::from(u8::from(holds));
         let help = "Whether the service can serve, as /readyz says";
         page.gauge("gavel_ready", help, is(verdict.state.is_ready()));
-        let parts = [("store", verdict.store.is_some()), ("relay", verdict.relay.is_some())];
+        let parts = [
+            ("store", verdict.store.is_some()),
+            ("relay", verdict.relay.is_some()),
+            ("clock", verdict.clock.is_some()),
+        ];
         let help = "Whether a part of the service is not as it should be";
         page.gauges("gavel_degraded", help, "part", parts.map(|(part, of)| (part, is(of))));
+    }
+
+    fn clock(&self, page: &mut Page) {
+        let help = "How far the clock is ahead of DynamoDB's, at least";
+        page.gauge("gavel_clock_skew_seconds", help, self.readiness.clock_ahead_us() as f64 / 1e6);
+        let help = "How often the machine's clock was set while the process ran";
+        page.counter("gavel_clock_steps_total", help, self.readiness.clock_steps());
     }
 
     fn path(&self, page: &mut Page) {
@@ -172,6 +184,8 @@ impl Metrics {
         page.counter("gavel_repaired_bids_total", help, counts.repaired.get());
         let help = "Writes that the stream did not show in time";
         page.counter("gavel_late_writes_total", help, counts.late.get());
+        let help = "Watched auctions that were read because the stream showed nothing";
+        page.counter("gavel_quiet_checks_total", help, counts.quiet_checks.get());
     }
 
     fn fanout(&self, page: &mut Page) {

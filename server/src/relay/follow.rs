@@ -195,6 +195,7 @@ impl<'r, S: Streams> Follower<'r, S> {
 
     /// A reader has ended.
     fn ended(&mut self, id: &ShardId, end: &End) {
+        self.relay.broker.stream().ends(id);
         let next = match end {
             End::Closed => {
                 self.relay.health.ended(id);
@@ -234,6 +235,7 @@ impl<'r, S: Streams> Follower<'r, S> {
     fn read(&mut self, assignment: &Assignment, iterator: Option<String>) {
         let reader = self.reader(assignment, iterator);
         self.relay.health.begins(&assignment.id);
+        self.relay.broker.stream().begins(&assignment.id);
         self.readers.spawn(reader);
     }
 

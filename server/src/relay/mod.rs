@@ -78,6 +78,7 @@ impl<S: Streams> Relay<S> {
         loop {
             arn = Follower::new(self, arn).run().await;
             self.health.stream_changed();
+            self.broker.stream().clear();
             warn!(stream.arn = %arn, "the table has another stream; reading that one");
         }
     }

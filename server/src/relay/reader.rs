@@ -139,6 +139,9 @@ impl<S: Stream> Reader<S> {
             return;
         }
         stats.records.fetch_add(page.records.len() as u64, Relaxed);
+        if !page.records.is_empty() {
+            self.broker.stream().shows(&self.shard, Instant::now().into_std());
+        }
         let read_at = clock::now();
         for record in &page.records {
             match record::event(record, read_at) {

@@ -66,13 +66,15 @@ impl Dynamo {
     }
 
     /// Several auctions by id, strongly consistent, in the order asked for; unknown ids are left
-    /// out.
+    /// out, and so are auctions that cannot be read.
     pub async fn load_many(&self, ids: &[AuctionId]) -> Result<Vec<Auction>, StoreError> {
         let mut found = HashMap::new();
         for chunk in ids.chunks(limits::BATCH_GET_MAX) {
             for auction in self.load_each(chunk).await? {
-                let auction = auction?;
-                found.insert(auction.id.clone(), auction);
+                match auction {
+                    Ok(auction) => _ = found.insert(auction.id.clone(), auction),
+                    Err(error) => self.watch.passed_over(&error, Instant::now()),
+                }
             }
         }
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
@@ -88,7 +90,7 @@ impl Dynamo {
         Ok(items.iter().map(|item| self.read(item::auction(item))).collect())
     }
 
-    /// A page of bids, strongly consistent.
+    /// A page of bids, strongly consistent: `limit` of them, fewer only where there are no more.
     pub async fn page(
         &self,
         id: &AuctionId,
@@ -103,21 +105,35 @@ impl Dynamo {
         if from > to {
             return Ok(Vec::new());
         }
-        let output = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", AttributeValue::S(item::auction_pk(id)))
-            .expression_attribute_values(":from", AttributeValue::S(item::bid_sk(from)))
-            .expression_attribute_values(":to", AttributeValue::S(item::bid_sk(to)))
-            .scan_index_forward(ascending)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| self.failed(&error))?;
-        output.items().iter().map(|item| self.read(item::bid(item))).collect()
+        let mut bids = Vec::new();
+        let mut start_key = None;
+        for _ in 0..limits::STORE_PAGE_QUERIES_MAX {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+                .expression_attribute_values(":pk", AttributeValue::S(item::auction_pk(id)))
+                .expression_attribute_values(":from", AttributeValue::S(item::bid_sk(from)))
+                .expression_attribute_values(":to", AttributeValue::S(item::bid_sk(to)))
+                .scan_index_forward(ascending)
+                .limit(i32::try_from(limit - bids.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start_key)
+                .send()
+                .await
+                .map_err(|error| self.failed(&error))?;
+            // Others keep items beside a bid, such as BID#000000000001#risk.
+            for item in output.items().iter().filter(|item| item::is_bid(item)) {
+                bids.push(self.read(item::bid(item))?);
+            }
+            // DynamoDB cuts an answer at 1 MB: only the key says whether there is more.
+            start_key = output.last_evaluated_key;
+            if bids.len() >= limit || start_key.is_none() {
+                return Ok(bids);
+            }
+        }
+        Err(StoreError::Unavailable("a page of bids has too many other items in it".to_owned()))
     }
 
     /// A consistent BatchGetItem that asks again for what was left unprocessed.

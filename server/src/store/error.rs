@@ -180,7 +180,7 @@ where
 
 /// Credentials could not be had: nothing was signed, so nothing was sent.
 fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
-    has_cause(error, |cause| cause.is::<CredentialsError>())
+    has_cause(error, |cause| cause.downcast_ref::<CredentialsError>().is_some())
 }
 
 /// A connection that was refused or could not be made (its name, its handshake, the time for it) is

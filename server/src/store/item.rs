@@ -57,6 +57,17 @@ pub fn bid_sk(sequence: u64) -> String {
     format!("{SK_BID}{sequence:012}")
 }
 
+/// Whether an item is a bid by its sort key. Somebody else may keep an item beside it, under a key
+/// that begins like its own.
+pub fn is_bid(item: &Item) -> bool {
+    text(item, "sk").is_ok_and(is_bid_sk)
+}
+
+fn is_bid_sk(sk: &str) -> bool {
+    let digits = sk.strip_prefix(SK_BID);
+    digits.is_some_and(|digits| digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// The primary key of an auction's state.
 pub fn state_key(id: &AuctionId) -> Item {
     primary_key(auction_pk(id), SK_STATE.to_owned())
@@ -171,7 +182,7 @@ pub fn image(item: &Item) -> Result<Image, ItemError> {
     if sk == SK_STATE {
         let auction = read_auction(id, item)?;
         Ok(Image::State(Box::new(auction), time(item, "writtenAt")?))
-    } else if sk.starts_with(SK_BID) {
+    } else if is_bid_sk(sk) {
         Ok(Image::Bid(read_bid(id, item)?))
     } else {
         Ok(Image::Other)
@@ -205,6 +216,9 @@ pub fn key_record(item: &Item, now: Timestamp) -> Result<Option<KeyRecord>, Item
 /// Reads an entry of the index of what is due.
 pub fn place(item: &Item) -> Result<Place, ItemError> {
     let id = auction_id_of(text(item, "pk")?).ok_or_else(|| malformed(item, "pk"))?;
+    if text(item, "sk")? != SK_STATE {
+        return Err(malformed(item, "sk"));
+    }
     Ok(Place { at: time(item, "dueAt")?, id })
 }
 

@@ -3,6 +3,8 @@
 //! The index has keys alone; the auctions are read from the table. Each partition of a phase is read
 //! on from a key (`pages`), so that a page costs the same however many auctions share a time.
 
+use std::time::Instant;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 
@@ -105,7 +107,11 @@ impl Dynamo {
                 .await
                 .map_err(|error| self.failed(&error))?;
             for item in output.items() {
-                places.push(self.read(item::place(item))?);
+                // An entry that is no auction's is somebody else's: it costs the others nothing.
+                match self.read(item::place(item)) {
+                    Ok(place) => places.push(place),
+                    Err(error) => self.watch.passed_over(&error, Instant::now()),
+                }
             }
             start_key = output.last_evaluated_key;
             if places.len() >= limit || start_key.is_none() {

@@ -1,11 +1,18 @@
 //! Whether the store serves: requests that cost next to nothing, for readiness.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::AttributeValue;
+use parking_lot::Mutex;
 
 use super::Dynamo;
 use super::error::StoreError;
+use crate::clock::skew::Sample;
 use crate::{clock, limits};
 
 /// The partition of the items that probes name: not an auction's, so nothing reads them.
@@ -14,9 +21,18 @@ const PROBE: &str = "PROBE";
 impl Dynamo {
     /// Reads an item that is not there: half a read unit. What is asked is whether this process is
     /// served, so it goes the way of every other read.
-    pub async fn probe_read(&self) -> Result<(), StoreError> {
+    ///
+    /// `dated` is what DynamoDB's answer, also a bad one, says of the time.
+    pub async fn probe_read(&self, dated: &mut Option<Sample>) -> Result<(), StoreError> {
+        let seen = DateSeen::default();
         let get = self.client.get_item().table_name(&self.table).key("pk", text(PROBE));
-        match get.key("sk", text("READ")).send().await {
+        let get = get.key("sk", text("READ")).customize().interceptor(seen.clone());
+        let sent_us = clock::now().as_micros();
+        let got = get.send().await;
+        let received_us = clock::now().as_micros();
+        let date_s = *seen.0.lock();
+        *dated = date_s.map(|date_s| Sample { sent_us, received_us, date_s });
+        match got {
             Ok(_) => {
                 self.watch.succeeded(Instant::now());
                 Ok(())
@@ -42,6 +58,28 @@ impl Dynamo {
     /// For how long no write has gone through although some were tried.
     pub fn writes_fail_for(&self) -> Option<Duration> {
         self.watch.writes_fail_for(Instant::now())
+    }
+}
+
+/// The date of an answer, in seconds.
+#[derive(Debug, Clone, Default)]
+struct DateSeen(Arc<Mutex<Option<i64>>>);
+
+impl Intercept for DateSeen {
+    fn name(&self) -> &'static str {
+        "DateSeen"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let date = date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok());
+        *self.0.lock() = date.map(|date| date.secs());
+        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) struct Watch {
     writes_fail_since: Mutex<Option<Instant>>,
     denied: Mutex<Outage>,
     unanswered: Mutex<Outage>,
+    unreadable: Mutex<Outage>,
 }
 
 impl Watch {
@@ -34,6 +35,13 @@ impl Watch {
             }
             // These are reported where they arise, each of them.
             StoreError::Refused(_) | StoreError::Corrupt(_) => {}
+        }
+    }
+
+    /// An item that cannot be read was left out of a list: one line, and each minute.
+    pub(super) fn passed_over(&self, failed: &StoreError, now: Instant) {
+        if self.unreadable.lock().failed(now) {
+            error!(error = %failed, "left out of a list");
         }
     }
 
