@@ -16,11 +16,16 @@ use crate::server::Server;
 
 /// What a report calls it.
 pub const KILLED: &str = "server killed";
+/// When the stream is disabled first, and when enabled again: what is written in between is in none.
+const STREAM_OFF_MS: std::ops::Range<u64> = 6_500..6_900;
+const DISABLE: Command = Command::DisableStream { table: None };
+const ENABLE: Command = Command::EnableStream { table: None };
 /// How long the server stays dead.
 const DEAD_MS: std::ops::Range<u64> = 200..1_500;
 
-/// A store on a bad day: shards that roll and split, a stream that stalls, forgets and repeats,
-/// answers and requests that are lost. All of it goes on until the end.
+/// A store on a bad day: shards that roll and split, a stream that stalls, forgets and repeats, that is
+/// disabled and enabled again, that cannot be read while the table can, a table whose description is
+/// throttled, answers and requests that are lost. All of it goes on until the end.
 pub fn behaviour() -> Behaviour {
     let fault = |kind, rate, on| FaultRule::new(kind).rate(rate).on(on);
     let again =
@@ -66,6 +71,10 @@ pub fn behaviour() -> Behaviour {
         again(6_100, Command::ForgetClosedShards),
         again(4_700, Command::ForgetTokens),
         again(8_300, Command::DropConnections),
+        again(12_700, streams_fail()),
+        again(10_300, description_throttled()),
+        Step { at_ms: STREAM_OFF_MS.start, every_ms: Some(13_000), command: DISABLE },
+        Step { at_ms: STREAM_OFF_MS.end, every_ms: Some(13_000), command: ENABLE },
     ];
     Behaviour {
         latency: Latency { propagation, ..Latency::none() },
@@ -74,6 +83,20 @@ pub fn behaviour() -> Behaviour {
         faults,
         script,
     }
+}
+
+/// The Streams API alone does not answer for a while.
+fn streams_fail() -> Command {
+    let span = Duration::from_millis(1_500);
+    let fault = FaultRule::new(FaultKind::InternalError).on(Target::Streams);
+    Command::Fault(fault.between(Duration::ZERO, span))
+}
+
+/// `DescribeTable` alone is throttled for a while.
+fn description_throttled() -> Command {
+    let span = Duration::from_secs(2);
+    let fault = FaultRule::new(FaultKind::Throttled).operation("DescribeTable");
+    Command::Fault(fault.between(Duration::ZERO, span))
 }
 
 /// Kills the server (SIGKILL) so many times within the run, and starts it again each time.
@@ -102,4 +125,23 @@ pub async fn kill_again_and_again(
         server.start_again().await?;
     }
     Ok(killed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_faults_fit_the_emulator_and_all_come_within_fifteen_seconds() {
+        let behaviour = behaviour();
+        assert_eq!(behaviour.mistake(), None);
+        let first = |wanted: &Command| {
+            let steps = behaviour.script.iter().filter(|step| step.command == *wanted);
+            steps.map(|step| step.at_ms).min().expect("it is in the script")
+        };
+        for command in [DISABLE, ENABLE, streams_fail(), description_throttled()] {
+            assert!(first(&command) < 15_000, "{command:?}");
+        }
+        assert!(first(&DISABLE) < first(&ENABLE), "it does not stay disabled");
+    }
 }
