@@ -6,6 +6,8 @@ use crate::check::Deliveries;
 use crate::lab::experiment::Depth;
 use crate::lab::findings::Findings;
 use crate::last_mile::LastMile;
+use crate::paper::model::{Block, Table};
+use crate::paper::{html, markdown, of_lab};
 use crate::plan::{Plan, Target, View};
 use crate::report::Circumstances;
 use crate::scenario::{Name, Scenario};
@@ -228,4 +230,39 @@ fn a_lab_that_missed_a_goal_is_no_success() {
     let (ok, text) = missed.headline();
     assert!(!ok && text.contains("goals missed"), "{text}");
     assert_eq!(missed.exit_code(), 99);
+}
+
+#[test]
+fn the_first_screen_is_one_chart_and_one_table_and_its_words_follow_from_the_figures() {
+    let page_of = |over| {
+        let mut all = modes(300, over);
+        for case in &mut all[0].cases {
+            case.report.series.percentiles = vec![(0.0, 40_000), (50.0, 100_000), (99.0, 400_000)];
+            let hops_us = [500, 500, 200, 98_000, 100, 700];
+            let bid =
+                Example { percent: 50.0, total_us: 100_000, hops_us, commit_us: Some(25_000) };
+            case.report.series.examples = vec![bid];
+        }
+        of_lab::page(&Findings::new(("lab".into(), 1, Depth::Quick, 1), all, None)).unwrap()
+    };
+    let page = page_of(0);
+    let first = &page.sections[0];
+    let charts = first.blocks.iter().filter(|block| matches!(block, Block::Chart(_))).count();
+    let tables: Vec<&Table> = first
+        .blocks
+        .iter()
+        .filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None })
+        .collect();
+    assert_eq!((charts, tables.len()), (1, 1));
+    let words = |table: &Table| -> Vec<String> {
+        table.rows.iter().filter_map(|row| row.last().cloned()).collect()
+    };
+    assert_eq!(words(tables[0]), ["missed", "missed", "held", "held"]);
+    let html = html::write(&page);
+    for part in ["Contents", "the goal: 300 ms", "propagation (the model", "Not a success"] {
+        assert_eq!(html.contains(part), part != "Not a success", "{part}");
+    }
+    let opposite = page_of(300);
+    assert!(html::write(&opposite).contains("Not a success: 1 of 2 goals missed"));
+    assert!(markdown::write(&opposite).contains("**Not a success: "));
 }
