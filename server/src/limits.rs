@@ -236,6 +236,9 @@ pub const WORK_BURST: Duration = Duration::from_secs(2);
 pub const OPERATIONS_PER_SECOND_MAX: u32 = 50;
 /// Messages of a socket in a second: it is read no faster.
 pub const MESSAGES_PER_SECOND_MAX: u32 = 500;
+/// Requests for /healthz, /readyz and /metrics of an address in a second, where they are on the
+/// public address.
+pub const PROBES_PER_SECOND_MAX: u32 = 20;
 /// How long a request that is over its budget waits for its answer: its connection asks for nothing
 /// meanwhile.
 pub const REFUSAL_PAUSE_MAX: Duration = Duration::from_millis(500);

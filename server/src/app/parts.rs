@@ -158,7 +158,10 @@ impl Parts {
         let told = health.merge(metrics);
         let Listeners { public: listener, admin } = listeners;
         match admin {
-            None => running.serve("http", listener, public.merge(told), guard, &running.serving),
+            None => {
+                let told = http::bounded(told, guard.clone());
+                running.serve("http", listener, public.merge(told), guard, &running.serving);
+            }
             Some(admin) => {
                 let open = Guard::new(Allowances::default());
                 running.serve("http", listener, public, guard, &running.serving);

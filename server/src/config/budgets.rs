@@ -113,6 +113,7 @@ impl BudgetArgs {
             anonymous_work: self.anonymous_work,
             operations_per_second: self.operations_per_second,
             messages_per_second: limits::MESSAGES_PER_SECOND_MAX,
+            probes_per_second: limits::PROBES_PER_SECOND_MAX,
             replays_per_second: self.replays_per_second,
             answer_bytes_per_client: self.answer_bytes_per_client,
             answer_bytes: self.answer_bytes_in_memory,

@@ -52,6 +52,8 @@ pub enum Limit {
     AnonymousWork,
     /// Operations of a socket in a second.
     OperationsPerSocket,
+    /// Requests for health and metrics of an address in a second.
+    ProbesPerAddress,
     /// Bids of history that a user, or an address, is sent in a second.
     ReplaysPerClient,
     /// Bytes of answers that a user, or an address, has not read.
@@ -83,6 +85,7 @@ impl Limit {
         Self::WorkPerAddress,
         Self::AnonymousWork,
         Self::OperationsPerSocket,
+        Self::ProbesPerAddress,
         Self::ReplaysPerClient,
         Self::AnswersPerClient,
         Self::Answers,
@@ -111,6 +114,7 @@ impl Limit {
             Self::WorkPerAddress => "work_per_address",
             Self::AnonymousWork => "anonymous_work",
             Self::OperationsPerSocket => "operation_rate_per_socket",
+            Self::ProbesPerAddress => "probes_per_address",
             Self::ReplaysPerClient => "replays_per_client",
             Self::AnswersPerClient => "answer_bytes_per_client",
             Self::Answers => "answer_bytes_in_memory",
@@ -148,6 +152,8 @@ pub struct Allowances {
     pub operations_per_second: u32,
     /// Messages of a socket in a second.
     pub messages_per_second: u32,
+    /// Requests for health and metrics of an address in a second.
+    pub probes_per_second: u32,
     /// Bids of history that a user, or an address, is sent in a second.
     pub replays_per_second: u32,
     /// Bytes of answers that a user, or an address, has not read.

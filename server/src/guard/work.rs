@@ -63,6 +63,7 @@ pub(super) struct Work {
     anonymous: RateLimiter<()>,
     operations_per_second: Option<Rate>,
     messages_per_second: Option<Rate>,
+    probes: RateLimiter<Address>,
     replays: RateLimiter<Payer>,
     answers: Counts<Payer>,
     all_answers: Counts<()>,
@@ -82,6 +83,7 @@ impl Work {
             anonymous: RateLimiter::new(rate(allowed.anonymous_work)),
             operations_per_second: rate(allowed.operations_per_second),
             messages_per_second: Rate::per_second(allowed.messages_per_second),
+            probes: RateLimiter::new(Rate::per_second(allowed.probes_per_second)),
             replays: RateLimiter::new(
                 Rate::per_second(allowed.replays_per_second)
                     .map(|rate| rate.with_burst(limits::REPLAY_BURST)),
@@ -96,7 +98,7 @@ impl Work {
     }
 
     pub(super) fn full(&self) -> u64 {
-        self.users.full() + self.addresses.full() + self.replays.full()
+        self.users.full() + self.addresses.full() + self.probes.full() + self.replays.full()
     }
 }
 
@@ -117,6 +119,12 @@ impl Guard {
                 self.rate(work.anonymous.take_many((), points, now), Limit::AnonymousWork)
             }
         }
+    }
+
+    /// Takes a request for health or metrics: of a budget of its own, so that a balancer hears how the
+    /// service is whatever strangers ask for.
+    pub fn probe(&self, address: Address, now: Timestamp) -> Result<(), TooMany> {
+        self.rate(self.0.work.probes.take(address, now), Limit::ProbesPerAddress)
     }
 
     /// Takes bids of history, each counted once per KiB of its frame; or says how long to wait.

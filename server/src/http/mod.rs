@@ -10,11 +10,12 @@ pub mod patience;
 pub mod serve;
 mod body;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Request, State as Shared};
+use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, HOST, ORIGIN, RETRY_AFTER, VARY,
 };
@@ -31,10 +32,10 @@ use tracing::warn;
 use crate::auth::Gate;
 use crate::graphql::Api;
 use crate::graphql::error::Told;
-use crate::guard::Origins;
-use crate::limits;
+use crate::guard::{Guard, Origins};
 use crate::outage::Outage;
 use crate::websocket::Sockets;
+use crate::{clock, limits};
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -72,6 +73,20 @@ pub fn routes(state: State) -> Router {
         .with_state(state)
         .merge(assets)
         .merge(index)
+}
+
+/// Health and metrics on the public address: as often as an address may ask for them.
+pub fn bounded(probes: Router, guard: Guard) -> Router {
+    probes.layer(from_fn_with_state(guard, probe))
+}
+
+async fn probe(Shared(guard): Shared<Guard>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let Some(peer) = peer.map(|ConnectInfo(peer)| *peer) else { return next.run(request).await };
+    match guard.probe(guard.address(peer, request.headers()), clock::now()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refusal::too_many(refused),
+    }
 }
 
 /// What every request and every answer have in common.

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{JSON, WATCH, document_edge, edge, laden, send, socket};
+use super::{JSON, WATCH, ask, document_edge, edge, laden, send, socket};
 
 const UPDATES: &str = "subscription($id: ID!) { auctionUpdated(auctionId: $id) { ";
 
@@ -37,7 +37,7 @@ async fn the_nodes_of_a_document() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_variables_of_an_operation() {
-    let ask = async |server: &Child, variables: Value| {
+    let look = async |server: &Child, variables: Value| {
         let query = "query($id: ID!) { auction(id: $id) { id } }";
         let response = server.graphql(None, query, variables).await;
         code(&response["errors"][0]).to_owned()
@@ -45,11 +45,11 @@ async fn the_variables_of_an_operation() {
     let within = async |server: &Child| {
         // What is not declared is not read, however much it is.
         let variables = json!({ "id": "x".repeat(4_000), "other": vec![0; 100_000] });
-        assert_eq!(ask(server, variables).await, "NOT_FOUND");
+        assert_eq!(look(server, variables).await, "NOT_FOUND");
     };
     let above = async |server: &Child, (): &mut ()| {
         for id in [json!("x".repeat(150_000)), json!(vec![0; 1_001])] {
-            assert_eq!(ask(server, json!({ "id": id })).await, "QUERY_TOO_COMPLEX");
+            assert_eq!(look(server, json!({ "id": id })).await, "QUERY_TOO_COMPLEX");
         }
     };
     edge(&["--variables-bytes", "4096"]).holds(within, above).await;
@@ -163,7 +163,7 @@ async fn the_work_of_a_user() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operations_of_a_socket_in_a_second() {
-    let ask = async |socket: &mut Socket, n: usize| {
+    let send = async |socket: &mut Socket, n: usize| {
         let id = n.to_string();
         socket.subscribe(&id, "{ __typename }", json!({})).await;
         id
@@ -171,7 +171,7 @@ async fn the_operations_of_a_socket_in_a_second() {
     let within = async |server: &Child| {
         let mut socket = socket(server).await;
         for n in 0..10 {
-            let id = ask(&mut socket, n).await;
+            let id = send(&mut socket, n).await;
             assert_eq!(socket.next(&id).await["data"]["__typename"], "Query");
             assert_eq!(socket.message().await["type"], "complete");
         }
@@ -180,7 +180,7 @@ async fn the_operations_of_a_socket_in_a_second() {
     let above = async |_: &Child, socket: &mut Socket| {
         sleep(Duration::from_millis(1_100)).await;
         for n in 0..40 {
-            ask(socket, n).await;
+            send(socket, n).await;
         }
         let (mut answered, mut refused) = (0, 0);
         while answered + refused < 40 {
@@ -200,6 +200,24 @@ async fn the_operations_of_a_socket_in_a_second() {
     };
     let flags = ["--client-limits", "on", "--operations-per-second", "10"];
     edge(&flags).rounds(3).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_probes_of_an_address_in_a_second() {
+    let within = async |server: &Child| {
+        sleep(Duration::from_millis(1_100)).await;
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            assert_eq!(server.get(path).await.0, 200, "{path}");
+        }
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        let crowd = (0..300).map(async |_| server.get("/healthz").await.0);
+        let answers = futures_util::future::join_all(crowd).await;
+        let refused = answers.iter().filter(|status| **status == 429).count();
+        assert!((100..=280).contains(&refused), "{refused} of 300");
+        assert_eq!(ask(server, "{ serverTime }").await, None, "nothing else is refused");
+    };
+    edge(&["--client-limits", "on"]).rounds(4).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,7 +277,7 @@ async fn the_different_subscriptions_of_an_address() {
     };
     let flags = ["--client-limits", "on", "--groups-per-address", "530"];
     let flags = [flags.as_slice(), &["--work-per-address", "0"]].concat();
-    edge(&flags).rounds(8).holds(within, above).await;
+    edge(&flags).rounds(2).holds(within, above).await;
 }
 
 /// A socket that was opened by hand, and a part of a message on it.
