@@ -228,6 +228,8 @@ pub const BIDS_PER_AUCTION_PER_SECOND_MAX: u32 = 2_000;
 pub const WORK_PER_USER_MAX: u32 = 20_000;
 /// The same of callers without a token of one address.
 pub const WORK_PER_ADDRESS_MAX: u32 = 20_000;
+/// The same of all callers of one address, with tokens or without.
+pub const ALL_WORK_PER_ADDRESS_MAX: u32 = 100_000;
 /// The same of all callers without a token.
 pub const ANONYMOUS_WORK_MAX: u32 = 100_000;
 /// What may be asked for at once comes back in this time.
@@ -239,8 +241,12 @@ pub const MESSAGES_PER_SECOND_MAX: u32 = 500;
 /// Requests for /healthz, /readyz and /metrics of an address in a second, where they are on the
 /// public address.
 pub const PROBES_PER_SECOND_MAX: u32 = 20;
-/// How long a request that is over its budget waits for its answer: its connection asks for nothing
-/// meanwhile.
+/// Messages on all sockets of a user, or of an address, in a second: they are read no faster.
+pub const MESSAGES_PER_CLIENT_MAX: u32 = 2_000;
+/// How long a request that is over its budget waits for its answer, at least and at most: its
+/// connection asks for nothing meanwhile, so that refusals cost little.
+pub const REFUSAL_PAUSE_MIN: Duration = Duration::from_millis(250);
+/// The most of it.
 pub const REFUSAL_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// Bids of history that a user, or an address, is sent in a second; further ones wait.
 pub const REPLAYS_PER_SECOND_MAX: u32 = 2_000;

@@ -21,6 +21,12 @@ pub struct BudgetArgs {
     #[arg(long, env = "GAVEL_WORK_PER_ADDRESS", default_value_t = limits::WORK_PER_ADDRESS_MAX)]
     pub work_per_address: u32,
 
+    /// Points of work that all callers of one address may ask for in a second, with tokens or without;
+    /// 0 for no limit.
+    #[arg(long, env = "GAVEL_ALL_WORK_PER_ADDRESS",
+        default_value_t = limits::ALL_WORK_PER_ADDRESS_MAX)]
+    pub all_work_per_address: u32,
+
     /// Points of work that all callers without a token may ask for in a second; 0 for no limit.
     #[arg(long, env = "GAVEL_ANONYMOUS_WORK", default_value_t = limits::ANONYMOUS_WORK_MAX)]
     pub anonymous_work: u32,
@@ -110,7 +116,9 @@ impl BudgetArgs {
         Allowances {
             work_per_user: self.work_per_user,
             work_per_address: self.work_per_address,
+            all_work_per_address: self.all_work_per_address,
             anonymous_work: self.anonymous_work,
+            messages_per_client: limits::MESSAGES_PER_CLIENT_MAX,
             operations_per_second: self.operations_per_second,
             messages_per_second: limits::MESSAGES_PER_SECOND_MAX,
             probes_per_second: limits::PROBES_PER_SECOND_MAX,

@@ -208,6 +208,8 @@ pub fn rate_limited(refused: TooMany) -> Error {
         Limit::WorkPerAddress => {
             "your address asks for more work than it may; slow down, ask for less, or send a token"
         }
+        Limit::AllWorkPerAddress => "your address asks for more work than it may; slow down",
+        Limit::MessagesPerClient => "you send messages too often; slow down",
         Limit::OperationsPerSocket => "this socket sends operations too often; slow down",
         Limit::ProbesPerAddress => "your address asks for health and metrics too often; slow down",
         Limit::ReplaysPerClient => "you are sent as much of history as you may; wait",

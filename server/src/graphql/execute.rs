@@ -150,7 +150,8 @@ impl Api {
             return Err(coded(Code::Forbidden, "introspection is disabled"));
         }
         let price = prepared.price;
-        self.guard.work(&caller.payer, price.points, caller.received_at).map_err(refused)?;
+        let payer = (&caller.payer, caller.address);
+        self.guard.work(payer, price.points, caller.received_at).map_err(refused)?;
         self.guard.answer(&caller.payer, price.bytes as usize).map_err(refused)
     }
 

@@ -50,8 +50,12 @@ pub enum Limit {
     WorkPerAddress,
     /// Work of all callers without a token in a second, in points.
     AnonymousWork,
+    /// Work of all callers of an address, with tokens or without, in a second, in points.
+    AllWorkPerAddress,
     /// Operations of a socket in a second.
     OperationsPerSocket,
+    /// Messages on all sockets of a user, or of an address, in a second.
+    MessagesPerClient,
     /// Requests for health and metrics of an address in a second.
     ProbesPerAddress,
     /// Bids of history that a user, or an address, is sent in a second.
@@ -74,7 +78,7 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::ConnectionsPerAddress,
         Self::SocketsPerAddress,
         Self::SocketsPerUser,
@@ -84,7 +88,9 @@ impl Limit {
         Self::WorkPerUser,
         Self::WorkPerAddress,
         Self::AnonymousWork,
+        Self::AllWorkPerAddress,
         Self::OperationsPerSocket,
+        Self::MessagesPerClient,
         Self::ProbesPerAddress,
         Self::ReplaysPerClient,
         Self::AnswersPerClient,
@@ -113,6 +119,8 @@ impl Limit {
             Self::WorkPerUser => "work_per_user",
             Self::WorkPerAddress => "work_per_address",
             Self::AnonymousWork => "anonymous_work",
+            Self::AllWorkPerAddress => "all_work_per_address",
+            Self::MessagesPerClient => "messages_per_client",
             Self::OperationsPerSocket => "operation_rate_per_socket",
             Self::ProbesPerAddress => "probes_per_address",
             Self::ReplaysPerClient => "replays_per_client",
@@ -146,8 +154,12 @@ pub struct Allowances {
     pub work_per_user: u32,
     /// Points of work of callers without a token of an address in a second.
     pub work_per_address: u32,
+    /// Points of work of all callers of an address in a second.
+    pub all_work_per_address: u32,
     /// Points of work of all callers without a token in a second.
     pub anonymous_work: u32,
+    /// Messages on all sockets of a user, or an address, in a second.
+    pub messages_per_client: u32,
     /// Operations of a socket in a second.
     pub operations_per_second: u32,
     /// Messages of a socket in a second.

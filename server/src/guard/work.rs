@@ -60,7 +60,9 @@ pub struct HeldGroup {
 pub(super) struct Work {
     users: RateLimiter<UserId>,
     addresses: RateLimiter<Address>,
+    all_of_address: RateLimiter<Address>,
     anonymous: RateLimiter<()>,
+    messages: RateLimiter<Payer>,
     operations_per_second: Option<Rate>,
     messages_per_second: Option<Rate>,
     probes: RateLimiter<Address>,
@@ -80,7 +82,9 @@ impl Work {
         Self {
             users: RateLimiter::new(rate(allowed.work_per_user)),
             addresses: RateLimiter::new(rate(allowed.work_per_address)),
+            all_of_address: RateLimiter::new(rate(allowed.all_work_per_address)),
             anonymous: RateLimiter::new(rate(allowed.anonymous_work)),
+            messages: RateLimiter::new(Rate::per_second(allowed.messages_per_client)),
             operations_per_second: rate(allowed.operations_per_second),
             messages_per_second: Rate::per_second(allowed.messages_per_second),
             probes: RateLimiter::new(Rate::per_second(allowed.probes_per_second)),
@@ -98,7 +102,11 @@ impl Work {
     }
 
     pub(super) fn full(&self) -> u64 {
-        self.users.full() + self.addresses.full() + self.probes.full() + self.replays.full()
+        self.users.full()
+            + self.addresses.full()
+            + self.messages.full()
+            + self.probes.full()
+            + self.replays.full()
     }
 }
 
@@ -106,9 +114,16 @@ impl Work {
 const HELD_RETRY: Duration = Duration::from_secs(1);
 
 impl Guard {
-    /// Takes points of work from who pays.
-    pub fn work(&self, payer: &Payer, points: u64, now: Timestamp) -> Result<(), TooMany> {
+    /// Takes points of work from who pays, and from all of its address.
+    pub fn work(
+        &self,
+        (payer, address): (&Payer, Address),
+        points: u64,
+        now: Timestamp,
+    ) -> Result<(), TooMany> {
         let work = &self.0.work;
+        let taken = work.all_of_address.take_many(address, points, now);
+        self.rate(taken, Limit::AllWorkPerAddress)?;
         match payer {
             Payer::User(user) => {
                 self.rate(work.users.take_many(user.clone(), points, now), Limit::WorkPerUser)
@@ -139,6 +154,11 @@ impl Guard {
     /// How often a socket may send operations.
     pub fn operation_rate(&self) -> Option<Rate> {
         self.0.work.operations_per_second
+    }
+
+    /// Takes a message of a socket, or says how long to read no more of them.
+    pub fn message(&self, payer: &Payer, now: Timestamp) -> Result<(), TooMany> {
+        self.rate(self.0.work.messages.take(payer.clone(), now), Limit::MessagesPerClient)
     }
 
     /// How fast the messages of a socket are read.
@@ -220,25 +240,50 @@ mod tests {
         let guard = guard();
         let stranger = Payer::Address(address(1));
         let burst = 100 * limits::WORK_BURST.as_secs();
-        assert_eq!(guard.work(&stranger, burst, NOW), Ok(()));
-        assert_eq!(limit(guard.work(&stranger, 1, NOW)), Some(Limit::WorkPerAddress));
+        assert_eq!(guard.work((&stranger, address(1)), burst, NOW), Ok(()));
+        assert_eq!(limit(guard.work((&stranger, address(1)), 1, NOW)), Some(Limit::WorkPerAddress));
         let ann = Payer::User("ann".into());
-        assert_eq!(guard.work(&ann, burst, NOW), Ok(()));
-        assert_eq!(limit(guard.work(&ann, 1, NOW)), Some(Limit::WorkPerUser));
+        assert_eq!(guard.work((&ann, address(1)), burst, NOW), Ok(()));
+        assert_eq!(limit(guard.work((&ann, address(1)), 1, NOW)), Some(Limit::WorkPerUser));
         let later = NOW.plus(Duration::from_secs(1));
-        assert_eq!(guard.work(&stranger, 100, later), Ok(()));
+        assert_eq!(guard.work((&stranger, address(1)), 100, later), Ok(()));
     }
 
     #[test]
     fn many_strangers_together_have_a_budget_and_users_are_not_of_them() {
         let guard = guard();
         let burst = 100 * limits::WORK_BURST.as_secs();
-        let taken = (1..=16).map(|n| guard.work(&Payer::Address(address(n)), burst, NOW));
+        let taken = (1..=16).map(|n| {
+            let stranger = Payer::Address(address(n));
+            guard.work((&stranger, address(n)), burst, NOW)
+        });
         let refused: Vec<_> = taken.filter_map(limit).collect();
         assert_eq!(refused.len(), 14);
         assert!(refused.iter().all(|limit| *limit == Limit::AnonymousWork));
         assert!(!Limit::AnonymousWork.is_of_client());
-        assert_eq!(guard.work(&Payer::User("ann".into()), burst, NOW), Ok(()));
+        assert_eq!(guard.work((&Payer::User("ann".into()), address(1)), burst, NOW), Ok(()));
+    }
+
+    #[test]
+    fn many_users_of_one_address_have_a_budget_together() {
+        let allowed =
+            Allowances { work_per_user: 100, all_work_per_address: 250, ..Allowances::default() };
+        let guard = Guard::new(allowed);
+        let burst = 100 * limits::WORK_BURST.as_secs();
+        let ask = |name: &str, from| guard.work((&Payer::User(name.into()), from), burst, NOW);
+        assert_eq!([ask("ann", address(1)), ask("bob", address(1))], [Ok(()), Ok(())]);
+        assert_eq!(limit(ask("eve", address(1))), Some(Limit::AllWorkPerAddress));
+        assert_eq!(ask("eve", address(2)), Ok(()));
+    }
+
+    #[test]
+    fn sockets_of_a_client_share_how_fast_they_are_read() {
+        let allowed = Allowances { messages_per_client: 10, ..Allowances::default() };
+        let guard = Guard::new(allowed);
+        let stranger = Payer::Address(address(1));
+        let taken = (0..20).filter(|_| guard.message(&stranger, NOW).is_ok()).count();
+        assert_eq!(taken, 10);
+        assert_eq!(guard.message(&Payer::User("ann".into()), NOW), Ok(()));
     }
 
     #[test]

@@ -157,7 +157,8 @@ async fn run(
     method: Method,
 ) -> Response {
     let guard = &state.sockets.guard;
-    if let Err(error) = guard.work(&caller.payer, operation.reading_points(), caller.received_at) {
+    let payer = (&caller.payer, caller.address);
+    if let Err(error) = guard.work(payer, operation.reading_points(), caller.received_at) {
         return answer(media, &failed(refused(error)), None).await;
     }
     let prepared = match state.api.prepare(operation).await {
@@ -189,7 +190,7 @@ async fn answer(
     });
     if let Some((status, wait)) = busy {
         // Whoever asks for too much asks for nothing else on this connection meanwhile.
-        sleep(wait.min(limits::REFUSAL_PAUSE_MAX)).await;
+        sleep(wait.clamp(limits::REFUSAL_PAUSE_MIN, limits::REFUSAL_PAUSE_MAX)).await;
         let mut response = reply(media, status, response, held);
         response.headers_mut().insert(RETRY_AFTER, seconds(wait));
         return response;
@@ -226,7 +227,7 @@ async fn caller(
         Err(error) => {
             // A token that is not good is paid for by where it comes from.
             let payer = Payer::Address(address);
-            if guard.work(&payer, READ_POINTS, received_at).is_err() {
+            if guard.work((&payer, address), READ_POINTS, received_at).is_err() {
                 sleep(limits::REFUSAL_PAUSE_MAX).await;
             }
             return Err(failed(unlocated(from_auth(&error))));

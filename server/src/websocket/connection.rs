@@ -270,6 +270,14 @@ impl Connection {
 
     /// Reads no faster than messages may come.
     fn pace(&mut self, now: Timestamp) {
+        let payer = match &self.session {
+            Some(session) => Payer::of(&session.principal(), self.address),
+            None => Payer::Address(self.address),
+        };
+        if self.sockets.guard.message(&payer, now).is_err() {
+            self.pause(limits::REFUSAL_PAUSE_MIN);
+            return;
+        }
         let Some(rate) = self.sockets.guard.message_rate() else { return };
         match rate.decide(self.messages_whole_at, now, 1) {
             Ok(whole_at) => self.messages_whole_at = Some(whole_at),
@@ -302,7 +310,7 @@ impl Connection {
                 Err(wait) => return Err(guard.too_many_operations(wait)),
             }
         }
-        guard.work(payer, operation.reading_points(), now)
+        guard.work((payer, self.address), operation.reading_points(), now)
     }
 
     async fn start(&mut self, id: Arc<str>, asked: Asked) -> Result<(), Ended> {
@@ -312,7 +320,7 @@ impl Connection {
         let payer = Payer::of(&principal, self.address);
         if let Err(too_many) = self.afford(&payer, &operation, now) {
             self.protocol.ended(&id, Instant::now());
-            self.pause(too_many.retry_after);
+            self.pause(too_many.retry_after.max(limits::REFUSAL_PAUSE_MIN));
             let errors = self.encoded(refused(too_many));
             return self.send(vec![message::error(&id, &errors)]).await;
         }

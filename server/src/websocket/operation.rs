@@ -128,7 +128,7 @@ impl Beginning<'_> {
         let points = SUBSCRIPTION_POINTS + self.prepared.price.points;
         sockets
             .guard
-            .work(&caller.payer, points, caller.received_at)
+            .work((&caller.payer, caller.address), points, caller.received_at)
             .map_err(|too_many| failed(refused(too_many)))?;
         let renewals = caller.session.as_ref().map(|session| session.renewals());
         let asked = self.probe().await?;
