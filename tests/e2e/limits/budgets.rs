@@ -1,8 +1,6 @@
 //! Budgets of work and of bytes: what a document, a subscription, a socket, a user and an address may
 //! ask for.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use e2e::child::Child;
@@ -214,7 +212,7 @@ async fn the_probes_of_an_address_in_a_second() {
         let crowd = (0..300).map(async |_| server.get("/healthz").await.0);
         let answers = futures_util::future::join_all(crowd).await;
         let refused = answers.iter().filter(|status| **status == 429).count();
-        assert!((100..=280).contains(&refused), "{refused} of 300");
+        assert!((100..300).contains(&refused), "{refused} of 300");
         assert_eq!(ask(server, "{ serverTime }").await, None, "nothing else is refused");
     };
     edge(&["--client-limits", "on"]).rounds(4).holds(within, above).await;
@@ -242,38 +240,39 @@ async fn the_messages_of_a_socket_in_a_second() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_different_subscriptions_of_an_address() {
+    // Each is told of the one bid, or refused.
     let watch = |n: usize| {
-        format!("subscription($id: ID!) {{ a{n}: bidCreated(auctionId: $id) {{ sequence }} }}")
+        format!(
+            "subscription($id: ID!) {{ a{n}: bidCreated(auctionId: $id, after: 0) {{ sequence }} }}"
+        )
     };
     let within = async |server: &Child| {
         let id = server.auction(json!({})).await;
+        assert_eq!(server.bid("ann", &id, 1_000).await["__typename"], "BidAccepted");
         let mut first = socket(server).await;
         first.subscribe("1", &watch(1), json!({ "id": id })).await;
-        first.lives().await;
+        first.next("1").await;
         (first, id)
     };
-    let rounds = AtomicU64::new(0);
     let above = async |server: &Child, (_, id): &mut (Socket, String)| {
         let mut other = socket(server).await;
-        let mut refused = 0;
         for n in 2..40 {
             other.subscribe(&n.to_string(), &watch(n), json!({ "id": id })).await;
         }
         // The same as somebody else's costs nothing more.
         other.subscribe("same", &watch(1), json!({ "id": id })).await;
-        server.bid("ann", id, 1_000 + 100 * rounds.fetch_add(1, Relaxed)).await;
-        loop {
+        let (mut refused, mut told) = (0, 0);
+        while refused + told < 39 {
             let message = other.message().await;
-            match message["type"].as_str() {
-                Some("error") => {
-                    assert_eq!(code(&message["payload"][0]), "RATE_LIMITED", "{message}");
-                    refused += 1;
-                }
-                _ if message["id"] == "same" => break,
-                _ => {}
+            if message["type"] == "error" {
+                assert_ne!(message["id"], "same", "{message}");
+                assert_eq!(code(&message["payload"][0]), "RATE_LIMITED", "{message}");
+                refused += 1;
+            } else {
+                told += 1;
             }
         }
-        assert!((20..38).contains(&refused), "{refused} refused");
+        assert!((18..38).contains(&refused), "{refused} refused");
     };
     let flags = ["--client-limits", "on", "--groups-per-address", "530"];
     let flags = [flags.as_slice(), &["--work-per-address", "0"]].concat();
