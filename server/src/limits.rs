@@ -250,8 +250,10 @@ pub const REFUSAL_PAUSE_MIN: Duration = Duration::from_millis(250);
 pub const REFUSAL_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// Bids of history that a user, or an address, is sent in a second; further ones wait.
 pub const REPLAYS_PER_SECOND_MAX: u32 = 2_000;
+/// The same of all callers without a token.
+pub const ANONYMOUS_REPLAYS_MAX: u32 = 8_000;
 /// What may be sent at once comes back in this time.
-pub const REPLAY_BURST: Duration = Duration::from_secs(5);
+pub const REPLAY_BURST: Duration = Duration::from_secs(2);
 /// Bytes of answers that a user, or an address, has not read.
 pub const ANSWER_BYTES_PER_CLIENT_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of answers that nobody has read.

@@ -3,9 +3,9 @@
 use async_graphql::Variables;
 use async_graphql::parser::parse_query;
 
+use gavel_server::cost::rules::QueryRules;
 use gavel_server::cost::size;
 use gavel_server::graphql::prepare::{Operation, prepare};
-use gavel_server::graphql::rules::QueryRules;
 use gavel_server::websocket::normalise::normalise;
 use proptest::prelude::*;
 

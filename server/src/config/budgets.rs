@@ -4,7 +4,7 @@ use clap::Args as ClapArgs;
 
 use super::ConfigError;
 use super::command_line::heading;
-use crate::graphql::rules::QueryRules;
+use crate::cost::rules::QueryRules;
 use crate::guard::Allowances;
 use crate::limits;
 
@@ -123,6 +123,7 @@ impl BudgetArgs {
             messages_per_second: limits::MESSAGES_PER_SECOND_MAX,
             probes_per_second: limits::PROBES_PER_SECOND_MAX,
             replays_per_second: self.replays_per_second,
+            anonymous_replays: limits::ANONYMOUS_REPLAYS_MAX,
             answer_bytes_per_client: self.answer_bytes_per_client,
             answer_bytes: self.answer_bytes_in_memory,
             unread_bytes_per_address: self.unread_bytes_per_address,

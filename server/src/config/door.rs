@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 
 use super::command_line::heading;
 use super::{ConfigError, Switch};
-use crate::graphql::rules::QueryRules;
+use crate::cost::rules::QueryRules;
 use crate::guard::{Allowances, Origins};
 use crate::http::serve::ConnectionLimits;
 use crate::limits;

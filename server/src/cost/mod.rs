@@ -5,6 +5,7 @@
 //! takes, in points, table reads and bytes; [`variables`] keeps of a request's variables only what
 //! the operation declares. docs/LIMITS.md states the model and who pays.
 
+pub mod rules;
 pub mod size;
 pub mod merge;
 pub mod variables;

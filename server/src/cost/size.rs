@@ -12,7 +12,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned};
 use async_graphql_value::{ConstValue, Value};
 
-use crate::graphql::rules::QueryRules;
+use super::rules::QueryRules;
 use crate::guard::Bound;
 use crate::limits;
 

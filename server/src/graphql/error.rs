@@ -212,7 +212,9 @@ pub fn rate_limited(refused: TooMany) -> Error {
         Limit::MessagesPerClient => "you send messages too often; slow down",
         Limit::OperationsPerSocket => "this socket sends operations too often; slow down",
         Limit::ProbesPerAddress => "your address asks for health and metrics too often; slow down",
-        Limit::ReplaysPerClient => "you are sent as much of history as you may; wait",
+        Limit::ReplaysPerClient | Limit::AnonymousReplays => {
+            "you are sent as much of history as you may; wait"
+        }
         Limit::AnswersPerClient => "you have as many unread answers as you may; read them first",
         Limit::UnreadPerAddress => "your address has begun too many messages; end them first",
         Limit::GroupsPerAddress => {

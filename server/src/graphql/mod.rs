@@ -13,7 +13,6 @@ pub mod types;
 pub mod query;
 pub mod mutation;
 pub mod subscription;
-pub mod rules;
 pub mod prepare;
 mod absent;
 pub mod execute;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::error::{Code, coded, limit_error};
 use super::root;
-use super::rules::QueryRules;
+use crate::cost::rules::QueryRules;
 use crate::cost::weights::{DOCUMENT_POINTS, OPERATION_POINTS};
 use crate::cost::{DocumentSize, Price, merge, price, size, variables};
 use crate::guard::Bound;

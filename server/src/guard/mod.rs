@@ -60,6 +60,8 @@ pub enum Limit {
     ProbesPerAddress,
     /// Bids of history that a user, or an address, is sent in a second.
     ReplaysPerClient,
+    /// Bids of history that all callers without a token are sent in a second.
+    AnonymousReplays,
     /// Bytes of answers that a user, or an address, has not read.
     AnswersPerClient,
     /// Bytes of answers that nobody has read.
@@ -78,7 +80,7 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ConnectionsPerAddress,
         Self::SocketsPerAddress,
         Self::SocketsPerUser,
@@ -93,6 +95,7 @@ impl Limit {
         Self::MessagesPerClient,
         Self::ProbesPerAddress,
         Self::ReplaysPerClient,
+        Self::AnonymousReplays,
         Self::AnswersPerClient,
         Self::Answers,
         Self::UnreadPerAddress,
@@ -104,7 +107,14 @@ impl Limit {
 
     /// Whether it is about what one client does, and not about the service.
     pub fn is_of_client(self) -> bool {
-        !matches!(self, Self::AnonymousWork | Self::Answers | Self::GroupsPerAuction | Self::Groups)
+        !matches!(
+            self,
+            Self::AnonymousWork
+                | Self::AnonymousReplays
+                | Self::Answers
+                | Self::GroupsPerAuction
+                | Self::Groups
+        )
     }
 
     /// Its name, in logs and metrics.
@@ -124,6 +134,7 @@ impl Limit {
             Self::OperationsPerSocket => "operation_rate_per_socket",
             Self::ProbesPerAddress => "probes_per_address",
             Self::ReplaysPerClient => "replays_per_client",
+            Self::AnonymousReplays => "anonymous_replays",
             Self::AnswersPerClient => "answer_bytes_per_client",
             Self::Answers => "answer_bytes_in_memory",
             Self::UnreadPerAddress => "unread_bytes_per_address",
@@ -168,6 +179,8 @@ pub struct Allowances {
     pub probes_per_second: u32,
     /// Bids of history that a user, or an address, is sent in a second.
     pub replays_per_second: u32,
+    /// The same of all callers without a token.
+    pub anonymous_replays: u32,
     /// Bytes of answers that a user, or an address, has not read.
     pub answer_bytes_per_client: usize,
     /// Bytes of answers that nobody has read.

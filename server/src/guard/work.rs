@@ -67,6 +67,7 @@ pub(super) struct Work {
     messages_per_second: Option<Rate>,
     probes: RateLimiter<Address>,
     replays: RateLimiter<Payer>,
+    anonymous_replays: RateLimiter<()>,
     answers: Counts<Payer>,
     all_answers: Counts<()>,
     unread: Counts<Address>,
@@ -79,6 +80,8 @@ impl Work {
     pub(super) fn new(allowed: &Allowances) -> Self {
         let rate =
             |points| Rate::per_second(points).map(|rate| rate.with_burst(limits::WORK_BURST));
+        let replays =
+            |bids| Rate::per_second(bids).map(|rate| rate.with_burst(limits::REPLAY_BURST));
         Self {
             users: RateLimiter::new(rate(allowed.work_per_user)),
             addresses: RateLimiter::new(rate(allowed.work_per_address)),
@@ -88,10 +91,8 @@ impl Work {
             operations_per_second: rate(allowed.operations_per_second),
             messages_per_second: Rate::per_second(allowed.messages_per_second),
             probes: RateLimiter::new(Rate::per_second(allowed.probes_per_second)),
-            replays: RateLimiter::new(
-                Rate::per_second(allowed.replays_per_second)
-                    .map(|rate| rate.with_burst(limits::REPLAY_BURST)),
-            ),
+            replays: RateLimiter::new(replays(allowed.replays_per_second)),
+            anonymous_replays: RateLimiter::new(replays(allowed.anonymous_replays)),
             answers: Counts::new(allowed.answer_bytes_per_client),
             all_answers: Counts::new(allowed.answer_bytes),
             unread: Counts::new(allowed.unread_bytes_per_address),
@@ -147,8 +148,12 @@ impl Guard {
         if units == 0 {
             return Ok(());
         }
-        let taken = self.0.work.replays.take_many(payer.clone(), units, now);
-        self.rate(taken, Limit::ReplaysPerClient)
+        let work = &self.0.work;
+        if matches!(payer, Payer::Address(_)) {
+            let taken = work.anonymous_replays.take_many((), units, now);
+            self.rate(taken, Limit::AnonymousReplays)?;
+        }
+        self.rate(work.replays.take_many(payer.clone(), units, now), Limit::ReplaysPerClient)
     }
 
     /// How often a socket may send operations.
@@ -274,6 +279,20 @@ mod tests {
         assert_eq!([ask("ann", address(1)), ask("bob", address(1))], [Ok(()), Ok(())]);
         assert_eq!(limit(ask("eve", address(1))), Some(Limit::AllWorkPerAddress));
         assert_eq!(ask("eve", address(2)), Ok(()));
+    }
+
+    #[test]
+    fn history_is_sent_as_fast_as_a_payer_and_all_strangers_may_have_it() {
+        let allowed =
+            Allowances { replays_per_second: 100, anonymous_replays: 150, ..Allowances::default() };
+        let guard = Guard::new(allowed);
+        let burst = 100 * limits::REPLAY_BURST.as_secs();
+        let ask = |payer: Payer| limit(guard.replay(&payer, burst, NOW));
+        assert_eq!(ask(Payer::Address(address(1))), None);
+        assert_eq!(ask(Payer::Address(address(2))), Some(Limit::AnonymousReplays));
+        assert_eq!(ask(Payer::User("ann".into())), None);
+        assert_eq!(ask(Payer::User("ann".into())), Some(Limit::ReplaysPerClient));
+        assert_eq!(guard.replay(&Payer::User("ann".into()), 0, NOW), Ok(()));
     }
 
     #[test]
