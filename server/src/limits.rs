@@ -86,7 +86,7 @@ pub const DUE_PAGE: usize = 50;
 /// How often the schedule looks for auctions to open and to close.
 pub const SCHEDULE_EVERY: Duration = Duration::from_millis(500);
 /// Auctions that the schedule opens and closes at a time.
-pub const SCHEDULE_IN_FLIGHT_MAX: usize = 16;
+pub const SCHEDULE_IN_FLIGHT_MAX: usize = 6;
 const _: () = assert!(SCHEDULE_IN_FLIGHT_MAX * 100 <= LANES_MAX);
 
 // Broker.
@@ -146,14 +146,15 @@ pub const QUERY_COMPLEXITY_MAX: usize = 10_000;
 pub const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Errors in an answer; the last one says how many there are beside.
 pub const ERRORS_MAX: usize = 10;
-/// Points from which on an operation runs on a thread that serves nothing else.
-pub const HEAVY_POINTS: u64 = 500;
+/// Fields from which on an operation runs on a thread that serves nothing else: some milliseconds. What
+/// waits for the table keeps no thread busy, and does not count.
+pub const HEAVY_FIELDS: u64 = 1_000;
 /// The same by the nodes of its document, which are validated before anything runs.
 pub const HEAVY_NODES: usize = 200;
 /// The same by its bytes, which are parsed before anything is known.
 pub const HEAVY_BYTES: usize = 2_048;
 /// Such operations at a time; further ones wait.
-pub const HEAVY_OPERATIONS_MAX: usize = 2;
+pub const HEAVY_OPERATIONS_MAX: usize = 4;
 /// The document and the variables of a subscription, in bytes.
 pub const SUBSCRIPTION_BYTES_MAX: usize = 8 * 1024;
 /// Points of each event of a subscription.

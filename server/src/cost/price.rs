@@ -21,6 +21,8 @@ use crate::limits;
 pub struct Price {
     /// Work: fields to resolve, and what reads and writes of the table are worth in fields.
     pub points: u64,
+    /// Fields to resolve: what keeps a thread busy.
+    pub fields: u64,
     /// Requests to the table.
     pub reads: u64,
     /// The largest answer, in bytes.
@@ -30,6 +32,7 @@ pub struct Price {
 impl Price {
     fn add(&mut self, other: Self) {
         self.points = self.points.saturating_add(other.points);
+        self.fields = self.fields.saturating_add(other.fields);
         self.reads = self.reads.saturating_add(other.reads);
         self.bytes = self.bytes.saturating_add(other.bytes);
     }
@@ -37,6 +40,7 @@ impl Price {
     fn times(self, count: u64) -> Self {
         Self {
             points: self.points.saturating_mul(count),
+            fields: self.fields.saturating_mul(count),
             reads: self.reads.saturating_mul(count),
             bytes: self.bytes.saturating_mul(count),
         }
@@ -54,7 +58,7 @@ pub fn price(
         OperationType::Subscription => 0,
         OperationType::Query | OperationType::Mutation => OPERATION_POINTS,
     };
-    let mut price = Price { points, reads: 0, bytes: 64 };
+    let mut price = Price { points, fields: 0, reads: 0, bytes: 64 };
     price.add(pricing.set(&operation.selection_set.node, Level::Root, 0));
     price
 }
@@ -114,7 +118,7 @@ impl<'a> Pricing<'a> {
         if level == Level::Introspection || matches!(name, "__schema" | "__type") {
             let times = introspection_times(name);
             let below = inner(self, Level::Introspection).times(times);
-            let mut price = Price { points: 1, reads: 0, bytes: key + 4 };
+            let mut price = Price { points: 1, fields: 1, reads: 0, bytes: key + 4 };
             price.add(below);
             if level != Level::Introspection {
                 price.points = price.points.div_ceil(INTROSPECTION_DISCOUNT);
@@ -123,8 +127,12 @@ impl<'a> Pricing<'a> {
         }
         let weight = weight(name, level == Level::Root);
         let times = if weight.is_page { self.first(field, weight.times) } else { weight.times };
-        let mut price =
-            Price { points: weight.points, reads: weight.reads, bytes: key + weight.bytes };
+        let mut price = Price {
+            points: weight.points,
+            fields: 1,
+            reads: weight.reads,
+            bytes: key + weight.bytes,
+        };
         price.add(inner(self, Level::Below).times(times));
         price
     }
@@ -195,7 +203,7 @@ mod tests {
         assert_eq!(points(text), page(30, 2));
         let bids = "{ auction(id: 1) { bids(first: 5) { nodes { id } } } }";
         assert_eq!(points(bids), READ_POINTS + 2 * READ_POINTS + 5 * 2);
-        assert_eq!(of(bids).reads, 2);
+        assert_eq!((of(bids).reads, of(bids).fields), (2, 2 + 5 * 2));
     }
 
     #[test]
@@ -273,6 +281,7 @@ mod tests {
             let (one, both) = (of(&format!("{{ {a} }}")), of(&format!("{{ {a} {b} }}")));
             prop_assert!(both.points >= one.points);
             prop_assert!(both.reads >= one.reads && both.bytes >= one.bytes);
+            prop_assert!(both.fields >= one.fields);
         }
 
         #[test]

@@ -71,7 +71,7 @@ impl Prepared {
 
     /// Whether it works for so long at a time that others must not wait for it.
     pub fn is_heavy(&self) -> bool {
-        self.price.points >= limits::HEAVY_POINTS || self.size.nodes >= limits::HEAVY_NODES
+        self.price.fields >= limits::HEAVY_FIELDS || self.size.nodes >= limits::HEAVY_NODES
     }
 }
 
