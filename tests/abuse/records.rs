@@ -22,7 +22,7 @@ fn value() -> impl Strategy<Value = AttributeValue> {
 fn good_bid() -> HashMap<String, AttributeValue> {
     let texts = [
         ("pk", "AUCTION#a0123456789abcdefghjk"),
-        ("sk", "BID#0000000000000001"),
+        ("sk", "BID#000000000001"),
         ("bidId", "b0123456789abcdefghjk"),
         ("bidderId", "ann"),
     ];
@@ -46,7 +46,7 @@ fn image() -> impl Strategy<Value = HashMap<String, AttributeValue>> {
         (prop::sample::select(names), prop::option::weighted(0.8, value())),
         0..4,
     );
-    let sk = prop::option::weighted(0.2, "STATE|BID#[0-9]{0,24}|\\PC{0,9}");
+    let sk = prop::option::weighted(0.2, "STATE|BID#[0-9]{0,24}|BID#[0-9]{12}|\\PC{0,9}");
     (changes, sk).prop_map(|(changes, sk)| {
         let mut item = good_bid();
         for (name, value) in changes {
