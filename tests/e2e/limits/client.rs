@@ -193,14 +193,16 @@ async fn rate_edge(flags: &[&str], user: impl Fn(usize) -> String, said: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bids_of_a_user_in_a_second() {
     let flags = ["--client-limits", "on", "--bids-per-user-per-second", "10"];
-    let flags = [flags.as_slice(), &["--work-per-user", "0"]].concat();
+    let flags =
+        [flags.as_slice(), &["--work-per-user", "0", "--all-work-per-address", "0"]].concat();
     rate_edge(&flags, |_| "ann".to_owned(), "you bid too often").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bids_on_an_auction_in_a_second() {
     let flags = ["--client-limits", "on", "--bids-per-auction-per-second", "10"];
-    let flags = [flags.as_slice(), &["--work-per-user", "0"]].concat();
+    let flags =
+        [flags.as_slice(), &["--work-per-user", "0", "--all-work-per-address", "0"]].concat();
     rate_edge(&flags, |n| format!("user-{n}"), "this auction").await;
 }
 
@@ -235,5 +237,7 @@ async fn the_auctions_of_a_user_in_a_second() {
         }
     };
     let flags = ["--client-limits", "on", "--auctions-per-user-per-second", "10"];
+    let work = ["--work-per-user", "0", "--all-work-per-address", "0"];
+    let flags = [flags.as_slice(), &work].concat();
     edge(&flags).rounds(8).holds(within, above).await;
 }
