@@ -6,7 +6,7 @@
 use async_graphql::{
     Error, ErrorExtensionValues, ErrorExtensions as _, Pos, Response, ServerError, Value,
 };
-use tracing::error;
+use tracing::{Span, error, warn};
 
 use crate::auction::DraftError;
 use crate::auth::AuthError;
@@ -257,11 +257,15 @@ pub fn from_lane(error: LaneError) -> Error {
 /// A read's error: reads change nothing, so an unknown outcome is no more than a failed read.
 pub fn from_read(failed: &StoreError) -> Error {
     match failed {
-        // The store reports these once a minute.
         StoreError::Unavailable(_)
         | StoreError::Throttled(_)
         | StoreError::Denied(_)
         | StoreError::Unknown(_) => {
+            // The store reports these once a minute; a request whose trace is kept has a line of its
+            // own, with that trace.
+            if !Span::current().is_disabled() {
+                warn!(error = %failed, "a read failed");
+            }
             api_error(Code::StoreUnavailable, "the store does not answer; try again")
         }
         StoreError::Refused(_) | StoreError::Corrupt(_) => {

@@ -29,8 +29,11 @@ async fn the_nodes_of_a_document() {
     let arguments: Vec<String> = (0..2_500).map(|n| format!("a{n}:1")).collect();
     let arguments = format!("{{ serverTime({}) }}", arguments.join(" "));
     let fields = format!("{{ serverTime }} fragment f on Query {{ {} }}", "x ".repeat(2_500));
-    document_edge(&[], "{ serverTime }", &arguments).await;
-    document_edge(&[], "{ serverTime }", &fields).await;
+    let server = Child::start(env!("CARGO_BIN_EXE_gavel-child"), &["--query-bytes", "65536"]).await;
+    for errors in [arguments, fields] {
+        assert_eq!(ask(&server, &errors).await.as_deref(), Some("QUERY_TOO_COMPLEX"));
+    }
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
