@@ -215,7 +215,7 @@ async fn the_probes_of_an_address_in_a_second() {
         let crowd = (0..300).map(async |_| server.get("/healthz").await.0);
         let answers = futures_util::future::join_all(crowd).await;
         let refused = answers.iter().filter(|status| **status == 429).count();
-        assert!((100..300).contains(&refused), "{refused} of 300");
+        assert!((20..300).contains(&refused), "{refused} of 300");
         assert_eq!(ask(server, "{ serverTime }").await, None, "nothing else is refused");
     };
     edge(&["--client-limits", "on"]).rounds(4).holds(within, above).await;
