@@ -18,19 +18,20 @@ use super::counts::{End as SocketEnd, bound_of};
 use super::expiry::{Due, Expiry};
 use super::operation::Capacity;
 use super::outbox::{End, Frame, Outbox, Subscriber};
+use super::pacing::Pacing;
 use super::payload::Payload;
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
 use super::unread_bytes::{TooManyUnread, UnreadBytes};
 use super::wire::Wire;
 use super::{Sockets, credentials, message, operation};
-use crate::auction::{Timestamp, UserId};
+use crate::auction::UserId;
 use crate::auth::Session;
+use crate::graphql::Caller;
 use crate::graphql::error::{Code, api_error, refused, unlocated};
 use crate::graphql::execute::is_traceparent;
 use crate::graphql::request::Asked;
 use crate::graphql::scalar::format_time;
-use crate::graphql::{Caller, Operation};
-use crate::guard::{Address, Bound, Payer, Place, TooMany};
+use crate::guard::{Address, Bound, Payer, Place};
 use crate::{clock, limits};
 
 /// The state of a socket's task.
@@ -51,11 +52,7 @@ pub(super) struct Connection {
     operations: HashMap<Arc<str>, Running>,
     capacity: Arc<Capacity>,
     address: Address,
-    /// When it may send as many operations, and messages, at once again.
-    operations_whole_at: Option<Timestamp>,
-    messages_whole_at: Option<Timestamp>,
-    /// Nothing is read before this: whoever sends too fast waits in its own send queue.
-    reads_from: tokio::time::Instant,
+    pacing: Pacing,
 }
 
 /// An operation under way; dropping it stops its task.
@@ -82,6 +79,7 @@ impl Connection {
         authorization: Option<String>,
     ) -> Self {
         let queued = Arc::clone(&sockets.fanout.counts().queued);
+        let pacing = Pacing::new(sockets.guard.clone(), address);
         let (outbox, frames) = Outbox::new(&wire, queued, sockets.guard.clone(), address);
         Self {
             socket,
@@ -97,9 +95,7 @@ impl Connection {
             frames,
             operations: HashMap::new(),
             address,
-            operations_whole_at: None,
-            messages_whole_at: None,
-            reads_from: tokio::time::Instant::now(),
+            pacing,
         }
     }
 
@@ -142,10 +138,10 @@ impl Connection {
         let mut batch = Vec::new();
         loop {
             let deadline = self.protocol.deadline();
-            let is_paused = self.reads_from > tokio::time::Instant::now();
+            let paused = self.pacing.paused_until();
             let step = tokio::select! {
-                () = sleep_until(self.reads_from), if is_paused => Ok(()),
-                message = self.socket.recv(), if !is_paused => match message {
+                () = sleep_until(paused.unwrap_or_else(tokio::time::Instant::now)), if paused.is_some() => Ok(()),
+                message = self.socket.recv(), if paused.is_none() => match message {
                     Some(Ok(message)) => self.received(message).await,
                     Some(Err(error)) => Err(end_of(error)),
                     None => Err(None),
@@ -172,7 +168,8 @@ impl Connection {
 
     async fn received(&mut self, message: Message) -> Result<(), Ended> {
         self.wire.message_came();
-        self.pace(clock::now());
+        let payer = self.payer();
+        self.pacing.message(&payer, clock::now());
         let action = match message {
             Message::Text(text) => self.protocol.text(text.as_str(), Instant::now()),
             Message::Binary(_) => self.protocol.binary(),
@@ -268,49 +265,12 @@ impl Connection {
         in_time(write).await
     }
 
-    /// Reads no faster than messages may come.
-    fn pace(&mut self, now: Timestamp) {
-        let payer = match &self.session {
+    /// Who pays for what comes.
+    fn payer(&self) -> Payer {
+        match &self.session {
             Some(session) => Payer::of(&session.principal(), self.address),
             None => Payer::Address(self.address),
-        };
-        if self.sockets.guard.message(&payer, now).is_err() {
-            self.pause(limits::REFUSAL_PAUSE_MIN);
-            return;
         }
-        let Some(rate) = self.sockets.guard.message_rate() else { return };
-        match rate.decide(self.messages_whole_at, now, 1) {
-            Ok(whole_at) => self.messages_whole_at = Some(whole_at),
-            Err(wait) => {
-                self.sockets.guard.meets(Bound::MessageRate);
-                // It is taken all the same, when it is due.
-                let due = rate.decide(self.messages_whole_at, now.plus(wait), 1);
-                self.messages_whole_at = due.ok().or(self.messages_whole_at);
-                self.pause(wait);
-            }
-        }
-    }
-
-    fn pause(&mut self, wait: std::time::Duration) {
-        let wait = wait.min(limits::REFUSAL_PAUSE_MAX);
-        self.reads_from = tokio::time::Instant::now() + wait;
-    }
-
-    /// Whether an operation may be read further; whoever pays for it has paid for that.
-    fn afford(
-        &mut self,
-        payer: &Payer,
-        operation: &Operation,
-        now: Timestamp,
-    ) -> Result<(), TooMany> {
-        let guard = &self.sockets.guard;
-        if let Some(rate) = guard.operation_rate() {
-            match rate.decide(self.operations_whole_at, now, 1) {
-                Ok(whole_at) => self.operations_whole_at = Some(whole_at),
-                Err(wait) => return Err(guard.too_many_operations(wait)),
-            }
-        }
-        guard.work((payer, self.address), operation.reading_points(), now)
     }
 
     async fn start(&mut self, id: Arc<str>, asked: Asked) -> Result<(), Ended> {
@@ -318,9 +278,8 @@ impl Connection {
         let Some(session) = self.session.clone() else { return Ok(()) };
         let (principal, now) = (session.principal(), clock::now());
         let payer = Payer::of(&principal, self.address);
-        if let Err(too_many) = self.afford(&payer, &operation, now) {
+        if let Err(too_many) = self.pacing.afford(&payer, &operation, now) {
             self.protocol.ended(&id, Instant::now());
-            self.pause(too_many.retry_after.max(limits::REFUSAL_PAUSE_MIN));
             let errors = self.encoded(refused(too_many));
             return self.send(vec![message::error(&id, &errors)]).await;
         }

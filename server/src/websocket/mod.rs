@@ -8,6 +8,7 @@ pub mod counts;
 pub mod protocol;
 pub mod payload;
 pub mod wire;
+mod pacing;
 mod queued_bytes;
 pub mod unread_bytes;
 pub mod outbox;

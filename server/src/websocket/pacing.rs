@@ -1,0 +1,89 @@
+//! How fast one socket is read. Whoever sends too fast is not read for a while, and so waits in their own
+//! send queue; nothing that has come is lost.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::auction::Timestamp;
+use crate::graphql::Operation;
+use crate::guard::{Address, Bound, Guard, Payer, TooMany};
+use crate::limits;
+
+/// The pace of a socket.
+#[derive(Debug)]
+pub(super) struct Pacing {
+    guard: Guard,
+    address: Address,
+    /// When it may send as many operations, and messages, at once again.
+    operations_whole_at: Option<Timestamp>,
+    messages_whole_at: Option<Timestamp>,
+    /// Nothing is read before this.
+    reads_from: Instant,
+}
+
+impl Pacing {
+    pub(super) fn new(guard: Guard, address: Address) -> Self {
+        let (operations_whole_at, messages_whole_at) = Default::default();
+        let reads_from = Instant::now();
+        Self { guard, address, operations_whole_at, messages_whole_at, reads_from }
+    }
+
+    /// When it is read again; `None`: now.
+    pub(super) fn paused_until(&self) -> Option<Instant> {
+        (self.reads_from > Instant::now()).then_some(self.reads_from)
+    }
+
+    /// A message has come.
+    pub(super) fn message(&mut self, payer: &Payer, now: Timestamp) {
+        if self.guard.message(payer, now).is_err() {
+            self.pause(limits::REFUSAL_PAUSE_MIN);
+            return;
+        }
+        let Some(rate) = self.guard.message_rate() else { return };
+        match rate.decide(self.messages_whole_at, now, 1) {
+            Ok(whole_at) => self.messages_whole_at = Some(whole_at),
+            Err(wait) => {
+                self.guard.meets(Bound::MessageRate);
+                // It is taken all the same, when it is due.
+                let due = rate.decide(self.messages_whole_at, now.plus(wait), 1);
+                self.messages_whole_at = due.ok().or(self.messages_whole_at);
+                self.pause(wait);
+            }
+        }
+    }
+
+    /// Whether an operation may be read further: then its payer has paid for that. If not, the socket
+    /// is not read for a while.
+    pub(super) fn afford(
+        &mut self,
+        payer: &Payer,
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<(), TooMany> {
+        let afforded = self.take(payer, operation, now);
+        if let Err(too_many) = afforded {
+            self.pause(too_many.retry_after.max(limits::REFUSAL_PAUSE_MIN));
+        }
+        afforded
+    }
+
+    fn take(
+        &mut self,
+        payer: &Payer,
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<(), TooMany> {
+        if let Some(rate) = self.guard.operation_rate() {
+            match rate.decide(self.operations_whole_at, now, 1) {
+                Ok(whole_at) => self.operations_whole_at = Some(whole_at),
+                Err(wait) => return Err(self.guard.too_many_operations(wait)),
+            }
+        }
+        self.guard.work((payer, self.address), operation.reading_points(), now)
+    }
+
+    fn pause(&mut self, wait: Duration) {
+        self.reads_from = Instant::now() + wait.min(limits::REFUSAL_PAUSE_MAX);
+    }
+}
