@@ -85,6 +85,9 @@ pub const DUE_PARTITIONS: u8 = 16;
 pub const DUE_PAGE: usize = 50;
 /// How often the schedule looks for auctions to open and to close.
 pub const SCHEDULE_EVERY: Duration = Duration::from_millis(500);
+/// How often it looks at every partition, for what other servers wrote; at the others when something
+/// is due in them.
+pub const SCHEDULE_LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Auctions that the schedule opens and closes at a time.
 pub const SCHEDULE_IN_FLIGHT_MAX: usize = 6;
 const _: () = assert!(SCHEDULE_IN_FLIGHT_MAX * 100 <= LANES_MAX);
@@ -165,6 +168,8 @@ const _: () = assert!(SUBSCRIPTION_BYTES_MAX <= QUERY_BYTES_MAX + VARIABLES_BYTE
 const _: () = assert!(EVENT_BYTES_MAX >= DESCRIPTION_BYTES_MAX * 5 / 4 + 4096);
 /// Nesting that the parser follows.
 pub const QUERY_RECURSION_MAX: usize = 32;
+/// Brackets of a document that are open at a time: the parser takes stack for each.
+pub const DOCUMENT_BRACKETS_MAX: usize = 128;
 /// Selections of a document, its fragments written out.
 pub const QUERY_SELECTIONS_MAX: usize = 2_000;
 /// Aliases of a document, its fragments written out.

@@ -17,6 +17,20 @@ pub fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
+/// Whether more than `max` brackets of a text are open at a time. What closes another kind of bracket
+/// is an error that the parser finds.
+pub fn nests_over(max: usize, text: &str) -> bool {
+    let mut open = 0_usize;
+    tokens(text).any(|(_, token)| {
+        match token {
+            "{" | "[" | "(" => open += 1,
+            "}" | "]" | ")" => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > max
+    })
+}
+
 /// The length of what stands before the next token.
 fn ignored(text: &str) -> usize {
     let mut in_comment = false;
@@ -172,6 +186,20 @@ mod tests {
 
     fn all(text: &str) -> Vec<&str> {
         tokens(text).map(|(_, token)| token).collect()
+    }
+
+    #[test]
+    fn brackets_count_while_they_are_open_and_outside_strings_and_comments() {
+        for (text, open_max) in [
+            ("{ a(b: [{ c: 1 }]) { d } }", 4),
+            ("{ a } { b } { c }", 1),
+            ("]]] { a }", 1),
+            ("{ a(b: \"[[[[\\\"[[\") } # [[[[", 2),
+            ("{ a(b: \"\"\"[[[ \" [[[\"\"\") }", 2),
+        ] {
+            assert!(!nests_over(open_max, text), "{text}");
+            assert!(nests_over(open_max - 1, text), "{text}");
+        }
     }
 
     #[test]

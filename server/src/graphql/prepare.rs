@@ -6,6 +6,7 @@ use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Oper
 use async_graphql::{Request, ServerError, Variables};
 use serde_json::value::RawValue;
 
+use super::document::nests_over;
 use super::error::{Code, coded, limit_error};
 use super::root;
 use crate::cost::rules::QueryRules;
@@ -83,6 +84,10 @@ pub fn prepare(operation: Operation, rules: &QueryRules) -> Result<Prepared, Ser
         return Err(limit_error(Code::QueryTooComplex, Bound::QueryBytes, message));
     }
     let operation_name = operation_name.filter(|name| !name.is_empty());
+    // The parser calls itself for each, before it counts any.
+    if nests_over(limits::DOCUMENT_BRACKETS_MAX, &query) {
+        return Err(too_nested());
+    }
     let mut document = parse_query(&query).map_err(|error| match error {
         async_graphql::parser::Error::RecursionLimitExceeded => too_nested(),
         error => ServerError::from(error),
