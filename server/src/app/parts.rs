@@ -146,24 +146,18 @@ impl Parts {
         let sockets = self.sockets;
         let guard = sockets.guard.clone();
         let refused_origins = Arc::default();
-        let public = http::routes(http::State {
-            api,
-            gate,
-            sockets,
-            playground,
-            body_bytes_max,
-            refused_origins,
-        });
-        // On an address of their own, health and metrics are told until the end, to whoever asks.
+        let state = http::State { api, gate, sockets, playground, body_bytes_max, refused_origins };
         let told = health.merge(metrics);
         let Listeners { public: listener, admin } = listeners;
         match admin {
             None => {
-                let told = http::bounded(told, guard.clone());
-                running.serve("http", listener, public.merge(told), guard, &running.serving);
+                let public = http::routes(state, Some(told));
+                running.serve("http", listener, public, guard, &running.serving);
             }
+            // On an address of their own, health and metrics are told until the end, to whoever asks.
             Some(admin) => {
                 let open = Guard::new(Allowances::default());
+                let public = http::routes(state, None);
                 running.serve("http", listener, public, guard, &running.serving);
                 running.serve("admin", admin, told, open, &running.background);
             }

@@ -181,6 +181,16 @@ async fn answer(
     response: &GraphqlResponse,
     held: Option<HeldBytes>,
 ) -> Response {
+    let mut response = answered(media, response, held).await;
+    response.extensions_mut().insert(super::Paid);
+    response
+}
+
+async fn answered(
+    media: &'static str,
+    response: &GraphqlResponse,
+    held: Option<HeldBytes>,
+) -> Response {
     // A request that could not begin has no data; the older media type says 200 all the same.
     let began = response.errors.is_empty() || response.errors.iter().any(|e| !e.path.is_empty());
     let busy = response.errors.iter().find_map(|error| match Code::of(error)? {

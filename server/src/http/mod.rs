@@ -19,7 +19,7 @@ use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, HOST, ORIGIN, RETRY_AFTER, VARY,
 };
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
@@ -30,9 +30,10 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tracing::warn;
 
 use crate::auth::Gate;
+use crate::cost::weights::OPERATION_POINTS;
 use crate::graphql::Api;
 use crate::graphql::error::Told;
-use crate::guard::{Guard, Origins};
+use crate::guard::{Guard, Origins, Payer};
 use crate::outage::Outage;
 use crate::websocket::Sockets;
 use crate::{clock, limits};
@@ -57,13 +58,17 @@ pub struct State {
 /// No cache keeps an answer.
 const NO_STORE: &str = "no-store";
 
-/// The public routes.
-pub fn routes(state: State) -> Router {
+/// The public routes, and health and metrics if they are public, too.
+pub fn routes(state: State, probes: Option<Router>) -> Router {
     let assets = state.playground.as_deref().map_or_else(Router::new, playground::assets);
     let index = playground::index(state.playground.is_some());
     let cors = cors(state.sockets.guard.origins());
     let compression =
         CompressionLayer::new().compress_when(SizeAbove::new(limits::COMPRESSED_BYTES_MIN));
+    let guard = state.sockets.guard.clone();
+    // Not of the fallback: what is nowhere is no probe.
+    let bounded = |probes: Router| probes.route_layer(from_fn_with_state(guard.clone(), probe));
+    let probes = probes.map_or_else(Router::new, bounded);
     Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .layer(cors)
@@ -73,21 +78,40 @@ pub fn routes(state: State) -> Router {
         .with_state(state)
         .merge(assets)
         .merge(index)
+        .merge(probes)
+        .layer(from_fn_with_state(guard, paid))
 }
 
 /// Health and metrics on the public address: as often as an address may ask for them.
-pub fn bounded(probes: Router, guard: Guard) -> Router {
-    probes.layer(from_fn_with_state(guard, probe))
-}
-
 async fn probe(Shared(guard): Shared<Guard>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let Some(peer) = peer.map(|ConnectInfo(peer)| *peer) else { return next.run(request).await };
-    match guard.probe(guard.address(peer, request.headers()), clock::now()) {
+    let mut response = match guard.probe(guard.address(peer, request.headers()), clock::now()) {
         Ok(()) => next.run(request).await,
-        Err(refused) => refusal::too_many(refused),
+        Err(refused) => refusal::too_many_late(refused).await,
+    };
+    response.extensions_mut().insert(Paid);
+    response
+}
+
+/// Any other request, whatever it was for, is paid for by the address that it came from.
+async fn paid(Shared(guard): Shared<Guard>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    let address = peer.map(|peer| guard.address(peer, request.headers()));
+    let response = next.run(request).await;
+    let is_paid = response.status() == StatusCode::SWITCHING_PROTOCOLS
+        || response.extensions().get::<Paid>().is_some();
+    let Some(address) = address.filter(|_| !is_paid) else { return response };
+    let payer = (&Payer::Address(address), address);
+    match guard.work(payer, OPERATION_POINTS, clock::now()) {
+        Ok(()) => response,
+        Err(refused) => refusal::too_many_late(refused).await,
     }
 }
+
+/// Marks the answer to an operation or a probe, which was paid for before it ran.
+#[derive(Debug, Clone, Copy)]
+struct Paid;
 
 /// What every request and every answer have in common.
 async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> Response {

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::graphql::error::{Code, Told, rate_limited, unlocated};
 use crate::guard::TooMany;
+use crate::limits;
 
 /// A refusal as JSON, for clients that have not said what they take.
 pub fn refuse(status: StatusCode, code: Code, message: impl Into<String>) -> Response {
@@ -23,6 +24,13 @@ pub fn too_many(refused: TooMany) -> Response {
     let mut response = respond(StatusCode::TOO_MANY_REQUESTS, unlocated(rate_limited(refused)));
     response.headers_mut().insert(RETRY_AFTER, seconds(refused.retry_after));
     response
+}
+
+/// The same after a pause: whoever asks for too much asks for nothing else on this connection meanwhile.
+pub(super) async fn too_many_late(refused: TooMany) -> Response {
+    let pause = refused.retry_after.clamp(limits::REFUSAL_PAUSE_MIN, limits::REFUSAL_PAUSE_MAX);
+    tokio::time::sleep(pause).await;
+    too_many(refused)
 }
 
 /// The value of `Retry-After`.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use e2e::child::Child;
 use e2e::code;
 use e2e::socket::Socket;
+use futures_util::{StreamExt as _, stream};
+use gavel_server::limits;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -203,6 +205,37 @@ async fn the_operations_of_a_socket_in_a_second() {
     edge(&flags).rounds(3).holds(within, above).await;
 }
 
+/// Requests for these paths over a few connections: what each was answered, and after how long.
+async fn crowd(server: &Child, paths: &[&str], count: usize) -> Vec<(u16, Duration)> {
+    let ask = |path: &&str| {
+        let path = (*path).to_owned();
+        async move {
+            let began = Instant::now();
+            (server.get(&path).await.0, began.elapsed())
+        }
+    };
+    stream::iter(paths.iter().cycle().take(count).map(ask)).buffer_unordered(32).collect().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_no_operation_is_work_of_its_address_all_the_same() {
+    let within = async |server: &Child| {
+        sleep(Duration::from_millis(1_100)).await;
+        assert_eq!(server.get("/nothing").await.0, 404);
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        let paths = ["/nothing", "/graphql", "/graphql?variables=%5B", "/graphql/ws"];
+        let answers = crowd(server, &paths, 300).await;
+        let refused: Vec<_> = answers.iter().filter(|(status, _)| *status == 429).collect();
+        assert!((50..300).contains(&refused.len()), "{} of 300", refused.len());
+        // What is refused is late: a connection asks no more than a few times a second.
+        assert!(refused.iter().all(|(_, took)| *took >= limits::REFUSAL_PAUSE_MIN));
+        assert_eq!(server.get("/healthz").await.0, 200, "health has a budget of its own");
+    };
+    let flags = ["--client-limits", "on", "--work-per-address", "1500"];
+    edge(&flags).rounds(3).holds(within, above).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_probes_of_an_address_in_a_second() {
     let within = async |server: &Child| {
@@ -212,10 +245,10 @@ async fn the_probes_of_an_address_in_a_second() {
         }
     };
     let above = async |server: &Child, (): &mut ()| {
-        let crowd = (0..300).map(async |_| server.get("/healthz").await.0);
-        let answers = futures_util::future::join_all(crowd).await;
-        let refused = answers.iter().filter(|status| **status == 429).count();
-        assert!((20..300).contains(&refused), "{refused} of 300");
+        let answers = crowd(server, &["/healthz"], 200).await;
+        let refused: Vec<_> = answers.iter().filter(|(status, _)| *status == 429).collect();
+        assert!((20..200).contains(&refused.len()), "{} of 200", refused.len());
+        assert!(refused.iter().all(|(_, took)| *took >= limits::REFUSAL_PAUSE_MIN));
         assert_eq!(ask(server, "{ serverTime }").await, None, "nothing else is refused");
     };
     edge(&["--client-limits", "on"]).rounds(4).holds(within, above).await;
