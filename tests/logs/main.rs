@@ -52,10 +52,26 @@ async fn a_failure_is_one_line_with_the_trace_that_it_is_about() {
     assert_eq!(code(&ask(&gavel, LEFT_BID, "00", &bid).await), "STORE_UNAVAILABLE");
     let read = json!({ "query": format!("{{ auction(id: \"{id}\") {{ id }} }}") });
     assert_eq!(code(&ask(&gavel, KEPT_READ, "01", &read).await), "STORE_UNAVAILABLE");
+    let unseen = "cannot see which auctions are due";
+    soon(unseen, || async { !json_log.lines(unseen).is_empty() }).await;
     emulator.control().apply(Command::ClearFaults).unwrap();
     for again in ["sees again which auctions are due", "reads again"] {
         soon(again, || async { !json_log.lines(again).is_empty() }).await;
     }
+
+    // Credentials that have expired: a line a part of the service, none a bid.
+    let denied = gavel.auction(json!({})).await;
+    let expired = FaultRule::error("ExpiredTokenException").on(Target::All);
+    emulator.control().apply(Command::Fault(expired)).unwrap();
+    for amount in (1000..).step_by(100).take(20) {
+        let answer = gavel.bid("bob", &denied, amount).await;
+        assert_eq!(code(&answer), "STORE_UNAVAILABLE", "{answer}");
+    }
+    emulator.control().apply(Command::ClearFaults).unwrap();
+    soon("bids are written", || async {
+        gavel.bid("bob", &denied, 1000).await["__typename"] == "BidAccepted"
+    })
+    .await;
     gavel.stop().await.unwrap();
 
     // A collector that is not there.
@@ -77,11 +93,16 @@ async fn a_failure_is_one_line_with_the_trace_that_it_is_about() {
         assert_eq!(lines.len(), 1, "{lines:#?}");
     }
     assert_eq!(json_log.lines(LEFT_BID), Vec::<String>::new());
+    assert_eq!(json_log.lines(&denied), Vec::<String>::new());
+    let lines = json_log.lines("nothing is read or written");
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    let lines = json_log.lines("ExpiredToken");
+    assert!(lines.len() <= 4, "{lines:#?}");
     // The two bids that failed, a line each however often they were sent again.
     let lines = json_log.lines(&id);
     assert_eq!(lines.len(), 2, "{lines:#?}");
     // The outage itself, a line a part of the service however often it tried.
-    for outage in ["cannot see which auctions are due", "cannot read; trying again"] {
+    for outage in [unseen, "cannot read; trying again"] {
         let lines = json_log.lines(outage);
         assert_eq!(lines.len(), 1, "{lines:#?}");
     }

@@ -61,10 +61,10 @@ pub async fn run(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, shutdown: Cancellatio
 async fn due(store: &Dynamo, now: Timestamp) -> Result<Vec<Due>, StoreError> {
     let close = Transition::Close { grace: limits::CLOSE_GRACE };
     let ended = Timestamp::from_micros(now.as_micros() - limits::CLOSE_GRACE.as_micros() as i64);
-    let to_close = store.due(Phase::Closing, ended, limits::DUE_PAGE).await?;
-    let to_open = store.due(Phase::Opening, now, limits::DUE_PAGE).await?;
-    let to_close = to_close.into_iter().map(|id| (id, close));
-    Ok(to_close.chain(to_open.into_iter().map(|id| (id, Transition::Open))).collect())
+    // In the order of the agenda's phases.
+    let due = store.due([ended, now]).await?;
+    let change = |phase| if phase == Phase::Opening { Transition::Open } else { close };
+    Ok(due.into_iter().map(|(phase, id)| (id, change(phase))).collect())
 }
 
 async fn carry_out(lanes: Lanes<Dynamo>, (id, transition): Due) -> Done {

@@ -1,17 +1,19 @@
 //! The table over the AWS SDK: reads, and the creation of auctions.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
+use super::agenda::Agenda;
 use super::counts::Kind;
 use super::error::{CommitError, StoreError};
 use super::item::{self, Item};
 use super::key::{IdempotencyKey, KeyRecord};
+use super::phase::due_of;
 use super::watch::Watch;
 use super::{StoredBid, Table, Transaction, transact};
 use crate::auction::{Auction, AuctionId};
@@ -25,6 +27,7 @@ pub struct Dynamo {
     pub(super) table: String,
     pub(super) errors: Arc<CountBy<Kind>>,
     pub(super) watch: Arc<Watch>,
+    agenda: Arc<Mutex<Agenda>>,
 }
 
 /// The order in which a page of bids is read.
@@ -39,7 +42,13 @@ pub enum Order {
 impl Dynamo {
     /// The table of this name. Does not connect.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, errors: Arc::default(), watch: Arc::default() }
+        Self {
+            client,
+            table,
+            errors: Arc::default(),
+            watch: Arc::default(),
+            agenda: Arc::default(),
+        }
     }
 
     /// How many requests have failed, by kind.
@@ -49,6 +58,7 @@ impl Dynamo {
 
     /// Writes a new auction. False: an earlier attempt with the same id has written it.
     pub async fn create(&self, auction: &Auction) -> Result<bool, StoreError> {
+        self.note(auction);
         let put = self
             .client
             .put_item()
@@ -63,6 +73,17 @@ impl Dynamo {
         };
         self.watch.wrote(written.as_ref().map(|_| ()), Instant::now());
         written
+    }
+
+    /// What is known of the index of what is due.
+    pub(super) fn agenda(&self) -> std::sync::MutexGuard<'_, Agenda> {
+        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This server writes an auction: whatever becomes of it, the schedule looks when it is due.
+    fn note(&self, auction: &Auction) {
+        let due = due_of(auction);
+        self.agenda().note(due.phase, due.number, due.at);
     }
 
     /// Several auctions by id, strongly consistent, in the order asked for; unknown ids are left
@@ -185,6 +206,7 @@ impl Table for Dynamo {
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<(), CommitError> {
+        self.note(&transaction.auction);
         transact::commit(self, transaction).await
     }
 

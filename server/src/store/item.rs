@@ -139,7 +139,7 @@ pub fn changing_attributes(auction: &Auction, written_at: Timestamp) -> Item {
         put_text(&mut item, "leaderId", leader.as_str());
     }
     let due = due_of(auction);
-    put_text(&mut item, "due", &due.partition);
+    put_text(&mut item, "due", &due.phase.partition(due.number));
     put_number(&mut item, "dueAt", due.at.as_micros());
     item
 }

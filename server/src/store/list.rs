@@ -6,27 +6,64 @@
 use std::time::Instant;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
 use super::Dynamo;
+use super::agenda;
 use super::error::StoreError;
 use super::item::{self, Item};
 use super::pages::{self, Direction, Span};
 use super::phase::{Phase, Place};
 use super::setup::DUE_INDEX;
 use crate::auction::{Auction, AuctionId, Timestamp};
+use crate::limits;
 
 impl Dynamo {
-    /// Auctions of a phase that are due at `now`: at most `limit` of each partition, earliest first.
+    /// Auctions that are due, each with its phase: those of a phase whose time has come, at most
+    /// [`limits::DUE_PAGE`] of each partition, earliest first. Asks only where something may be due.
     pub async fn due(
         &self,
+        until: [Timestamp; agenda::PHASES.len()],
+    ) -> Result<Vec<(Phase, AuctionId)>, StoreError> {
+        let taken = self.agenda().take(until, Instant::now());
+        let until = |phase| until[usize::from(phase == Phase::Opening)];
+        let looks = taken.iter().map(|&(phase, number)| async move {
+            let found = self.look(phase, number, until(phase)).await;
+            // What could not be seen is due for another look.
+            let next = found.as_ref().map_or(Some(until(phase)), |(_, next)| *next);
+            if let Some(next) = next {
+                self.agenda().note(phase, number, next);
+            }
+            found
+                .map(|(places, _)| places.into_iter().map(move |place| (place.at, phase, place.id)))
+        });
+        // All end, whatever becomes of one: each says when to look again.
+        let found: Result<Vec<_>, _> = join_all(looks).await.into_iter().collect();
+        let mut due: Vec<_> = found?.into_iter().flatten().collect();
+        due.sort_by_key(|(at, ..)| *at);
+        Ok(due.into_iter().map(|(_, phase, id)| (phase, id)).collect())
+    }
+
+    /// What of a partition is due, and the time of what comes next, if anything does.
+    async fn look(
+        &self,
         phase: Phase,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<AuctionId>, StoreError> {
-        let places = self.places(phase, None, now, limit, Direction::Ascending).await?;
-        let places = pages::merge(places, usize::MAX, Direction::Ascending);
-        Ok(places.into_iter().map(|place| place.id).collect())
+        number: u8,
+        until: Timestamp,
+    ) -> Result<(Vec<Place>, Option<Timestamp>), StoreError> {
+        let places = async |until, limit| {
+            let span = Span { from: Timestamp::from_micros(0), until, after: None };
+            self.places_of(phase.partition(number), span, limit, Direction::Ascending).await
+        };
+        let end = Timestamp::from_micros(i64::MAX);
+        let Some(first) = places(end, 1).await?.into_iter().next() else {
+            return Ok((Vec::new(), None));
+        };
+        if first.at > until {
+            return Ok((Vec::new(), Some(first.at)));
+        }
+        // More may be due, and what failed is due again.
+        Ok((places(until, limits::DUE_PAGE).await?, Some(first.at)))
     }
 
     /// Auctions of a phase after a place in the order of time, at most `limit`. The index is

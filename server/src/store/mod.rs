@@ -8,6 +8,7 @@ pub mod error;
 pub mod counts;
 mod watch;
 pub mod phase;
+mod agenda;
 pub mod item;
 pub mod key;
 pub mod connect;

@@ -22,10 +22,12 @@ pub enum Phase {
 }
 
 /// Where an auction stands in the index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
-    /// The index partition.
-    pub partition: String,
+    /// The phase.
+    pub phase: Phase,
+    /// The number of its partition.
+    pub number: u8,
     /// The time it is sorted by.
     pub at: Timestamp,
 }
@@ -77,7 +79,7 @@ pub fn due_of(auction: &Auction) -> Due {
         (Status::Closed, _) => (Phase::Closed, auction.ends_at),
         (Status::Cancelled, _) => (Phase::Cancelled, auction.ends_at),
     };
-    Due { partition: phase.partition(partition_of(&auction.id)), at }
+    Due { phase, number: partition_of(&auction.id), at }
 }
 
 /// The number of the partition in which an auction stands, in every phase.

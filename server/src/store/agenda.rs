@@ -1,0 +1,114 @@
+//! The agenda: when each partition of the index of what is due has to be looked at. Pure.
+//!
+//! A look that finds nothing costs as much as one that does. So a partition is looked at when the
+//! earliest time known of it has come, and all of them every few seconds, for the auctions that other
+//! servers make. A time that has passed by costs one look; one that is unknown to this server is known
+//! to the server that wrote it, and to this one a few seconds later.
+
+use std::time::Instant;
+
+use super::phase::Phase;
+use crate::auction::Timestamp;
+use crate::limits;
+
+/// The phases of auctions that wait for a time.
+pub(super) const PHASES: [Phase; 2] = [Phase::Closing, Phase::Opening];
+const PARTITIONS: usize = limits::DUE_PARTITIONS as usize;
+
+/// What is known of the index.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    /// The earliest time known of each partition, by phase.
+    next: [[Option<Timestamp>; PARTITIONS]; PHASES.len()],
+    /// When all were looked at last.
+    looked: Option<Instant>,
+}
+
+impl Agenda {
+    /// An auction stands in the index from now on, or may: this server writes it.
+    pub(super) fn note(&mut self, phase: Phase, partition: u8, at: Timestamp) {
+        let Some(phase) = PHASES.iter().position(|of| *of == phase) else { return };
+        let next = &mut self.next[phase][usize::from(partition)];
+        *next = Some(next.map_or(at, |next| next.min(at)));
+    }
+
+    /// The partitions to look at, each with the time up to which it is due. They are forgotten until
+    /// the look says what comes next, so that what is noted meanwhile stays.
+    pub(super) fn take(
+        &mut self,
+        due: [Timestamp; PHASES.len()],
+        now: Instant,
+    ) -> Vec<(Phase, u8)> {
+        let age = self.looked.map(|looked| now.saturating_duration_since(looked));
+        let all = age.is_none_or(|age| age >= limits::SCHEDULE_LOOK_EVERY);
+        if all {
+            self.looked = Some(now);
+        }
+        let mut taken = Vec::new();
+        for ((phase, partitions), due) in PHASES.iter().zip(&mut self.next).zip(due) {
+            for (number, next) in (0..).zip(partitions) {
+                if all || next.is_some_and(|next| next <= due) {
+                    *next = None;
+                    taken.push((*phase, number));
+                }
+            }
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn all() -> usize {
+        PHASES.len() * PARTITIONS
+    }
+
+    /// An agenda after its first look, which found nothing, and the time of that look.
+    fn looked() -> (Agenda, Instant) {
+        let (mut agenda, now) = (Agenda::default(), Instant::now());
+        assert_eq!(agenda.take([at(0); 2], now).len(), all(), "the first look is at all");
+        (agenda, now)
+    }
+
+    #[test]
+    fn an_idle_schedule_looks_at_all_partitions_every_few_seconds_and_at_none_between() {
+        let (mut agenda, began) = looked();
+        let ticks = (1..=60).map(|tick| limits::SCHEDULE_EVERY * tick);
+        let looks: usize = ticks.map(|t| agenda.take([at(0); 2], began + t).len()).sum();
+        let whole = Duration::from_secs(30).as_secs() / limits::SCHEDULE_LOOK_EVERY.as_secs();
+        assert_eq!(looks as u64, whole * all() as u64);
+    }
+
+    #[test]
+    fn a_partition_is_looked_at_when_its_earliest_time_has_come_and_once() {
+        let (mut agenda, now) = looked();
+        agenda.note(Phase::Closing, 3, at(20));
+        agenda.note(Phase::Closing, 3, at(10));
+        agenda.note(Phase::Opening, 3, at(30));
+        agenda.note(Phase::Closed, 3, at(1));
+        assert_eq!(agenda.take([at(9); 2], now), []);
+        assert_eq!(agenda.take([at(10); 2], now), [(Phase::Closing, 3)]);
+        assert_eq!(agenda.take([at(29); 2], now), []);
+        // Each phase has a time of its own: an auction closes a moment after its end.
+        assert_eq!(agenda.take([at(29), at(30)], now), [(Phase::Opening, 3)]);
+    }
+
+    #[test]
+    fn what_is_noted_during_a_look_is_kept() {
+        let (mut agenda, now) = looked();
+        agenda.note(Phase::Closing, 3, at(5));
+        assert_eq!(agenda.take([at(5); 2], now).len(), 1);
+        // The look runs, and does not see this one; it finds that the next is due at 20.
+        agenda.note(Phase::Closing, 3, at(6));
+        agenda.note(Phase::Closing, 3, at(20));
+        assert_eq!(agenda.take([at(6); 2], now), [(Phase::Closing, 3)]);
+    }
+}
