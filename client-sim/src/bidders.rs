@@ -24,8 +24,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// What bidders work with.
 pub struct Bidders {
-    /// The service.
-    pub api: Api,
+    /// The servers of the service.
+    pub apis: Vec<Api>,
     /// One token per bidder.
     pub users: Arc<Users>,
     /// The auctions.
@@ -68,13 +68,18 @@ impl Bidders {
         Ok(offers.into_values().collect())
     }
 
+    /// The server that a bidder asks; another one after each answer that it did not get.
+    fn api(&self, bidder: usize, retries: u32) -> &Api {
+        &self.apis[bidder.wrapping_add(retries as usize) % self.apis.len()]
+    }
+
     async fn offer(&self, number: u64, planned: Planned, intended_us: i64) -> Offer {
         let lot = &self.lots[planned.auction];
         let key = format!("{:016x}-{number}", self.run_id);
         let trace_id = (u128::from(self.run_id) << 64) | u128::from(number);
         let traceparent = trace::traceparent(trace_id, number + 1);
         // A bid that waits for a connection has not been sent: its wait is part of `schedule`.
-        let mut turn = self.api.turn().await;
+        let mut turn = self.api(planned.bidder, 0).turn().await;
         let sent_us = clock::now_us();
         self.live.sent(sent_us - intended_us);
         let bid = Bid {
@@ -90,7 +95,7 @@ impl Bidders {
         let mut answers = Answers::default();
         let outcome = loop {
             let asked_us = clock::now_us();
-            let answer = self.api.place_bid(token, bid).await;
+            let answer = self.api(planned.bidder, retries).place_bid(token, bid).await;
             drop(turn.take());
             if let Some(limit) = answer.as_ref().err().and_then(CallError::limit) {
                 self.live.limited(limit);
@@ -106,7 +111,7 @@ impl Bidders {
             // The same key: whatever became of the first, this is no second bid.
             retries += 1;
             tokio::time::sleep(pause.unwrap_or(RETRY_PAUSE * retries.min(4))).await;
-            turn = self.api.turn().await;
+            turn = self.api(planned.bidder, retries).turn().await;
         };
         let answered_us = (outcome.is_answer()).then(clock::now_us);
         trace::placed(&traceparent, intended_us);

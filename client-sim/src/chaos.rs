@@ -11,8 +11,8 @@ use rand::{Rng as _, SeedableRng as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::nodes::Nodes;
 use crate::series::Event;
-use crate::server::Server;
 
 /// What a report calls it.
 pub const KILLED: &str = "server killed";
@@ -99,12 +99,12 @@ fn description_throttled() -> Command {
     Command::Fault(fault.between(Duration::ZERO, span))
 }
 
-/// Kills the server (SIGKILL) so many times within the run, and starts it again each time.
+/// Kills a server (SIGKILL) so many times within the run, any of them, and starts it again each time.
 ///
 /// # Errors
 /// When it does not start again.
 pub async fn kill_again_and_again(
-    server: &mut Server,
+    nodes: &mut Nodes,
     kills: usize,
     duration: Duration,
     seed: u64,
@@ -119,10 +119,11 @@ pub async fn kill_again_and_again(
             () = over.cancelled() => return Ok(killed),
             () = tokio::time::sleep(wait) => {}
         }
-        server.kill().await?;
+        let number = random.random_range(0..nodes.count());
+        nodes.server(number).kill().await?;
         killed.push(Event { at_us: clock::now_us(), what: KILLED.to_owned() });
         tokio::time::sleep(Duration::from_millis(random.random_range(DEAD_MS))).await;
-        server.start_again().await?;
+        nodes.server(number).start_again().await?;
     }
     Ok(killed)
 }

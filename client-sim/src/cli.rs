@@ -118,7 +118,11 @@ pub struct RunArgs {
     /// The share of watchers that stop reading, for example 0.1.
     #[arg(long, value_parser = values::number)]
     pub stalled: Option<f64>,
-    /// How often the server is killed; for chaos.
+    /// Servers of the service that is started: two share a table, and DynamoDB Streams lets no more
+    /// than two read a shard. Bidders and watchers are spread over them.
+    #[arg(long, value_parser = values::whole::<usize>)]
+    pub nodes: Option<usize>,
+    /// How often a server is killed; for chaos.
     #[arg(long, value_parser = values::whole::<usize>)]
     pub kills: Option<usize>,
     /// Where the store of the service that is started is. Default: inside; chaos plays both, one

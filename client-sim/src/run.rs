@@ -8,12 +8,12 @@ use crate::clock;
 use crate::compare;
 use crate::environment::Environment;
 use crate::last_mile::{LastMile, Road};
+use crate::nodes::{Ended, Nodes};
 use crate::plan::{Layout, Plan, Target, View};
 use crate::probe::{self, Probe};
 use crate::report::{Circumstances, Report};
 use crate::scenario::{Name, Scenario};
 use crate::series::Event;
-use crate::server::{Server, Store};
 use crate::stage::{Seen, Stage};
 use crate::tokens::Tokens;
 use crate::units::time;
@@ -27,8 +27,9 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let (seen, mut circumstances) = match &plan.target {
         Target::Url { url, tokens, relay } => {
             let road = road(plan, url).await?;
-            let edge = road.as_ref().map_or(url.as_str(), Road::url);
-            let stage = stage(plan, url, edge, tokens, true);
+            let edge = road.as_ref().map_or(url.as_str(), Road::url).to_owned();
+            let edges = [edge];
+            let stage = stage(plan, url, &edges, tokens, true);
             let seen = Box::pin(stage.play(CancellationToken::new())).await?;
             let relay = relay.clone().unwrap_or_else(|| "unknown".to_owned());
             (seen, Circumstances { relay, ..Circumstances::default() })
@@ -111,12 +112,12 @@ fn middle(mut reports: Vec<Report>) -> Report {
 fn stage<'a>(
     plan: &Plan,
     url: &'a str,
-    edge: &'a str,
+    edges: &'a [String],
     tokens: &'a Tokens,
     is_guest: bool,
 ) -> Stage<'a> {
     let view = plan.view;
-    Stage { scenario: plan.scenario, seed: plan.seed, url, edge, tokens, is_guest, view }
+    Stage { scenario: plan.scenario, seed: plan.seed, url, edges, tokens, is_guest, view }
 }
 
 async fn road(plan: &Plan, url: &str) -> anyhow::Result<Option<Road>> {
@@ -136,46 +137,22 @@ struct Own<'a> {
 
 impl Own<'_> {
     async fn run(&self) -> anyhow::Result<(Seen, Circumstances)> {
-        let scenario = &self.plan.scenario;
         let directory = tempfile::tempdir().context("a temporary directory")?;
-        let path = |name: &str| directory.path().join(name).display().to_string();
-        let behaviour = match scenario.name {
-            Name::Chaos => serde_json::to_string(&chaos::behaviour())?,
-            _ => "{}".to_owned(),
-        };
-        let mut flags = vec!["--relay".to_owned(), self.relay.to_owned()];
-        let mut add = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
-        let store = match self.layout {
-            Layout::Apart => {
-                let store = Store::start(self.plan.seed, &behaviour).await?;
-                add("--dynamodb", store.endpoint().to_owned());
-                Some(store)
-            }
-            Layout::Inside if scenario.name == Name::Chaos => {
-                std::fs::write(path("behaviour.json"), &behaviour)?;
-                add("--embedded-behaviour", path("behaviour.json"));
-                add("--embedded-seed", self.plan.seed.to_string());
-                add("--data-dir", path("data"));
-                None
-            }
-            Layout::Inside => None,
-        };
-        flags.extend_from_slice(self.flags);
         let started_us = clock::now_us();
-        let mut server = Server::start(&flags, scenario.name == Name::Chaos).await?;
-        let probe = self.probe(&server, store.as_ref()).await?;
-        let played = self.play(&mut server).await;
-        let memory_peak_kb = server.memory_peak_kb();
-        let stopped = server.stop().await;
-        let (seen, mut events) = played?;
-        events.extend(self.scripted(started_us));
-        if let Some(store) = store {
-            store.stop().await?;
-        }
-        let (counts, unclean) = match stopped {
-            Ok(counts) => (Some(counts), None),
-            Err(error) => (None, Some(format!("{error:#}"))),
+        let Self { plan, relay, flags, layout } = self;
+        let faults = match plan.scenario.name {
+            Name::Chaos => Some(serde_json::to_string(&chaos::behaviour())?),
+            _ => None,
         };
+        let (faults, directory) = (faults.as_deref(), directory.path());
+        let mut nodes = Nodes::start(plan, relay, flags, *layout, faults, directory).await?;
+        let probe = self.probe(&nodes).await?;
+        let played = self.play(&mut nodes).await;
+        let memory_peak_kb = nodes.memory_peak_kb();
+        let ended = nodes.stop().await;
+        let (seen, mut events) = played?;
+        let Ended { counts, unclean } = ended?;
+        events.extend(self.scripted(started_us));
         let circumstances = Circumstances {
             relay: self.relay.to_owned(),
             layouts: vec![self.layout],
@@ -200,9 +177,8 @@ impl Own<'_> {
     }
 
     /// The idle store's own times; not where faults are the point.
-    async fn probe(&self, server: &Server, store: Option<&Store>) -> anyhow::Result<Option<Probe>> {
-        let endpoint = server.embedded_endpoint().or(store.map(Store::endpoint));
-        match endpoint {
+    async fn probe(&self, nodes: &Nodes) -> anyhow::Result<Option<Probe>> {
+        match nodes.endpoint() {
             Some(endpoint)
                 if self.plan.scenario.name != Name::Chaos && self.plan.view == View::Live =>
             {
@@ -212,23 +188,27 @@ impl Own<'_> {
         }
     }
 
-    async fn play(&self, server: &mut Server) -> anyhow::Result<(Seen, Vec<Event>)> {
+    async fn play(&self, nodes: &mut Nodes) -> anyhow::Result<(Seen, Vec<Event>)> {
         let Scenario { kills, duration, .. } = self.plan.scenario;
-        let (url, tokens) = (server.url().to_owned(), Tokens::Secret(server.secret.clone()));
+        let (urls, tokens) = (nodes.urls(), Tokens::Secret(nodes.secret()));
         let over = CancellationToken::new();
-        let road = road(self.plan, &url).await?;
-        let edge = road.as_ref().map_or(url.as_str(), Road::url);
-        let stage = stage(self.plan, &url, edge, &tokens, false);
+        let mut roads = Vec::new();
+        for url in &urls {
+            roads.extend(road(self.plan, url).await?);
+        }
+        let edges: Vec<String> = roads.iter().map(|road| road.url().to_owned()).collect();
+        let edges = if edges.is_empty() { &urls } else { &edges };
+        let stage = stage(self.plan, &urls[0], edges, &tokens, false);
         if kills == 0 {
             // A service that has gone answers nothing: its cause beats what time-outs would say.
             return tokio::select! {
                 played = Box::pin(stage.play(over.clone())) => Ok((played?, Vec::new())),
-                gone = server.ended() => Err(gone),
+                gone = nodes.ended() => Err(gone),
             };
         }
         let killing = async {
             let seed = self.plan.seed;
-            chaos::kill_again_and_again(server, kills, duration, seed, over.clone()).await
+            chaos::kill_again_and_again(nodes, kills, duration, seed, over.clone()).await
         };
         tokio::try_join!(Box::pin(stage.play(over.clone())), killing)
     }

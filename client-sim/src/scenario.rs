@@ -99,7 +99,9 @@ pub struct Scenario {
     pub keyless: f64,
     /// Whether auctions end within the run.
     pub closing: Option<Closing>,
-    /// How often the server is killed.
+    /// Servers of the service, if it is started for the run.
+    pub nodes: usize,
+    /// How often a server is killed.
     pub kills: usize,
     /// Whether each bid is over every bid before it, whatever bidders were told.
     pub rising: bool,
@@ -121,6 +123,7 @@ impl Scenario {
             stalled: 0.0,
             keyless: 0.0,
             closing: None,
+            nodes: 1,
             kills: 0,
             rising: false,
         };
@@ -180,6 +183,7 @@ impl Scenario {
             ("--auctions", self.auctions, 1, 10_000),
             ("--bidders", self.bidders, 1, 100_000),
             ("--watchers", self.watchers, 1, 50_000),
+            ("--nodes", self.nodes, 1, 2),
         ];
         for (flag, value, min, max) in bounds {
             if !(min..=max).contains(&value) {

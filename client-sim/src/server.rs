@@ -1,48 +1,24 @@
 //! The service as a child process: what `run` measures when no `--url` is given. And the store as
 //! one, where faults must survive the service.
-//!
-//! A child is this same binary with a hidden subcommand. It prints one JSON line when it is ready,
-//! and ends when its standard input is closed, so that it never outlives its parent.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use axum::serve::ListenerExt as _;
 use clap::Parser;
 use dynamodb_emulator::{Emulator, Options};
 use gavel_server::config::Args;
 pub use gavel_server::config::command_line::take_negative_numbers;
 pub use gavel_server::version::{COMMIT, VERSION};
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long a start is waited for in silence.
-const START_QUIET: Duration = Duration::from_secs(3);
-/// Lines of a child's standard error that are kept.
-const WORDS_MAX: usize = 20;
-const START_TIMEOUT: Duration = Duration::from_secs(30);
-const STOP_TIMEOUT: Duration = Duration::from_secs(25);
+pub use crate::process::ReadyLine;
+use crate::process::{Process, parent_gone, say};
+
 const SECRET_VARIABLE: &str = "GAVEL_JWT_SECRET";
 const BEHAVIOUR_VARIABLE: &str = "SIM_STORE_BEHAVIOUR";
-
-/// What a child says when it is ready.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ReadyLine {
-    /// The service's base URL, or the store's endpoint.
-    pub url: String,
-    /// The service's embedded DynamoDB.
-    pub embedded_endpoint: Option<String>,
-}
 
 /// What a service says at its end: what its relay has counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,147 +46,6 @@ pub struct RelayCounts {
     pub stood_still_ms_max: u64,
 }
 
-/// A process that this one has started.
-#[derive(Debug)]
-struct Process {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: Lines<BufReader<ChildStdout>>,
-    ready: ReadyLine,
-    stderr: Stderr,
-}
-
-/// What a child says on standard error: passed on once it is ready, and kept for the case that it
-/// ends.
-#[derive(Debug)]
-struct Stderr {
-    last: Arc<Mutex<Words>>,
-    reading: JoinSet<()>,
-}
-
-#[derive(Debug, Default)]
-struct Words {
-    lines: VecDeque<String>,
-    is_passed_on: bool,
-}
-
-impl Stderr {
-    fn read(stderr: ChildStderr) -> Self {
-        let last = Arc::new(Mutex::new(Words::default()));
-        let words = Arc::clone(&last);
-        let mut reading = JoinSet::new();
-        reading.spawn(async move {
-            let mut lines = BufReader::new(stderr).lines();
-            // What is no text ends it, too: the child's own words are not what is measured.
-            while let Ok(Some(line)) = lines.next_line().await {
-                let mut words = words.lock();
-                if words.is_passed_on {
-                    eprintln!("{line}");
-                }
-                if words.lines.len() == WORDS_MAX {
-                    words.lines.pop_front();
-                }
-                words.lines.push_back(line);
-            }
-        });
-        Self { last, reading }
-    }
-
-    fn pass_on(&self) {
-        let mut words = self.last.lock();
-        words.lines.iter().for_each(|line| eprintln!("{line}"));
-        words.is_passed_on = true;
-    }
-
-    /// Its last line, once it has ended.
-    async fn last(&mut self) -> String {
-        timeout(Duration::from_secs(1), self.reading.join_next()).await.ok();
-        let words = self.last.lock();
-        let last = words.lines.iter().rev().find(|line| !line.trim().is_empty());
-        let last = last.map_or("it said nothing", String::as_str);
-        last.trim_start_matches("client-sim: ").to_owned()
-    }
-}
-
-impl Process {
-    async fn start(
-        arguments: &[String],
-        variable: (&str, &str),
-        quiet: bool,
-    ) -> anyhow::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        // Not among the arguments, where every process of the machine could read it.
-        command.args(arguments).env(variable.0, variable.1);
-        // This machine plays every client; a flag says otherwise.
-        command.env("GAVEL_CLIENT_LIMITS", "off");
-        // Faults that are asked for need no lines in the middle of a report.
-        if std::env::var_os("RUST_LOG").is_none() {
-            command.env("RUST_LOG", if quiet { "off" } else { "error" });
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.kill_on_drop(true);
-        let mut child = command.spawn().context("cannot start a process")?;
-        let stdin = child.stdin.take().context("no standard input")?;
-        let stdout = child.stdout.take().context("no standard output")?;
-        let mut stderr = Stderr::read(child.stderr.take().context("no standard error")?);
-        let mut lines = BufReader::new(stdout).lines();
-        let line = first_line(&mut lines, &arguments[0]).await?;
-        let Some(line) = line else {
-            let status = timeout(STOP_TIMEOUT, child.wait()).await.context("it hangs")??;
-            bail!("it did not start ({status}): {}", stderr.last().await);
-        };
-        stderr.pass_on();
-        let ready = serde_json::from_str(&line).context("its ready line")?;
-        Ok(Self { child, stdin, stdout: lines, ready, stderr })
-    }
-
-    /// Waits until it ends by itself; says how.
-    async fn ended(&mut self) -> anyhow::Error {
-        let how = match self.child.wait().await {
-            Ok(status) => status.to_string(),
-            Err(error) => error.to_string(),
-        };
-        anyhow!("it ended during the run ({how}): {}", self.stderr.last().await)
-    }
-
-    /// Stops it; returns its last line, if it has one.
-    async fn stop(self) -> anyhow::Result<Option<String>> {
-        let Self { mut child, stdin, mut stdout, .. } = self;
-        drop(stdin);
-        let ended = async {
-            let last = stdout.next_line().await;
-            anyhow::Ok((last?, child.wait().await?))
-        };
-        let ended = timeout(STOP_TIMEOUT, ended).await;
-        let (last, status) = ended.context("it did not stop in time")??;
-        if !status.success() {
-            bail!("it ended with {status}");
-        }
-        Ok(last)
-    }
-
-    /// The most memory it has had, in KiB, where the system tells.
-    fn memory_peak_kb(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse().ok()
-    }
-}
-
-/// The line that a child says when it is ready; `None` if it ended before.
-async fn first_line(
-    lines: &mut Lines<BufReader<ChildStdout>>,
-    what: &str,
-) -> anyhow::Result<Option<String>> {
-    let line = lines.next_line();
-    tokio::pin!(line);
-    if let Ok(line) = timeout(START_QUIET, &mut line).await {
-        return Ok(line?);
-    }
-    eprintln!("waiting up to {START_TIMEOUT:?} until {what} has started");
-    Ok(timeout(START_TIMEOUT, line).await.context("it did not start in time")??)
-}
-
 /// A service that this process has started.
 #[derive(Debug)]
 pub struct Server {
@@ -229,6 +64,18 @@ impl Server {
     /// When it does not start; the service itself says why on standard error.
     pub async fn start(flags: &[String], quiet: bool) -> anyhow::Result<Self> {
         let secret = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+        Self::with_secret(secret, flags, quiet).await
+    }
+
+    /// Starts one whose tokens are signed with this secret.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn with_secret(
+        secret: String,
+        flags: &[String],
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
         let process = Self::spawn("127.0.0.1:0", flags, &secret, quiet).await?;
         Ok(Self { process, flags: flags.to_vec(), quiet, secret })
     }
@@ -251,7 +98,7 @@ impl Server {
 
     /// Its process, unless it has ended.
     pub fn pid(&self) -> Option<u32> {
-        self.process.child.id()
+        self.process.id()
     }
 
     /// Its embedded DynamoDB.
@@ -274,16 +121,21 @@ impl Server {
     /// # Errors
     /// When the system does not.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
-        self.process.child.kill().await.context("cannot kill the service")
+        self.process.kill().await.context("the service")
     }
 
-    /// Starts it again where it was.
+    /// Starts it again where it was, and its store, if it has one.
     ///
     /// # Errors
     /// When it does not start.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
-        let listen = self.url().trim_start_matches("http://").to_owned();
-        self.process = Self::spawn(&listen, &self.flags, &self.secret, self.quiet).await?;
+        let address = |url: &str| url.trim_start_matches("http://").to_owned();
+        let mut flags = self.flags.clone();
+        if let Some(endpoint) = self.embedded_endpoint() {
+            flags.extend(["--embedded-listen".to_owned(), address(endpoint)]);
+        }
+        let listen = address(self.url());
+        self.process = Self::spawn(&listen, &flags, &self.secret, self.quiet).await?;
         Ok(())
     }
 
@@ -317,7 +169,7 @@ impl Store {
 
     /// Its process, unless it has ended.
     pub fn pid(&self) -> Option<u32> {
-        self.process.child.id()
+        self.process.id()
     }
 
     /// Its endpoint.
@@ -432,6 +284,20 @@ pub async fn serve(flags: &[OsString]) -> anyhow::Result<()> {
 }
 
 impl RelayCounts {
+    /// Adds those of another server.
+    pub fn add(&mut self, other: Self) {
+        self.polls += other.polls;
+        self.empty_polls += other.empty_polls;
+        self.records += other.records;
+        self.invocations += other.invocations;
+        self.cold_starts += other.cold_starts;
+        self.failed += other.failed;
+        self.handled += other.handled;
+        self.replayed += other.replayed;
+        self.given_up += other.given_up;
+        self.stood_still_ms_max = self.stood_still_ms_max.max(other.stood_still_ms_max);
+    }
+
     fn of(relay: &gavel_server::relay::Health) -> Self {
         let stats = relay.stats();
         let handlers = *stats.handlers.lock();
@@ -463,15 +329,4 @@ pub async fn store(seed: u64) -> anyhow::Result<()> {
     parent_gone().await;
     emulator.shutdown().await;
     Ok(())
-}
-
-fn say(line: &impl Serialize) {
-    println!("{}", serde_json::to_string(line).unwrap_or_default());
-}
-
-/// Ends when standard input does: nothing is ever sent over it.
-async fn parent_gone() {
-    let mut byte = [0];
-    // An error is an end, too.
-    tokio::io::stdin().read_exact(&mut byte).await.ok();
 }

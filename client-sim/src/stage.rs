@@ -45,8 +45,8 @@ pub struct Stage<'a> {
     pub seed: u64,
     /// The service.
     pub url: &'a str,
-    /// Where bidders and watchers reach it: there, or through a last mile.
-    pub edge: &'a str,
+    /// Where bidders and watchers reach it, and its further servers: there, or through a last mile.
+    pub edges: &'a [String],
     /// Where its tokens come from.
     pub tokens: &'a Tokens,
     /// Whether the service is somebody's, and goes on: then its default limits of a client are kept,
@@ -124,7 +124,7 @@ impl Stage<'_> {
         let lots = Arc::new(self.make_lots(&crew).await?);
         let live = Arc::new(Live::default());
         let watchers = Watchers {
-            base: self.edge.to_owned(),
+            bases: Arc::from(self.edges),
             users: Arc::clone(&crew.users),
             pace: Arc::new(Pace::new(self.is_guest)),
             lots: Arc::clone(&lots),
@@ -135,7 +135,11 @@ impl Stage<'_> {
         let watching = watchers.start().await?;
         let start_us = self.start_us(&lots)?;
         let bidders = Bidders {
-            api: self.api(self.edge, modesty::BIDS_IN_FLIGHT)?,
+            apis: self
+                .edges
+                .iter()
+                .map(|edge| self.api(edge, modesty::BIDS_IN_FLIGHT))
+                .collect::<Result<_, _>>()?,
             users: Arc::clone(&crew.users),
             lots: Arc::clone(&lots),
             run_id: rand::random(),

@@ -156,8 +156,8 @@ struct BidEvent {
 /// What watchers work with.
 #[derive(Clone)]
 pub struct Watchers {
-    /// The service's base URL.
-    pub base: String,
+    /// The base URL of each server of the service.
+    pub bases: Arc<[String]>,
     /// Whose sockets they are.
     pub users: Arc<Users>,
     /// How fast they connect.
@@ -243,7 +243,9 @@ struct Watcher {
 
 impl Watcher {
     async fn subscribe(&self) -> anyhow::Result<Socket> {
-        let Watchers { base, users, lots, .. } = &self.watchers;
+        let Watchers { bases, users, lots, .. } = &self.watchers;
+        // The watchers of an auction are spread over the servers.
+        let base = &bases[self.number / lots.len() % bases.len()];
         let token = users.watcher(self.number);
         let mut socket = if self.log.stalled {
             Socket::connect_small(base, token).await?

@@ -39,15 +39,19 @@ impl RunArgs {
         scenario.watchers = self.watchers.unwrap_or(scenario.watchers);
         scenario.stalled = self.stalled.unwrap_or(scenario.stalled);
         scenario.kills = self.kills.unwrap_or(scenario.kills);
+        scenario.nodes = self.nodes.unwrap_or(scenario.nodes);
         scenario.check().map_err(anyhow::Error::msg)?;
         open_files::check(scenario.watchers)?;
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let target = match self.service.target()? {
             Some((url, tokens)) => {
                 anyhow::ensure!(
-                    self.server_flag.is_empty() && self.layout.is_none() && scenario.kills == 0,
-                    "--server-flag, --layout and --kills (as chaos has) are for a service that is \
-                     started here, not for --url"
+                    self.server_flag.is_empty()
+                        && self.layout.is_none()
+                        && self.nodes.is_none()
+                        && scenario.kills == 0,
+                    "--server-flag, --layout, --nodes and --kills (as chaos has) are for a service \
+                     that is started here, not for --url"
                 );
                 let is_chosen =
                     Chosen { rate: self.rate.is_some(), bidders: self.bidders.is_some() };
@@ -101,6 +105,7 @@ impl RunArgs {
         };
         self.stalled.iter().for_each(|share| flag("stalled", &share.to_string()));
         self.kills.iter().for_each(|kills| flag("kills", &kills.to_string()));
+        self.nodes.iter().for_each(|nodes| flag("nodes", &nodes.to_string()));
         let layout = self.layout.and_then(|layout| layout.to_possible_value());
         layout.iter().for_each(|layout| flag("layout", layout.get_name()));
         if let Some(mile) =
