@@ -16,25 +16,29 @@ pub enum Break {
     Reread,
 }
 
-#[cfg(feature = "sabotage")]
-static BROKEN: std::sync::OnceLock<Break> = std::sync::OnceLock::new();
+#[cfg(any(test, feature = "sabotage"))]
+static BROKEN: std::sync::OnceLock<Option<Break>> = std::sync::OnceLock::new();
 
 /// Breaks something, for the life of the process.
 #[cfg(feature = "sabotage")]
 pub fn set(what: Break) {
     tracing::error!(?what, "sabotage: this process breaks a guarantee on purpose");
     // The first stands.
-    BROKEN.set(what).ok();
+    BROKEN.set(Some(what)).ok();
 }
 
-/// Whether something is broken.
-#[cfg(feature = "sabotage")]
+/// Whether something is broken: what was set, or what the environment names, for simulations.
+#[cfg(any(test, feature = "sabotage"))]
 pub fn is(what: Break) -> bool {
-    BROKEN.get() == Some(&what)
+    let named = || {
+        let name = std::env::var("GAVEL_SABOTAGE").ok()?;
+        Some(Break::from_str(&name, true).expect("GAVEL_SABOTAGE names a break"))
+    };
+    *BROKEN.get_or_init(named) == Some(what)
 }
 
 /// Nothing is.
-#[cfg(not(feature = "sabotage"))]
+#[cfg(not(any(test, feature = "sabotage")))]
 pub const fn is(_: Break) -> bool {
     false
 }
