@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use client_sim::api::{Bid, BidAnswer};
+use client_sim::answer::BidAnswer;
+use client_sim::api::Bid;
 use client_sim::clock;
 use gavel_server::auction::{Amount, Auction, AuctionId, BidId, BidRequest, UserId, decide};
 use gavel_server::store::connect::{Endpoint, connect};

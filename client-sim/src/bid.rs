@@ -1,6 +1,7 @@
 //! `bid`: places one bid and says what became of it.
 
-use crate::api::{Api, Bid, BidAnswer};
+use crate::answer::BidAnswer;
+use crate::api::{Api, Bid};
 use crate::clock;
 use crate::trace;
 use crate::units::time;

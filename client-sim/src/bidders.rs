@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::api::{Api, Bid, BidAnswer, CallError};
+use crate::answer::{BidAnswer, CallError};
+use crate::api::{Api, Bid};
 use crate::clock;
 use crate::market::Lot;
 use crate::offer::{Answers, Offer, Outcome};

@@ -8,10 +8,10 @@ use std::collections::{HashMap, HashSet};
 use gavel_trace::trace_id_of;
 use serde::{Deserialize, Serialize};
 
-use crate::api::TableBid;
+use crate::answer::TableBid;
+use crate::delivery::Log;
 use crate::offer::{Offer, Outcome};
 use crate::stage::{Ending, Seen};
-use crate::watchers::Log;
 
 /// Deliveries, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,9 +219,9 @@ fn check_log(log: &Log, table: &[TableBid], checked: &mut Checked) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Standing;
+    use crate::answer::Standing;
+    use crate::delivery::{Delivery, Source, Timing};
     use crate::stamp::Stamp;
-    use crate::watchers::{Delivery, Source, Timing};
 
     const END: i64 = 1_000;
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::{Delivery, Log};
 use crate::latency::{Latency, Summary};
 use crate::offer::{Offer, Outcome};
-use crate::watchers::{Delivery, Log};
 
 /// The latencies of a run.
 #[derive(Debug, Clone, Default)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::ClockOffset;
 use crate::check::{self, Checked, Closing, Deliveries, Table};
+use crate::delivery::Source;
 use crate::environment::Environment;
 use crate::hops::{Latencies, LatencyReport};
 use crate::last_mile::LastMile;
@@ -18,7 +19,6 @@ use crate::series::{Event, Series};
 use crate::server::RelayCounts;
 use crate::slo::Judged;
 use crate::stage::Seen;
-use crate::watchers::Source;
 
 /// A bid sent later than this was not sent on schedule.
 const LATE: Duration = Duration::from_millis(100);

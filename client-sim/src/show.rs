@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
+use crate::delivery::Source;
 use crate::latency::Summary;
 use crate::modesty;
 use crate::paper::model::Table;
 use crate::report::{Report, Verdict};
 use crate::units::time;
-use crate::watchers::Source;
 
 /// The whole report as text.
 pub fn text(report: &Report) -> String {

@@ -9,9 +9,11 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, Bid, BidAnswer, ClockOffset, Standing, TableBid};
+use crate::answer::{BidAnswer, Standing, TableBid};
+use crate::api::{Api, Bid, ClockOffset};
 use crate::bidders::Bidders;
 use crate::clock;
+use crate::delivery::Log;
 use crate::market::Lot;
 use crate::modesty::{self, Pace};
 use crate::offer::Offer;
@@ -21,7 +23,7 @@ use crate::scenario::{Name, Scenario};
 use crate::schedule;
 use crate::stamp::format_us;
 use crate::tokens::{Tokens, Users};
-use crate::watchers::{Log, Watchers};
+use crate::watchers::Watchers;
 
 const OPENING_PRICE: u64 = 1_000;
 const INCREMENT: u64 = 100;

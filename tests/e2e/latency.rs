@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use client_sim::delivery::Source;
 use client_sim::last_mile::LastMile;
 use client_sim::plan::{Plan, Target, View};
 use client_sim::report::Report;
@@ -9,7 +10,6 @@ use client_sim::run::run;
 use client_sim::scenario::{Name, Scenario};
 use client_sim::show;
 use client_sim::tokens::Tokens;
-use client_sim::watchers::Source;
 use e2e::Gavel;
 
 async fn measure(scenario: Scenario, relay: &str) -> Report {

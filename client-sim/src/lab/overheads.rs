@@ -9,7 +9,8 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::api::{Api, Bid, BidAnswer};
+use crate::answer::BidAnswer;
+use crate::api::{Api, Bid};
 use crate::clock;
 use crate::latency::{Latency, Summary};
 use crate::server::{Plain, Server};
