@@ -124,7 +124,7 @@ impl Nodes {
         while let Some(server) = self.servers.pop() {
             match server.stop().await {
                 Ok(more) => counts.add(more),
-                Err(error) => ended.unclean = Some(format!("{error:#}")),
+                Err(error) => _ = ended.unclean.get_or_insert(format!("{error:#}")),
             }
         }
         ended.counts = ended.unclean.is_none().then_some(counts);

@@ -61,8 +61,8 @@ pub async fn run(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, shutdown: Cancellatio
 async fn due(store: &Dynamo, now: Timestamp) -> Result<Vec<Due>, StoreError> {
     let close = Transition::Close { grace: limits::CLOSE_GRACE };
     let ended = Timestamp::from_micros(now.as_micros() - limits::CLOSE_GRACE.as_micros() as i64);
-    // In the order of the agenda's phases.
-    let due = store.due([ended, now]).await?;
+    let until = |phase| if phase == Phase::Opening { now } else { ended };
+    let due = store.due(until).await?;
     let change = |phase| if phase == Phase::Opening { Transition::Open } else { close };
     Ok(due.into_iter().map(|(phase, id)| (id, change(phase))).collect())
 }

@@ -16,9 +16,9 @@ use axum::response::{Html, IntoResponse, Response};
 use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::refusal::seconds;
+use super::refusal::{pause, seconds};
 use crate::auction::Timestamp;
 use crate::auth::AuthError;
 use crate::cost::weights::READ_POINTS;
@@ -199,8 +199,7 @@ async fn answered(
         _ => None,
     });
     if let Some((status, wait)) = busy {
-        // Whoever asks for too much asks for nothing else on this connection meanwhile.
-        sleep(wait.clamp(limits::REFUSAL_PAUSE_MIN, limits::REFUSAL_PAUSE_MAX)).await;
+        pause(wait).await;
         let mut response = reply(media, status, response, held);
         response.headers_mut().insert(RETRY_AFTER, seconds(wait));
         return response;
@@ -237,8 +236,8 @@ async fn caller(
         Err(error) => {
             // A token that is not good is paid for by where it comes from.
             let payer = Payer::Address(address);
-            if guard.work((&payer, address), READ_POINTS, received_at).is_err() {
-                sleep(limits::REFUSAL_PAUSE_MAX).await;
+            if let Err(refused) = guard.work((&payer, address), READ_POINTS, received_at) {
+                pause(refused.retry_after).await;
             }
             return Err(failed(unlocated(from_auth(&error))));
         }

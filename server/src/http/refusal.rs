@@ -26,11 +26,16 @@ pub fn too_many(refused: TooMany) -> Response {
     response
 }
 
-/// The same after a pause: whoever asks for too much asks for nothing else on this connection meanwhile.
+/// The same after a pause.
 pub(super) async fn too_many_late(refused: TooMany) -> Response {
-    let pause = refused.retry_after.clamp(limits::REFUSAL_PAUSE_MIN, limits::REFUSAL_PAUSE_MAX);
-    tokio::time::sleep(pause).await;
+    pause(refused.retry_after).await;
     too_many(refused)
+}
+
+/// Whoever asks for too much asks for nothing else on this connection meanwhile.
+pub(super) async fn pause(retry_after: Duration) {
+    let pause = retry_after.clamp(limits::REFUSAL_PAUSE_MIN, limits::REFUSAL_PAUSE_MAX);
+    tokio::time::sleep(pause).await;
 }
 
 /// The value of `Retry-After`.

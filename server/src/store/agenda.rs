@@ -12,8 +12,17 @@ use crate::auction::Timestamp;
 use crate::limits;
 
 /// The phases of auctions that wait for a time.
-pub(super) const PHASES: [Phase; 2] = [Phase::Closing, Phase::Opening];
+const PHASES: [Phase; 2] = [Phase::Closing, Phase::Opening];
 const PARTITIONS: usize = limits::DUE_PARTITIONS as usize;
+
+/// A look at one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) phase: Phase,
+    pub(super) number: u8,
+    /// What is not later is due.
+    pub(super) until: Timestamp,
+}
 
 /// What is known of the index.
 #[derive(Debug, Default)]
@@ -32,28 +41,25 @@ impl Agenda {
         *next = Some(next.map_or(at, |next| next.min(at)));
     }
 
-    /// The partitions to look at, each with the time up to which it is due. They are forgotten until
-    /// the look says what comes next, so that what is noted meanwhile stays.
-    pub(super) fn take(
-        &mut self,
-        due: [Timestamp; PHASES.len()],
-        now: Instant,
-    ) -> Vec<(Phase, u8)> {
+    /// Where to look, given up to which time a phase is due. The partitions are forgotten until the look
+    /// says what comes next, so that what is noted meanwhile stays.
+    pub(super) fn take(&mut self, until: impl Fn(Phase) -> Timestamp, now: Instant) -> Vec<Look> {
         let age = self.looked.map(|looked| now.saturating_duration_since(looked));
         let all = age.is_none_or(|age| age >= limits::SCHEDULE_LOOK_EVERY);
         if all {
             self.looked = Some(now);
         }
-        let mut taken = Vec::new();
-        for ((phase, partitions), due) in PHASES.iter().zip(&mut self.next).zip(due) {
+        let mut looks = Vec::new();
+        for (phase, partitions) in PHASES.into_iter().zip(&mut self.next) {
+            let until = until(phase);
             for (number, next) in (0..).zip(partitions) {
-                if all || next.is_some_and(|next| next <= due) {
+                if all || next.is_some_and(|next| next <= until) {
                     *next = None;
-                    taken.push((*phase, number));
+                    looks.push(Look { phase, number, until });
                 }
             }
         }
-        taken
+        looks
     }
 }
 
@@ -67,6 +73,14 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
+    fn both(seconds: i64) -> impl Fn(Phase) -> Timestamp {
+        move |_| at(seconds)
+    }
+
+    fn look(phase: Phase, number: u8, seconds: i64) -> Look {
+        Look { phase, number, until: at(seconds) }
+    }
+
     fn all() -> usize {
         PHASES.len() * PARTITIONS
     }
@@ -74,7 +88,7 @@ mod tests {
     /// An agenda after its first look, which found nothing, and the time of that look.
     fn looked() -> (Agenda, Instant) {
         let (mut agenda, now) = (Agenda::default(), Instant::now());
-        assert_eq!(agenda.take([at(0); 2], now).len(), all(), "the first look is at all");
+        assert_eq!(agenda.take(both(0), now).len(), all(), "the first look is at all");
         (agenda, now)
     }
 
@@ -82,7 +96,7 @@ mod tests {
     fn an_idle_schedule_looks_at_all_partitions_every_few_seconds_and_at_none_between() {
         let (mut agenda, began) = looked();
         let ticks = (1..=60).map(|tick| limits::SCHEDULE_EVERY * tick);
-        let looks: usize = ticks.map(|t| agenda.take([at(0); 2], began + t).len()).sum();
+        let looks: usize = ticks.map(|t| agenda.take(both(0), began + t).len()).sum();
         let whole = Duration::from_secs(30).as_secs() / limits::SCHEDULE_LOOK_EVERY.as_secs();
         assert_eq!(looks as u64, whole * all() as u64);
     }
@@ -94,21 +108,22 @@ mod tests {
         agenda.note(Phase::Closing, 3, at(10));
         agenda.note(Phase::Opening, 3, at(30));
         agenda.note(Phase::Closed, 3, at(1));
-        assert_eq!(agenda.take([at(9); 2], now), []);
-        assert_eq!(agenda.take([at(10); 2], now), [(Phase::Closing, 3)]);
-        assert_eq!(agenda.take([at(29); 2], now), []);
+        assert_eq!(agenda.take(both(9), now), []);
+        assert_eq!(agenda.take(both(10), now), [look(Phase::Closing, 3, 10)]);
+        assert_eq!(agenda.take(both(29), now), []);
         // Each phase has a time of its own: an auction closes a moment after its end.
-        assert_eq!(agenda.take([at(29), at(30)], now), [(Phase::Opening, 3)]);
+        let until = |phase| at(if phase == Phase::Closing { 29 } else { 30 });
+        assert_eq!(agenda.take(until, now), [look(Phase::Opening, 3, 30)]);
     }
 
     #[test]
     fn what_is_noted_during_a_look_is_kept() {
         let (mut agenda, now) = looked();
         agenda.note(Phase::Closing, 3, at(5));
-        assert_eq!(agenda.take([at(5); 2], now).len(), 1);
+        assert_eq!(agenda.take(both(5), now).len(), 1);
         // The look runs, and does not see this one; it finds that the next is due at 20.
         agenda.note(Phase::Closing, 3, at(6));
         agenda.note(Phase::Closing, 3, at(20));
-        assert_eq!(agenda.take([at(6); 2], now), [(Phase::Closing, 3)]);
+        assert_eq!(agenda.take(both(6), now), [look(Phase::Closing, 3, 6)]);
     }
 }

@@ -1,12 +1,13 @@
 //! The table over the AWS SDK: reads, and the creation of auctions.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use parking_lot::Mutex;
 
 use super::agenda::Agenda;
 use super::counts::Kind;
@@ -27,7 +28,7 @@ pub struct Dynamo {
     pub(super) table: String,
     pub(super) errors: Arc<CountBy<Kind>>,
     pub(super) watch: Arc<Watch>,
-    agenda: Arc<Mutex<Agenda>>,
+    pub(super) agenda: Arc<Mutex<Agenda>>,
 }
 
 /// The order in which a page of bids is read.
@@ -75,15 +76,10 @@ impl Dynamo {
         written
     }
 
-    /// What is known of the index of what is due.
-    pub(super) fn agenda(&self) -> std::sync::MutexGuard<'_, Agenda> {
-        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// This server writes an auction: whatever becomes of it, the schedule looks when it is due.
     fn note(&self, auction: &Auction) {
         let due = due_of(auction);
-        self.agenda().note(due.phase, due.number, due.at);
+        self.agenda.lock().note(due.phase, due.number, due.at);
     }
 
     /// Several auctions by id, strongly consistent, in the order asked for; unknown ids are left

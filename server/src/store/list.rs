@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::{join_all, try_join_all};
 
 use super::Dynamo;
-use super::agenda;
+use super::agenda::Look;
 use super::error::StoreError;
 use super::item::{self, Item};
 use super::pages::{self, Direction, Span};
@@ -19,51 +19,44 @@ use crate::auction::{Auction, AuctionId, Timestamp};
 use crate::limits;
 
 impl Dynamo {
-    /// Auctions that are due, each with its phase: those of a phase whose time has come, at most
-    /// [`limits::DUE_PAGE`] of each partition, earliest first. Asks only where something may be due.
+    /// Auctions that are due, each with its phase, earliest first: those whose time is not later than
+    /// `until`, at most [`limits::DUE_PAGE`] of each partition. Asks only where something may be due.
     pub async fn due(
         &self,
-        until: [Timestamp; agenda::PHASES.len()],
+        until: impl Fn(Phase) -> Timestamp,
     ) -> Result<Vec<(Phase, AuctionId)>, StoreError> {
-        let taken = self.agenda().take(until, Instant::now());
-        let until = |phase| until[usize::from(phase == Phase::Opening)];
-        let looks = taken.iter().map(|&(phase, number)| async move {
-            let found = self.look(phase, number, until(phase)).await;
+        let looks = self.agenda.lock().take(until, Instant::now());
+        let looks = looks.into_iter().map(async |look| {
+            let found = self.look(look).await;
             // What could not be seen is due for another look.
-            let next = found.as_ref().map_or(Some(until(phase)), |(_, next)| *next);
+            let next = found.as_ref().map_or(Some(look.until), |(_, next)| *next);
             if let Some(next) = next {
-                self.agenda().note(phase, number, next);
+                self.agenda.lock().note(look.phase, look.number, next);
             }
-            found
-                .map(|(places, _)| places.into_iter().map(move |place| (place.at, phase, place.id)))
+            let (places, _) = found?;
+            Ok(places.into_iter().map(move |place| (look.phase, place)))
         });
         // All end, whatever becomes of one: each says when to look again.
-        let found: Result<Vec<_>, _> = join_all(looks).await.into_iter().collect();
+        let found: Result<Vec<_>, StoreError> = join_all(looks).await.into_iter().collect();
         let mut due: Vec<_> = found?.into_iter().flatten().collect();
-        due.sort_by_key(|(at, ..)| *at);
-        Ok(due.into_iter().map(|(_, phase, id)| (phase, id)).collect())
+        due.sort_by_key(|(_, place)| place.at);
+        Ok(due.into_iter().map(|(phase, place)| (phase, place.id)).collect())
     }
 
     /// What of a partition is due, and the time of what comes next, if anything does.
-    async fn look(
-        &self,
-        phase: Phase,
-        number: u8,
-        until: Timestamp,
-    ) -> Result<(Vec<Place>, Option<Timestamp>), StoreError> {
+    async fn look(&self, look: Look) -> Result<(Vec<Place>, Option<Timestamp>), StoreError> {
         let places = async |until, limit| {
             let span = Span { from: Timestamp::from_micros(0), until, after: None };
-            self.places_of(phase.partition(number), span, limit, Direction::Ascending).await
+            let partition = look.phase.partition(look.number);
+            self.places_of(partition, span, limit, Direction::Ascending).await
         };
         let end = Timestamp::from_micros(i64::MAX);
-        let Some(first) = places(end, 1).await?.into_iter().next() else {
-            return Ok((Vec::new(), None));
-        };
-        if first.at > until {
-            return Ok((Vec::new(), Some(first.at)));
+        let next = places(end, 1).await?.first().map(|place| place.at);
+        match next {
+            // More may be due, and what failed is due again.
+            Some(at) if at <= look.until => Ok((places(look.until, limits::DUE_PAGE).await?, next)),
+            _ => Ok((Vec::new(), next)),
         }
-        // More may be due, and what failed is due again.
-        Ok((places(until, limits::DUE_PAGE).await?, Some(first.at)))
     }
 
     /// Auctions of a phase after a place in the order of time, at most `limit`. The index is
