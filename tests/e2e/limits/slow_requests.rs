@@ -106,6 +106,13 @@ async fn unread(server: &Child) -> TcpStream {
     stream
 }
 
+/// When the peer has reset a connection; nothing of it is read.
+async fn reset(stream: &TcpStream) {
+    while stream.take_error().unwrap().is_none() {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Answers that are asked for and not read: more than the kernel's buffers hold.
 const UNREAD: usize = 100;
 
@@ -128,13 +135,10 @@ async fn the_time_in_which_nothing_of_an_answer_is_taken() {
     };
     let above = async |server: &Child, (): &mut ()| {
         let crowd = join_all((0..CROWD).map(|_| unread(server))).await;
-        sleep(limits::HTTP_WRITE_TIMEOUT + SLACK).await;
-        let ends = join_all(crowd.into_iter().map(async |mut stream| {
-            let mut answers = Vec::new();
-            let ended = timeout(SLACK * 2, stream.read_to_end(&mut answers)).await;
-            ended.expect("it has ended").is_err()
-        }));
-        assert!(ends.await.into_iter().all(|was_reset| was_reset));
+        for stream in crowd {
+            let end = timeout(limits::HTTP_WRITE_TIMEOUT + SLACK * 3, reset(&stream));
+            end.await.expect("it has ended");
+        }
     };
     edge(&[]).rounds(1).holds(within, above).await;
 }
