@@ -6,9 +6,9 @@ use anyhow::{Context as _, bail};
 use client_sim::answer::BidAnswer;
 use client_sim::api::Bid;
 use client_sim::clock;
-use gavel_server::auction::{Amount, Auction, AuctionId, BidId, BidRequest, UserId, decide};
-use gavel_server::store::connect::{Endpoint, connect};
-use gavel_server::store::{Dynamo, NewBid, Table as _, Transaction};
+use gavel_core::auction::{Amount, Auction, AuctionId, BidId, BidRequest, UserId, decide};
+use gavel_core::store::connect::{Endpoint, connect};
+use gavel_core::store::{Dynamo, NewBid, Table as _, Transaction};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -128,7 +128,7 @@ async fn load(gavel: &Gavel, auction_id: &str) -> anyhow::Result<(Dynamo, Auctio
 
 fn transaction(before: &Auction, bids: usize) -> anyhow::Result<Transaction> {
     let mut auction = before.clone();
-    let now = gavel_server::clock::now();
+    let now = gavel_core::clock::now();
     let mut accepted = Vec::with_capacity(bids);
     for _ in 0..bids {
         let request = BidRequest {

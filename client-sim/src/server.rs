@@ -298,7 +298,7 @@ impl RelayCounts {
         self.stood_still_ms_max = self.stood_still_ms_max.max(other.stood_still_ms_max);
     }
 
-    fn of(relay: &gavel_server::relay::Health) -> Self {
+    fn of(relay: &gavel_core::relay::Health) -> Self {
         let stats = relay.stats();
         let handlers = *stats.handlers.lock();
         Self {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
-use gavel_server::auction::{
+use gavel_core::auction::{
     Amount, Auction, AuctionId, BidId, BidRequest, Currency, Status, Timestamp, decide,
 };
-use gavel_server::broker::demand::Demand;
-use gavel_server::broker::sequencer::Sequencer;
+use gavel_core::broker::demand::Demand;
+use gavel_core::broker::sequencer::Sequencer;
 use gavel_server::websocket::SocketLimits;
 use gavel_server::websocket::payload::{Frames, Payload};
 use gavel_server::websocket::protocol::Protocol;

@@ -1,34 +1,36 @@
 //! The process: builds the parts, owns every task, owns the shutdown sequence.
 
 mod parts;
+#[cfg_attr(not(feature = "embedded"), path = "app/not_embedded.rs")]
+mod embedded;
+#[cfg(feature = "lambda-model")]
+mod lambda;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use dynamodb_emulator::{Behaviour, Emulator, Options};
+use gavel_core::limits;
+use gavel_core::relay::Health;
+use gavel_core::store::connect::{Endpoint, connect};
+use gavel_core::store::setup::{SetupError, open_table};
+use gavel_core::tasks::Tasks;
 use gavel_trace::{Sampler, Tracer};
-use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::auth::{Jwks, Role, Rules, Verifier};
-use crate::config::{self, Args, Dynamodb, JwksSource, RelayMode, Switch};
+use crate::auth::{Jwks, JwksSource, Role, Rules, Verifier};
+use crate::config::{self, Args, Dynamodb, Switch};
 use crate::demo::{self, Demo};
 use crate::guard::Guard;
 use crate::http::playground::{Examples, Playground};
 use crate::http::serve::listen;
-use crate::limits;
-use crate::relay::{Health, lambda};
-use crate::store::connect::{Endpoint, connect};
-use crate::store::setup::{SetupError, open_table};
-use crate::tasks::Tasks;
+use embedded::Embedded;
 use parts::{Listeners, Parts};
 
 /// The name of this service in traces.
@@ -60,10 +62,10 @@ pub struct Ready {
 /// When the service could not start with them; one line says why.
 pub async fn check(args: &Args) -> anyhow::Result<()> {
     config::check(args)?;
-    lambda_settings(args)?;
-    if let Some(mistake) = behaviour(args)?.mistake() {
-        bail!("--embedded-behaviour: {mistake}");
-    }
+    #[cfg(feature = "lambda-model")]
+    lambda::settings(args)?;
+    #[cfg(feature = "embedded")]
+    embedded::check(&args.embedded)?;
     match &args.jwks {
         None => drop(verifier(args, None)?),
         Some(JwksSource::Url(_)) => {}
@@ -88,7 +90,7 @@ pub async fn run(
     };
     #[cfg(feature = "sabotage")]
     if let Some(what) = args.sabotage {
-        crate::sabotage::set(what);
+        gavel_core::sabotage::set(what);
     }
     let allowances = args.allowances()?;
     let (verifier, secret_is_random) = verifier(&args, jwks.clone())?;
@@ -97,13 +99,17 @@ pub async fn run(
         Some(address) => Some(bind("admin-listen", address)?),
         None => None,
     };
-    let lambda = lambda_settings(&args)?;
+    #[cfg(feature = "lambda-model")]
+    let lambda = lambda::settings(&args)?;
     let tracer = tracer(&args)?;
-    let emulator = start_emulator(&args).await?;
-    let endpoint = match (&args.dynamodb, &emulator) {
+    let embedded = match args.dynamodb {
+        Dynamodb::Embedded => Some(Embedded::start(&args).await?),
+        Dynamodb::Aws | Dynamodb::Url(_) => None,
+    };
+    let endpoint = match (&args.dynamodb, &embedded) {
         (Dynamodb::Aws, _) => Endpoint::Aws,
         (Dynamodb::Url(url), _) => Endpoint::Url(url.clone()),
-        (Dynamodb::Embedded, Some(emulator)) => Endpoint::Embedded(emulator.endpoint()),
+        (Dynamodb::Embedded, Some(embedded)) => Endpoint::Embedded(embedded.endpoint()),
         (Dynamodb::Embedded, None) => bail!("the embedded DynamoDB was not started"),
     };
     let clients = connect(&endpoint).await;
@@ -118,6 +124,7 @@ pub async fn run(
     let guard = Guard::new(allowances);
     let mut parts = Parts::build(&args, &clients, &stream_arn, verifier, guard, tracer.clone());
     parts.jwks = jwks;
+    #[cfg(feature = "lambda-model")]
     if let Some(settings) = lambda {
         parts.relay = parts.relay.as_lambda(settings);
     }
@@ -133,7 +140,7 @@ pub async fn run(
     let ready = Ready {
         address: listener.local_addr()?,
         admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
-        embedded_endpoint: emulator.as_ref().map(Emulator::endpoint),
+        embedded_endpoint: embedded.as_ref().map(Embedded::endpoint),
         has_playground: args.door.playground == Switch::On,
         demo,
         executions: parts.sockets.fanout.executions(),
@@ -162,8 +169,8 @@ pub async fn run(
     let flush = tokio::task::spawn_blocking(move || tracer.flush());
     timeout(limits::TRACE_FLUSH_TIMEOUT, flush).await.ok();
     stopped?;
-    if let Some(emulator) = emulator {
-        emulator.shutdown().await;
+    if let Some(embedded) = embedded {
+        embedded.stop().await;
     }
     Ok(())
 }
@@ -222,42 +229,8 @@ fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     listen(address).with_context(|| format!("--{flag}: cannot bind {address}"))
 }
 
-fn behaviour(args: &Args) -> anyhow::Result<Behaviour> {
-    match &args.embedded_behaviour {
-        Some(name) if name.as_os_str() == "aws" => Ok(Behaviour::aws_like()),
-        Some(file) => read_json(file).context("--embedded-behaviour"),
-        None => Ok(Behaviour::default()),
-    }
-}
-
-async fn start_emulator(args: &Args) -> anyhow::Result<Option<Emulator>> {
-    if args.dynamodb != Dynamodb::Embedded {
-        return Ok(None);
-    }
-    let options = Options {
-        listen: args.embedded_listen,
-        data_dir: args.data_dir.clone(),
-        transact_delay: Duration::from_millis(args.embedded_transact_delay_ms),
-        behaviour: behaviour(args)?,
-        seed: args.embedded_seed,
-        ..Options::default()
-    };
-    Ok(Some(Emulator::start(options).await.context("cannot start the embedded DynamoDB")?))
-}
-
-fn lambda_settings(args: &Args) -> anyhow::Result<Option<lambda::Settings>> {
-    if args.relay != RelayMode::Lambda {
-        return Ok(None);
-    }
-    let settings: lambda::Settings = match &args.lambda_settings {
-        Some(file) => read_json(file).context("--lambda-settings")?,
-        None => lambda::Settings::default(),
-    };
-    settings.check().map_err(anyhow::Error::msg).context("--lambda-settings")?;
-    Ok(Some(settings))
-}
-
-fn read_json<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
+#[cfg(any(feature = "embedded", feature = "lambda-model"))]
+fn read_json<T: serde::de::DeserializeOwned>(file: &std::path::Path) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     serde_json::from_str(&text).with_context(|| file.display().to_string())
 }

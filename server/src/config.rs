@@ -5,6 +5,8 @@
 pub mod command_line;
 pub mod door;
 pub mod budgets;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod print;
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -12,12 +14,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use gavel_core::limits;
 
 use self::budgets::BudgetArgs;
 use self::command_line::heading;
 use self::door::DoorArgs;
+#[cfg(feature = "embedded")]
+use self::embedded::EmbeddedArgs;
+use crate::auth::JwksSource;
 use crate::guard::Allowances;
-use crate::limits;
+
+/// Where DynamoDB is, unless it is told.
+const DYNAMODB: &str = if cfg!(feature = "embedded") { "embedded" } else { "aws" };
 
 /// How bids reach the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,6 +36,7 @@ pub enum RelayMode {
     /// servers write.
     Hybrid,
     /// From the DynamoDB stream, as a Lambda trigger would: a model of its event source mapping.
+    #[cfg(feature = "lambda-model")]
     Lambda,
 }
 
@@ -62,29 +71,13 @@ pub struct Args {
     pub admin_listen: Option<SocketAddr>,
 
     /// Where DynamoDB is: `embedded`, `aws` (normal credential chain and region), or a URL.
-    #[arg(long, help_heading = heading::STORE, env = "GAVEL_DYNAMODB", default_value = "embedded", value_parser = parse_dynamodb)]
+    #[arg(long, help_heading = heading::STORE, env = "GAVEL_DYNAMODB", default_value = DYNAMODB, value_parser = parse_dynamodb)]
     pub dynamodb: Dynamodb,
 
-    /// Address of the embedded DynamoDB's own endpoint; printed at start.
-    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_LISTEN", value_parser = parse_address, default_value = "127.0.0.1:0")]
-    pub embedded_listen: SocketAddr,
-
-    /// Where the embedded DynamoDB keeps its data. Absent: temporary.
-    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_DATA_DIR")]
-    pub data_dir: Option<PathBuf>,
-
-    /// Milliseconds that the embedded DynamoDB adds to each transaction, to model a distant store.
-    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_TRANSACT_DELAY_MS", default_value_t = 0)]
-    pub embedded_transact_delay_ms: u64,
-
-    /// `aws`, or a JSON file, to make the embedded DynamoDB behave like AWS, or worse:
-    /// docs/EMULATOR.md.
-    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_BEHAVIOUR")]
-    pub embedded_behaviour: Option<PathBuf>,
-
-    /// The seed of everything random in it; without it another one each time.
-    #[arg(long, help_heading = heading::EMBEDDED, env = "GAVEL_EMBEDDED_SEED")]
-    pub embedded_seed: Option<u64>,
+    /// The store that comes with it.
+    #[cfg(feature = "embedded")]
+    #[command(flatten)]
+    pub embedded: EmbeddedArgs,
 
     /// The table.
     #[arg(long, help_heading = heading::STORE, env = "GAVEL_TABLE", default_value = "gavel", value_parser = parse_table)]
@@ -101,6 +94,7 @@ pub struct Args {
     pub relay: RelayMode,
 
     /// A JSON file with the settings of --relay lambda: docs/LAMBDA.md. Default: Lambda's own.
+    #[cfg(feature = "lambda-model")]
     #[arg(long, help_heading = heading::DELIVERY, env = "GAVEL_LAMBDA_SETTINGS")]
     pub lambda_settings: Option<PathBuf>,
 
@@ -170,7 +164,7 @@ pub struct Args {
     /// Break a guarantee on purpose.
     #[cfg(feature = "sabotage")]
     #[arg(long, help_heading = heading::OBSERVING)]
-    pub sabotage: Option<crate::sabotage::Break>,
+    pub sabotage: Option<gavel_core::sabotage::Break>,
 
     /// Where `playground/install` has put the playground's assets; without them they come from a
     /// CDN.
@@ -201,15 +195,6 @@ pub enum Dynamodb {
     Aws,
     /// Any other DynamoDB endpoint, for example the emulator in a process of its own.
     Url(String),
-}
-
-/// Where a JWK set is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JwksSource {
-    /// Asked again from time to time.
-    Url(String),
-    /// Read again from time to time.
-    File(PathBuf),
 }
 
 /// A setting that cannot stand: one line that names it.
@@ -260,7 +245,8 @@ pub fn check(args: &Args) -> Result<(), ConfigError> {
     args.door.check()?;
     args.budgets.check()?;
     if args.dynamodb != Dynamodb::Embedded {
-        if args.data_dir.is_some() {
+        #[cfg(feature = "embedded")]
+        if args.embedded.data_dir.is_some() {
             return error("data-dir", "only the embedded DynamoDB keeps data here".to_owned());
         }
         if args.demo && args.dynamodb == Dynamodb::Aws {
@@ -310,7 +296,8 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
 
 fn parse_dynamodb(text: &str) -> Result<Dynamodb, String> {
     match text {
-        "embedded" => Ok(Dynamodb::Embedded),
+        "embedded" if cfg!(feature = "embedded") => Ok(Dynamodb::Embedded),
+        "embedded" => Err("this build has no embedded DynamoDB; use aws, or a URL".to_owned()),
         "aws" => Ok(Dynamodb::Aws),
         url if url.starts_with("http://") || url.starts_with("https://") => {
             Ok(Dynamodb::Url(url.to_owned()))

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use gavel_core::auction::{Amount, Auction, AuctionId, Draft, Timestamp, UserId};
+use gavel_core::clock;
+use gavel_core::store::Dynamo;
+use gavel_core::store::pages::Direction;
+use gavel_core::store::phase::Phase;
 
-use crate::auction::{Amount, Auction, AuctionId, Draft, Timestamp, UserId};
 use crate::auth::{Role, Verifier};
-use crate::clock;
 use crate::graphql::scalar::format_time;
-use crate::store::Dynamo;
-use crate::store::pages::Direction;
-use crate::store::phase::Phase;
 
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const SELLER: &str = "demo-seller";

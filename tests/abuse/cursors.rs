@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gavel_server::auction::AuctionId;
+use gavel_core::auction::AuctionId;
 use gavel_server::graphql::cursor::{bid_cursor, parse_auction_cursor, parse_bid_cursor};
 use proptest::prelude::*;
 

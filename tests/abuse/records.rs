@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record, StreamRecord};
-use gavel_server::auction::Timestamp;
-use gavel_server::broker::Event;
-use gavel_server::relay::record;
+use gavel_core::auction::Timestamp;
+use gavel_core::broker::Event;
+use gavel_core::relay::record;
 use proptest::prelude::*;
 
 fn value() -> impl Strategy<Value = AttributeValue> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gavel_server::auction::Timestamp;
+use gavel_core::auction::Timestamp;
 use gavel_server::auth::token::{Rules, Verifier, bearer};
 use gavel_server::auth::{Principal, Role};
 use proptest::prelude::*;

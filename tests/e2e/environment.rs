@@ -8,7 +8,7 @@ use e2e::between::{Between, expiration};
 use e2e::child::Child;
 use e2e::gavel::args;
 use e2e::{code, soon};
-use gavel_server::store::connect::{Endpoint, connect};
+use gavel_core::store::connect::{Endpoint, connect};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

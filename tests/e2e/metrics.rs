@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use client_sim::scrape::Scrape;
 use dynamodb_emulator::{Command, Emulator, FaultKind, FaultRule, Options, Target};
 use e2e::{Gavel, code};
+use gavel_core::metrics::Label as _;
 use gavel_server::guard::{Bound, Limit};
-use gavel_server::metrics::Label as _;
 use serde_json::{Value, json};
 
 const METRICS: &str = include_str!("../../docs/METRICS.md");

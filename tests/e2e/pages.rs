@@ -44,10 +44,8 @@ fn named<'a>(cell: &'a str, default: &'a str) -> Vec<(&'a str, &'a str)> {
 /// The files of a place: a file or a folder, below tests/ or from the top.
 fn files(place: &str) -> Vec<PathBuf> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = match place.strip_prefix("server/") {
-        Some(_) => tests.join("..").join(place),
-        None => tests.join(place),
-    };
+    let is_beside = place.starts_with("server/") || place.starts_with("crates/");
+    let path = if is_beside { tests.join("..").join(place) } else { tests.join(place) };
     if path.is_file() {
         return vec![path];
     }

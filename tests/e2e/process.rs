@@ -10,7 +10,7 @@ use dynamodb_emulator::{Emulator, Options};
 use e2e::gavel::{args, store_url};
 use e2e::{Gavel, code};
 use futures_util::future::join_all;
-use gavel_server::store::connect::{Endpoint, connect};
+use gavel_core::store::connect::{Endpoint, connect};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 

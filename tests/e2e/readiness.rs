@@ -2,7 +2,7 @@
 
 use dynamodb_emulator::{Behaviour, Command, Emulator, FaultKind, FaultRule, Options, Target};
 use e2e::{Gavel, code, soon};
-use gavel_server::store::connect::{Endpoint, connect};
+use gavel_core::store::connect::{Endpoint, connect};
 use serde_json::{Value, json};
 
 const WATCH: &str = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 0) { sequence } }";
@@ -110,7 +110,7 @@ async fn one_auction_that_cannot_be_written_does_not_make_the_server_unready() {
     fault(&emulator, FaultKind::InternalError, Target::Transactions);
     let bid = gavel.bid("ann", &id, 1000);
     let watching = async {
-        let deadline = std::time::Instant::now() + gavel_server::limits::STORE_DOWN_AFTER * 2;
+        let deadline = std::time::Instant::now() + gavel_core::limits::STORE_DOWN_AFTER * 2;
         while std::time::Instant::now() < deadline {
             assert_eq!(readyz(&gavel).await.0, 200);
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;

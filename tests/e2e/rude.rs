@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use client_sim::socket::{Said, Socket as SmallSocket};
 use e2e::gavel::DEADLINE;
 use e2e::{Gavel, Socket};
-use gavel_server::limits;
+use gavel_core::limits;
 use serde_json::json;
 use tokio::time::timeout;
 

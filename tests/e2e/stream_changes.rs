@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::StreamSpecification;
 use aws_sdk_dynamodb::types::StreamViewType::NewImage;
 use dynamodb_emulator::{Behaviour, Emulator, Options, StreamOptions};
 use e2e::{Gavel, Socket, soon};
-use gavel_server::store::connect::{Endpoint, connect};
-use gavel_server::store::setup::ensure_table;
+use gavel_core::store::connect::{Endpoint, connect};
+use gavel_core::store::setup::ensure_table;
 use serde_json::json;
 
 const WATCH: &str = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 0) \

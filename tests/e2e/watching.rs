@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use e2e::{Gavel, code};
 use futures_util::future::join_all;
-use gavel_server::limits;
+use gavel_core::limits;
 use serde_json::{Value, json};
 
 const WATCH: &str = "subscription($id: ID!, $after: Int) { bidCreated(auctionId: $id, after: $after) \

@@ -4,6 +4,15 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use axum::Router;
+use gavel_core::bidding::{Herald, LaneSettings, Lanes, schedule};
+use gavel_core::broker::Broker;
+use gavel_core::broker::demand::Demand;
+use gavel_core::limits;
+use gavel_core::relay::stream::DynamoStreams;
+use gavel_core::relay::{Paces, Relay};
+use gavel_core::store::Dynamo;
+use gavel_core::store::connect::Clients;
+use gavel_core::tasks::Tasks;
 use gavel_trace::Tracer;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -12,25 +21,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::auth::{Gate, Jwks, Verifier};
-use crate::bidding::{Herald, LaneSettings, Lanes, schedule};
-use crate::broker::Broker;
-use crate::broker::demand::Demand;
 use crate::config::door::DoorArgs;
 use crate::config::{Args, RelayMode, Switch};
 use crate::graphql::Api;
 use crate::guard::{Allowances, Guard};
+use crate::http;
 use crate::http::metrics::Metrics;
 use crate::http::playground::Playground;
 use crate::http::serve::{ConnectionLimits, serve};
 use crate::readiness::Readiness;
-use crate::relay::stream::DynamoStreams;
-use crate::relay::{Paces, Relay};
-use crate::store::Dynamo;
-use crate::store::connect::Clients;
-use crate::tasks::Tasks;
 use crate::websocket::Sockets;
 use crate::websocket::fanout::Fanout;
-use crate::{http, limits};
 
 /// Where a service is reached.
 pub(super) struct Listeners {
@@ -67,6 +68,7 @@ impl Parts {
             .with_room_for(args.door.auctions_watched)
             // The model of a trigger is to show what a trigger does, and no more.
             .checking_per_second(match args.relay {
+                #[cfg(feature = "lambda-model")]
                 RelayMode::Lambda => 0,
                 RelayMode::Stream | RelayMode::Hybrid => args.quiet_checks_per_second,
             });
@@ -75,6 +77,7 @@ impl Parts {
         let herald = match args.relay {
             RelayMode::Stream => Herald::Relay(demand.clone()),
             RelayMode::Hybrid => Herald::Broker(broker.clone()),
+            #[cfg(feature = "lambda-model")]
             RelayMode::Lambda => Herald::Nobody,
         };
         let lanes = Lanes::new(Arc::clone(&store), herald, settings, tasks.clone());

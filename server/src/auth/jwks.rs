@@ -2,10 +2,12 @@
 //! that is not in it. A fetch that fails leaves the keys as they are.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use gavel_core::limits;
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
@@ -13,8 +15,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::keys::{Key, KeySet};
-use crate::config::JwksSource;
-use crate::limits;
+
+/// Where a JWK set is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JwksSource {
+    /// Asked again from time to time.
+    Url(String),
+    /// Read again from time to time.
+    File(PathBuf),
+}
 
 /// The keys of a JWK set. Clones share them.
 #[derive(Clone)]

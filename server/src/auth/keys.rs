@@ -8,7 +8,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, P
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 
-use crate::limits;
+use gavel_core::limits;
 
 /// A public key, and the one algorithm that it verifies.
 #[derive(Clone)]

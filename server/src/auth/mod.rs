@@ -11,7 +11,7 @@ pub mod session;
 #[cfg(test)]
 mod token_tests;
 
-pub use jwks::Jwks;
+pub use jwks::{Jwks, JwksSource};
 pub use principal::{AuthError, Principal, Role, RoleSet};
 pub use session::{Gate, Session};
 pub use token::{Rules, SecretError, Verifier};

@@ -1,6 +1,6 @@
 //! A caller and its roles.
 
-use crate::auction::{Timestamp, UserId};
+use gavel_core::auction::{Timestamp, UserId};
 
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use gavel_core::auction::Timestamp;
 use tokio::sync::watch;
 
 use super::principal::{AuthError, Principal};
 use super::token::{Verifier, bearer};
-use crate::auction::Timestamp;
 
 /// Lets callers in by their `Authorization`.
 #[derive(Debug, Clone)]

@@ -5,6 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gavel_core::auction::text::is_plain_name;
+use gavel_core::auction::{Timestamp, UserId};
+use gavel_core::limits;
+use gavel_core::metrics::Counter;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -12,10 +16,6 @@ use serde::{Deserialize, Serialize};
 use super::jwks::Jwks;
 use super::keys::Key;
 use super::principal::{AuthError, Principal, Role};
-use crate::auction::text::is_plain_name;
-use crate::auction::{Timestamp, UserId};
-use crate::limits;
-use crate::metrics::Counter;
 
 /// Claims that are read; issuer and audience are the library's to check.
 #[derive(Debug, Deserialize)]

@@ -1,12 +1,12 @@
 //! Settings of how much work and memory callers may take. docs/LIMITS.md has the cost model.
 
 use clap::Args as ClapArgs;
+use gavel_core::limits;
 
 use super::ConfigError;
 use super::command_line::heading;
 use crate::cost::rules::QueryRules;
 use crate::guard::Allowances;
-use crate::limits;
 
 /// The flags of budgets.
 #[derive(Debug, Clone, ClapArgs)]

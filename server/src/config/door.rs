@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 use clap::Args as ClapArgs;
+use gavel_core::limits;
 
 use super::command_line::heading;
 use super::{ConfigError, Switch};
 use crate::cost::rules::QueryRules;
 use crate::guard::{Allowances, Origins};
 use crate::http::serve::ConnectionLimits;
-use crate::limits;
 use crate::websocket::SocketLimits;
 
 /// The flags of the door.

@@ -12,9 +12,9 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Variables};
 use async_graphql_value::{ConstValue, Value};
+use gavel_core::limits;
 
 use super::weights::{INTROSPECTION_DISCOUNT, OPERATION_POINTS, introspection_times, weight};
-use crate::limits;
 
 /// What an operation takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

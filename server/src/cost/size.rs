@@ -11,10 +11,10 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Positioned};
 use async_graphql_value::{ConstValue, Value};
+use gavel_core::limits;
 
 use super::rules::QueryRules;
 use crate::guard::Bound;
-use crate::limits;
 
 /// What a document asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

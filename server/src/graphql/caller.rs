@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::auction::Timestamp;
+use gavel_core::auction::Timestamp;
+
 use crate::auth::{Principal, Session};
 use crate::guard::{Address, Payer};
 

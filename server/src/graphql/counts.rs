@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
+use gavel_core::labels;
+use gavel_core::metrics::{CountBy, Counter};
 
 use super::error::{Code, Told};
 use crate::guard::Guard;
-use crate::metrics::number::labels;
-use crate::metrics::{CountBy, Counter};
 
 labels! {
     /// The kind of an operation.

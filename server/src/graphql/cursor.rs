@@ -3,11 +3,11 @@
 use async_graphql::Error;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gavel_core::auction::{AuctionId, Timestamp};
+use gavel_core::limits;
+use gavel_core::store::phase::Place;
 
 use super::error::{Code, api_error};
-use crate::auction::{AuctionId, Timestamp};
-use crate::limits;
-use crate::store::phase::Place;
 
 /// A place in the bids of an auction.
 pub fn bid_cursor(sequence: u64) -> String {

@@ -6,16 +6,16 @@
 use async_graphql::{
     Error, ErrorExtensionValues, ErrorExtensions as _, Pos, Response, ServerError, Value,
 };
+use gavel_core::auction::DraftError;
+use gavel_core::bidding::LaneError;
+use gavel_core::broker::TopicError;
+use gavel_core::limits;
+use gavel_core::metrics::Label;
+use gavel_core::store::StoreError;
 use tracing::{Span, error, warn};
 
-use crate::auction::DraftError;
 use crate::auth::AuthError;
-use crate::bidding::LaneError;
-use crate::broker::TopicError;
 use crate::guard::{Bound, Limit, TooMany};
-use crate::limits;
-use crate::metrics::Label;
-use crate::store::StoreError;
 
 /// `extensions.code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, SDLExportOptions, ServerError};
+use gavel_core::bidding::Lanes;
+use gavel_core::limits;
+use gavel_core::store::Dynamo;
+use gavel_core::tasks::Tasks;
 use gavel_trace::{Tracer, log_span};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
@@ -19,13 +23,9 @@ use super::mutation::Mutation;
 use super::prepare::{Operation, Prepared, prepare};
 use super::query::Query;
 use super::subscription::SubscriptionRoot;
-use crate::bidding::Lanes;
 use crate::cost::rules::QueryRules;
 use crate::cost::size;
 use crate::guard::{Guard, HeldBytes};
-use crate::limits;
-use crate::store::Dynamo;
-use crate::tasks::Tasks;
 
 /// The schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, SubscriptionRoot>;

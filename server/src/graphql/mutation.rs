@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
+use gavel_core::auction::{AuctionId, BidId, BidRequest, Canceller, Draft, Transition};
+use gavel_core::bidding::{BidAnswer, BidTrace, Lanes, PlaceBid};
+use gavel_core::store::{Dynamo, IdempotencyKey};
+use gavel_core::{clock, limits};
 use gavel_trace::Tracer;
 
 use super::caller::Caller;
@@ -14,12 +18,8 @@ use super::scalar::{DateTime, MinorUnits};
 use super::types::{
     AuctionObject, BidAccepted, BidObject, BidRejected, PlaceBidResult, Session, View,
 };
-use crate::auction::{AuctionId, BidId, BidRequest, Canceller, Draft, Transition};
 use crate::auth::Role;
-use crate::bidding::{BidAnswer, BidTrace, Lanes, PlaceBid};
 use crate::guard::{Bound, Guard};
-use crate::store::{Dynamo, IdempotencyKey};
-use crate::{clock, limits};
 
 /// The mutation root.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, ServerError, Variables};
+use gavel_core::limits;
 use serde_json::value::RawValue;
 
 use super::document::nests_over;
@@ -13,7 +14,6 @@ use crate::cost::rules::QueryRules;
 use crate::cost::weights::{DOCUMENT_POINTS, OPERATION_POINTS};
 use crate::cost::{DocumentSize, Price, merge, price, size, variables};
 use crate::guard::Bound;
-use crate::limits;
 
 /// An operation as a client sends it.
 #[derive(Debug, Clone, Default)]

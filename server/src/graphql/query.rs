@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, ID, Object, Result};
+use gavel_core::auction::{Auction, AuctionId};
+use gavel_core::clock;
+use gavel_core::store::pages::Direction;
+use gavel_core::store::phase::{Phase, Place};
+use gavel_core::store::{Dynamo, Table as _};
 
 use super::caller::Caller;
 use super::cursor::{auction_cursor, parse_auction_cursor};
 use super::error::{Code, api_error, from_read};
 use super::scalar::DateTime;
 use super::types::{AuctionObject, AuctionStatus, Me, View, page_size};
-use crate::auction::{Auction, AuctionId};
-use crate::clock;
-use crate::store::pages::Direction;
-use crate::store::phase::{Phase, Place};
-use crate::store::{Dynamo, Table as _};
 
 /// The query root.
 #[derive(Debug, Default)]

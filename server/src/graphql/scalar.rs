@@ -6,7 +6,7 @@ use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use crate::auction::{Amount, Timestamp};
+use gavel_core::auction::{Amount, Timestamp};
 
 /// An amount of money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

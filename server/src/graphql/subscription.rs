@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Result, Subscription};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
+use gavel_core::auction::{Auction, AuctionId, Timestamp};
+use gavel_core::broker::PublishedBid;
 use gavel_trace::Context as TraceContext;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -15,8 +17,6 @@ use tokio::sync::mpsc;
 use super::error::{Code, api_error};
 use super::query::auction_id;
 use super::types::{AuctionObject, BidObject, View};
-use crate::auction::{Auction, AuctionId, Timestamp};
-use crate::broker::PublishedBid;
 
 /// What a subscriber asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

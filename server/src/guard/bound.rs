@@ -1,6 +1,6 @@
 //! The limits that do not depend on who asks, by the names that metrics have for them.
 
-use crate::metrics::number::labels;
+use gavel_core::labels;
 
 labels! {
     /// A limit of a request, a socket or the service.

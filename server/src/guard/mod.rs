@@ -23,11 +23,12 @@ pub use bound::Bound;
 pub use origin::Origins;
 pub use work::{HeldBytes, HeldGroup, Payer};
 
+use gavel_core::auction::{AuctionId, Timestamp, UserId};
+use gavel_core::metrics::{CountBy, Held as HeldLevel, Level};
+
 use self::count::{Counts, Held};
 use self::rate::{Rate, RateLimiter};
 use self::work::Work;
-use crate::auction::{AuctionId, Timestamp, UserId};
-use crate::metrics::{CountBy, Held as HeldLevel, Level};
 
 /// The limits that depend on who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::auction::Timestamp;
-use crate::limits;
-use crate::metrics::Counter;
+use gavel_core::auction::Timestamp;
+use gavel_core::limits;
+use gavel_core::metrics::Counter;
 
 /// So many a second, evenly or at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
+use gavel_core::auction::{AuctionId, Timestamp, UserId};
+use gavel_core::limits;
+
 use super::count::{Counts, Held};
 use super::rate::{Rate, RateLimiter};
 use super::{Address, Allowances, Guard, Limit, TooMany};
-use crate::auction::{AuctionId, Timestamp, UserId};
 use crate::auth::Principal;
-use crate::limits;
 
 /// Who pays.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Bytes, HttpBody};
+use gavel_core::limits;
 use hyper::body::{Frame, SizeHint};
 
 use crate::guard::HeldBytes;
-use crate::limits;
 
 /// A body in pieces.
 struct Pieces {

@@ -13,13 +13,14 @@ use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
+use gavel_core::auction::Timestamp;
+use gavel_core::{clock, limits};
 use http_body_util::LengthLimitError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::refusal::{pause, seconds};
-use crate::auction::Timestamp;
 use crate::auth::AuthError;
 use crate::cost::weights::READ_POINTS;
 use crate::graphql::error::{Code, Told, complete_error, from_auth, refused, unlocated};
@@ -27,7 +28,6 @@ use crate::graphql::execute::{failed, is_traceparent};
 use crate::graphql::request::{self, Given};
 use crate::graphql::{Caller, Operation};
 use crate::guard::{Bound, Guard, HeldBytes, Payer};
-use crate::{clock, limits};
 
 const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";

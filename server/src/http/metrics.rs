@@ -10,16 +10,16 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use gavel_core::bidding::Lanes;
+use gavel_core::limits;
+use gavel_core::metrics::page::{self, Page};
+use gavel_core::relay::{Health, Standing};
+use gavel_core::store::Dynamo;
+use gavel_core::tasks::Tasks;
 use tracing::error;
 
 use crate::auth::Verifier;
-use crate::bidding::Lanes;
-use crate::limits;
-use crate::metrics::page::{self, Page};
 use crate::readiness::Readiness;
-use crate::relay::{Health, Standing};
-use crate::store::Dynamo;
-use crate::tasks::Tasks;
 use crate::version;
 use crate::websocket::Sockets;
 
@@ -159,17 +159,8 @@ impl Metrics {
         page.gauge("gavel_relay_shards", "Shards that are read", shards as f64);
         let ready = f64::from(u8::from(self.relay.standing() == Standing::Reading));
         page.gauge("gavel_relay_ready", "Whether every shard can be read", ready);
-        let handlers = *stats.handlers.lock();
-        let results = [("ok", handlers.invocations - handlers.failed), ("failed", handlers.failed)];
-        let help = "Invocations by the modelled Lambda trigger";
-        page.counters("gavel_lambda_invocations_total", help, "result", results);
-        let records = [
-            ("handled", handlers.handled),
-            ("replayed", handlers.replayed),
-            ("given_up", handlers.given_up),
-        ];
-        let help = "Records of the modelled Lambda trigger";
-        page.counters("gavel_lambda_records_total", help, "what", records);
+        #[cfg(feature = "lambda-model")]
+        lambda(page, *stats.handlers.lock());
     }
 
     fn broker(&self, page: &mut Page) {
@@ -240,4 +231,19 @@ impl Metrics {
         let help = "How often each limit of docs/LIMITS.md was met";
         page.counters("gavel_limit_refusals_total", help, "limit", all);
     }
+}
+
+/// What the modelled Lambda trigger has done.
+#[cfg(feature = "lambda-model")]
+fn lambda(page: &mut Page, handlers: lambda_model::Tally) {
+    let results = [("ok", handlers.invocations - handlers.failed), ("failed", handlers.failed)];
+    let help = "Invocations by the modelled Lambda trigger";
+    page.counters("gavel_lambda_invocations_total", help, "result", results);
+    let records = [
+        ("handled", handlers.handled),
+        ("replayed", handlers.replayed),
+        ("given_up", handlers.given_up),
+    ];
+    let help = "Records of the modelled Lambda trigger";
+    page.counters("gavel_lambda_records_total", help, "what", records);
 }

@@ -23,6 +23,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
+use gavel_core::outage::Outage;
+use gavel_core::{clock, limits};
 use parking_lot::Mutex;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
@@ -34,9 +36,7 @@ use crate::cost::weights::OPERATION_POINTS;
 use crate::graphql::Api;
 use crate::graphql::error::Told;
 use crate::guard::{Guard, Origins, Payer};
-use crate::outage::Outage;
 use crate::websocket::Sockets;
-use crate::{clock, limits};
 
 /// What the handlers share.
 #[derive(Clone)]

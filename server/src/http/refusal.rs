@@ -7,10 +7,10 @@ use axum::Extension;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use gavel_core::limits;
 
 use crate::graphql::error::{Code, Told, rate_limited, unlocated};
 use crate::guard::TooMany;
-use crate::limits;
 
 /// A refusal as JSON, for clients that have not said what they take.
 pub fn refuse(status: StatusCode, code: Code, message: impl Into<String>) -> Response {

@@ -13,6 +13,8 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
+use gavel_core::limits;
+use gavel_core::tasks::Tasks;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -28,8 +30,6 @@ use tracing::{debug, warn};
 use super::patience::{Patience, PatientIo, Progress};
 use super::refusal;
 use crate::guard::{Bound, Guard, TooMany};
-use crate::limits;
-use crate::tasks::Tasks;
 use crate::websocket::wire::Wire;
 
 /// Listens on an address, with a queue in the kernel for a storm of clients that come back.

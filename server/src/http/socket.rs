@@ -7,6 +7,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use gavel_core::{clock, limits};
 
 use super::graphql::authorization;
 use super::refusal::{refuse, too_many};
@@ -14,7 +15,6 @@ use crate::graphql::error::Code;
 use crate::guard::Bound;
 use crate::websocket::protocol::SUBPROTOCOL;
 use crate::websocket::wire::Wire;
-use crate::{clock, limits};
 
 /// GET /graphql/ws.
 pub async fn upgrade(

@@ -8,6 +8,8 @@ use async_graphql::ServerError;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt as _;
+use gavel_core::auction::UserId;
+use gavel_core::{clock, limits};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -24,7 +26,6 @@ use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
 use super::unread_bytes::{TooManyUnread, UnreadBytes};
 use super::wire::Wire;
 use super::{Sockets, credentials, message, operation};
-use crate::auction::UserId;
 use crate::auth::Session;
 use crate::graphql::Caller;
 use crate::graphql::error::{Code, api_error, refused, unlocated};
@@ -32,7 +33,6 @@ use crate::graphql::execute::is_traceparent;
 use crate::graphql::request::Asked;
 use crate::graphql::scalar::format_time;
 use crate::guard::{Address, Bound, Payer, Place};
-use crate::{clock, limits};
 
 /// The state of a socket's task.
 pub(super) struct Connection {

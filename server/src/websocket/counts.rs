@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use gavel_core::auction::Timestamp;
+use gavel_core::labels;
+use gavel_core::metrics::{CountBy, Counter, Durations, Level, Sizes};
+
 use super::payload::Payload;
 use super::protocol::Close;
-use crate::auction::Timestamp;
 use crate::guard::Bound;
-use crate::metrics::number::labels;
-use crate::metrics::{CountBy, Counter, Durations, Level, Sizes};
 
 labels! {
     /// What was delivered.
@@ -206,8 +207,9 @@ impl Tally {
 mod tests {
     use std::time::Duration;
 
+    use gavel_core::metrics::Label as _;
+
     use super::*;
-    use crate::metrics::Label as _;
 
     const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 

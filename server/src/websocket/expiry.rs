@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use gavel_core::auction::Timestamp;
+use gavel_core::{clock, limits};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::auction::Timestamp;
 use crate::auth::{Principal, Session};
-use crate::{clock, limits};
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

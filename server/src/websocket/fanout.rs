@@ -9,6 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use async_graphql::Request;
+use gavel_core::broker::topic::Reader;
+use gavel_core::limits;
+use gavel_core::tasks::Tasks;
 use gavel_trace::Tracer;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -17,12 +20,9 @@ use super::counts::SocketCounts;
 use super::execution::Execution;
 use super::group::{Group, GroupKey, Join, Joined};
 use super::outbox::Subscriber;
-use crate::broker::topic::Reader;
 use crate::cost::Price;
 use crate::graphql::Schema;
 use crate::guard::{Address, Guard, TooMany};
-use crate::limits;
-use crate::tasks::Tasks;
 
 /// What begins a group: its weight is held by this address until the group has ended.
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,11 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use gavel_core::auction::{AuctionId, Timestamp};
+use gavel_core::broker::topic::Reader;
+use gavel_core::broker::{Mark, PublishedBid};
+use gavel_core::metrics::Held;
+use gavel_core::{clock, limits};
 use gavel_trace::{Context, Tracer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -15,13 +20,8 @@ use super::member::{Member, Told};
 use super::outbox::{End, Subscriber};
 use super::payload::{Frames, Payload};
 use super::trace;
-use crate::auction::{AuctionId, Timestamp};
-use crate::broker::topic::Reader;
-use crate::broker::{Mark, PublishedBid};
 use crate::graphql::subscription::{FeedItem, Topic};
 use crate::graphql::types::View;
-use crate::metrics::Held;
-use crate::{clock, limits};
 
 /// What makes two subscriptions the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

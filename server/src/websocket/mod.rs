@@ -29,6 +29,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
+use gavel_core::broker::Broker;
+use gavel_core::limits;
+use gavel_core::tasks::Tasks;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -36,11 +39,8 @@ use self::connection::Connection;
 use self::fanout::Fanout;
 use self::wire::Wire;
 use crate::auth::Gate;
-use crate::broker::Broker;
 use crate::graphql::Api;
 use crate::guard::{Address, Guard, Place};
-use crate::limits;
-use crate::tasks::Tasks;
 
 /// The bounds of one socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, ServerError};
 use futures_util::StreamExt as _;
+use gavel_core::broker::topic::Reader;
+use gavel_core::{clock, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 use tracing::Instrument as _;
@@ -16,7 +18,6 @@ use super::normalise::normalise;
 use super::outbox::Subscriber;
 use super::{SocketLimits, Sockets};
 use crate::auth::Principal;
-use crate::broker::topic::Reader;
 use crate::cost::weights::SUBSCRIPTION_POINTS;
 use crate::graphql::counts::Kind;
 use crate::graphql::error::{Code, api_error, complete, from_topic, refused, unlocated};
@@ -25,7 +26,6 @@ use crate::graphql::subscription::{Asked, FeedItem, Probe, Topic};
 use crate::graphql::types::View;
 use crate::graphql::{Caller, Operation, Prepared};
 use crate::guard::{Bound, Payer};
-use crate::{clock, limits};
 
 /// What one socket may run at a time. Subscriptions stay, the others pass: what a socket watches
 /// takes nothing from what it does.

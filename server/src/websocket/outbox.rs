@@ -7,6 +7,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use gavel_core::limits;
+use gavel_core::metrics::Level;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
@@ -14,8 +16,6 @@ use super::payload::Payload;
 use super::queued_bytes::QueuedBytes;
 use super::wire::{Wire, Written};
 use crate::guard::{Address, Guard, HeldBytes};
-use crate::limits;
-use crate::metrics::Level;
 
 /// A frame on its way.
 #[derive(Debug)]

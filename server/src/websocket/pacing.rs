@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use gavel_core::auction::Timestamp;
+use gavel_core::limits;
 use tokio::time::Instant;
 
-use crate::auction::Timestamp;
 use crate::graphql::Operation;
 use crate::guard::{Address, Bound, Guard, Payer, TooMany};
-use crate::limits;
 
 /// The pace of a socket.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::auction::Timestamp;
+use gavel_core::auction::Timestamp;
 
 /// A GraphQL response as JSON, in two forms that differ only in the replay mark.
 #[derive(Debug)]

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_graphql::ServerError;
+use gavel_core::limits;
 use serde_json::value::RawValue;
 
 use super::SocketLimits;
 use super::message::{self, ClientMessage};
 use crate::graphql::request::Asked;
-use crate::limits;
 
 /// The sub-protocol's name.
 pub const SUBPROTOCOL: &str = "graphql-transport-ws";

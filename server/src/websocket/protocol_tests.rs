@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gavel_core::limits;
+
 use super::SocketLimits;
 use super::protocol::{Action, Close, Protocol};
 use crate::graphql::error::Code;
 use crate::graphql::request::Asked;
-use crate::limits;
 
 const INIT: &str = r#"{"type":"connection_init"}"#;
 const PING: &str = r#"{"type":"ping"}"#;

@@ -1,11 +1,11 @@
 //! The spans of a delivery: to one group of subscribers, and, on demand, to each of them.
 
+use gavel_core::auction::Timestamp;
+use gavel_core::broker::PublishedBid;
+use gavel_core::clock;
 use gavel_trace::{Context, Kind, Span, Tracer};
 
 use super::member::Told;
-use crate::auction::Timestamp;
-use crate::broker::PublishedBid;
-use crate::clock;
 
 /// Exports the delivery of a bid to one group of subscribers.
 pub(super) fn delivered(tracer: &Tracer, context: Context, bid: &PublishedBid, subscribers: usize) {

@@ -3,10 +3,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gavel_core::limits;
 use parking_lot::Mutex;
 
 use crate::guard::{Address, Guard, Place};
-use crate::limits;
 
 /// Messages that are not whole take more than their address may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,7 @@ use e2e::child::{Child, Signal};
 use e2e::gavel::DEADLINE;
 use e2e::raw::{self, RawSocket};
 use futures_util::future::join_all;
-use gavel_server::limits;
+use gavel_core::limits;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 

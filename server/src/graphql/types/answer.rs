@@ -1,10 +1,10 @@
 //! The answer to a bid.
 
 use async_graphql::{ComplexObject, Enum, SimpleObject, Union};
+use gavel_core::auction::{RefusalCode, Status};
 
 use super::auction::AuctionObject;
 use super::bid::BidObject;
-use crate::auction::{RefusalCode, Status};
 use crate::graphql::scalar::{DateTime, MinorUnits};
 
 /// What became of a bid.

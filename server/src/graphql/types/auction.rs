@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, Enum, ID, Object, Result};
+use gavel_core::auction::{Auction, Status};
+use gavel_core::store::Dynamo;
+use gavel_core::store::dynamo::Order;
+use gavel_core::{clock, limits};
 
 use super::bid::{BidObject, int};
-use crate::auction::{Auction, Status};
 use crate::auth::{Principal, Role};
 use crate::graphql::cursor::{bid_cursor, parse_bid_cursor};
 use crate::graphql::error::{Code, field_limit_error, from_read};
 use crate::graphql::scalar::{DateTime, MinorUnits};
 use crate::guard::Bound;
-use crate::store::Dynamo;
-use crate::store::dynamo::Order;
-use crate::{clock, limits};
 
 /// What a caller may see of an auction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,12 +1,12 @@
 //! A bid as a client sees it.
 
 use async_graphql::{Enum, ID, SimpleObject};
+use gavel_core::auction;
+use gavel_core::broker::{PublishedBid, Source};
+use gavel_core::store::StoredBid;
 use gavel_trace::Context;
 
-use crate::auction;
-use crate::broker::{PublishedBid, Source};
 use crate::graphql::scalar::{DateTime, MinorUnits};
-use crate::store::StoredBid;
 
 /// An accepted bid.
 #[derive(Debug, Clone, SimpleObject)]

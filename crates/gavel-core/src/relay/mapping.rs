@@ -6,13 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use lambda_model::{Answer, Handler, Item, Line, Next, Settings};
 use rand::Rng as _;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, warn};
 
-use super::handler::Handler;
 use super::health::Health;
-use super::lambda::{Answer, Item, Line, Next, Settings};
 use super::record;
 use super::shards::ShardId;
 use super::stream::{Page, Position, Stream, StreamError};

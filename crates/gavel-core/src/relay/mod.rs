@@ -10,19 +10,14 @@ pub mod record;
 pub mod stream;
 pub mod health;
 pub mod reader;
-pub mod lambda;
-pub mod handler;
 mod walk;
 mod follow;
+#[cfg(feature = "lambda-model")]
 mod mapping;
 #[cfg(test)]
 mod reader_tests;
 #[cfg(test)]
 mod follow_tests;
-#[cfg(test)]
-mod lambda_tests;
-#[cfg(test)]
-mod handler_tests;
 
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -43,18 +38,29 @@ pub struct Relay<S> {
     demand: Demand,
     paces: Paces,
     /// How shards are read: by our own readers, or as Lambda would.
-    lambda: Option<lambda::Settings>,
+    #[cfg(feature = "lambda-model")]
+    lambda: Option<lambda_model::Settings>,
     health: Health,
 }
 
 impl<S: Streams> Relay<S> {
     /// A relay from a table's stream, this one at first, to a broker.
     pub fn new(streams: S, arn: StreamArn, broker: Broker, demand: Demand, paces: Paces) -> Self {
-        Self { streams, arn, broker, demand, paces, lambda: None, health: Health::default() }
+        Self {
+            streams,
+            arn,
+            broker,
+            demand,
+            paces,
+            #[cfg(feature = "lambda-model")]
+            lambda: None,
+            health: Health::default(),
+        }
     }
 
     /// Reads as Lambda's event source mapping would.
-    pub fn as_lambda(mut self, settings: lambda::Settings) -> Self {
+    #[cfg(feature = "lambda-model")]
+    pub fn as_lambda(mut self, settings: lambda_model::Settings) -> Self {
         self.lambda = Some(settings);
         self
     }

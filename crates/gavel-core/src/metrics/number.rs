@@ -124,6 +124,7 @@ impl<L: Label> CountBy<L> {
 
 /// Declares the values of a label: each a variant, its documentation, and the text that the scrape
 /// tells.
+#[macro_export]
 macro_rules! labels {
     ($(#[$about:meta])* $vis:vis $name:ident { $($(#[$doc:meta])* $value:ident = $text:literal,)+ }) => {
         $(#[$about])*
@@ -143,8 +144,6 @@ macro_rules! labels {
         }
     };
 }
-pub(crate) use labels;
-
 #[cfg(test)]
 mod tests {
     use super::*;

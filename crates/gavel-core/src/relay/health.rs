@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+#[cfg(feature = "lambda-model")]
+use lambda_model::Tally;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::handler::Tally;
 use super::shards::ShardId;
 use super::stream::StreamError;
 use crate::broker::Stamped;
@@ -38,6 +39,7 @@ pub struct Stats {
     /// How long the last record that was read had been on its way since its seal, in microseconds.
     pub lag_us: Level,
     /// The handlers of `--relay lambda`.
+    #[cfg(feature = "lambda-model")]
     pub handlers: Mutex<Tally>,
 }
 
@@ -185,6 +187,7 @@ impl Health {
     }
 
     /// A handler has gone from this tally to that.
+    #[cfg(feature = "lambda-model")]
     pub(super) fn handled(&self, before: &Tally, after: &Tally) {
         self.stats.handlers.lock().add(before, after);
     }

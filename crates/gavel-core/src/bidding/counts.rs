@@ -2,8 +2,8 @@
 
 use super::command::{BidAnswer, LaneError};
 use crate::auction::{RefusalCode, Timestamp};
+use crate::labels;
 use crate::limits;
-use crate::metrics::number::labels;
 use crate::metrics::{CountBy, Counter, Durations, Sizes};
 use crate::store::Transaction;
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use proptest::prelude::*;
 
 use super::handler::{Handler, Tally};
-use super::lambda::{Answer, Failure, Item, Line, Next, Settings};
+use super::mapping::{Answer, Failure, Item, Line, Next, Settings};
 
 const NEVER: fn() -> f64 = || 1.0;
 

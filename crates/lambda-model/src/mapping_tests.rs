@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::lambda::{Answer, Item, Line, Next, Settings};
+use super::mapping::{Answer, Item, Line, Next, Settings};
 
 fn items(now: Instant, ids: std::ops::Range<u32>) -> Vec<Item<u32>> {
     ids.map(|id| Item { id: id.to_string(), read_at: now, record: id }).collect()

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use super::error::{StoreError, classify};
 use super::item::ItemError;
 use super::{CommitError, Dynamo};
-use crate::metrics::number::labels;
+use crate::labels;
 
 labels! {
     /// What went wrong with a request.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tracing::{debug, error, info, warn};
 
 use super::Relay;
+#[cfg(feature = "lambda-model")]
 use super::mapping::Mapping;
 use super::reader::{End, Reader};
 use super::shards::{Assignment, Lineage, ShardId, Start};
@@ -248,6 +249,7 @@ impl<'r, S: Streams> Follower<'r, S> {
         let (stream, broker) = (Arc::clone(&self.stream), self.relay.broker.clone());
         let (health, shard) = (self.relay.health.clone(), id.clone());
         let position = Reader::<S::Stream>::start(assignment);
+        #[cfg(feature = "lambda-model")]
         if let Some(settings) = self.relay.lambda.clone() {
             let mapping = Mapping { stream, broker, health, settings, shard, position };
             return mapping.run(iterator).map(|()| (id, End::Closed)).boxed();

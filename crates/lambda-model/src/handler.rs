@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::lambda::{Answer, Failure, Item, Settings};
+use super::mapping::{Answer, Failure, Item, Settings};
 
 /// What a handler and its mapping have done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct Tally {
 
 /// The handler of one line.
 #[derive(Debug)]
-pub(super) struct Handler {
+pub struct Handler {
     settings: Settings,
     warm: bool,
     /// Records of the batches under way that it was given before.
@@ -41,22 +41,23 @@ pub(super) struct Handler {
     /// Gone through, in a batch that is not done with.
     before: HashSet<String>,
     /// What it has done.
-    pub(super) tally: Tally,
+    pub tally: Tally,
 }
 
 /// What one invocation does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Invocation {
+pub struct Invocation {
     /// How many records it goes through before it answers.
-    pub(super) handled: usize,
+    pub handled: usize,
     /// What it answers.
-    pub(super) answer: Answer,
+    pub answer: Answer,
     /// Whether its instance is new.
-    pub(super) cold: bool,
+    pub cold: bool,
 }
 
 impl Handler {
-    pub(super) fn new(settings: Settings) -> Self {
+    /// A handler that was not invoked yet.
+    pub fn new(settings: Settings) -> Self {
         let script = settings.failures.iter().copied().collect();
         Self {
             settings,
@@ -70,11 +71,7 @@ impl Handler {
     }
 
     /// Invokes it with these records. `random` is called for each decision, uniformly from 0 to 1.
-    pub(super) fn invoke<R>(
-        &mut self,
-        items: &[Item<R>],
-        mut random: impl FnMut() -> f64,
-    ) -> Invocation {
+    pub fn invoke<R>(&mut self, items: &[Item<R>], mut random: impl FnMut() -> f64) -> Invocation {
         let cold = !self.warm || random() < self.settings.cold_start_rate;
         self.warm = true;
         self.tally.invocations += 1;
@@ -101,7 +98,7 @@ impl Handler {
     }
 
     /// These do not come again.
-    pub(super) fn forget<R>(&mut self, done: &[Item<R>]) {
+    pub fn forget<R>(&mut self, done: &[Item<R>]) {
         for item in done {
             self.given.remove(&item.id);
             self.bad.remove(&item.id);
@@ -110,7 +107,7 @@ impl Handler {
     }
 
     /// Its shard has stood still for so long.
-    pub(super) fn stood_still(&mut self, time: Duration) {
+    pub fn stood_still(&mut self, time: Duration) {
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.tally.stood_still_ms_max = self.tally.stood_still_ms_max.max(ms);
     }
@@ -139,7 +136,7 @@ impl Handler {
 
 impl Tally {
     /// Puts what a line has done since `before` to this.
-    pub(super) fn add(&mut self, before: &Self, after: &Self) {
+    pub fn add(&mut self, before: &Self, after: &Self) {
         self.invocations += after.invocations - before.invocations;
         self.cold_starts += after.cold_starts - before.cold_starts;
         self.failed += after.failed - before.failed;

@@ -1,0 +1,15 @@
+//! The way of a bid, from the rules to the watchers' topics: no HTTP, no GraphQL, no sockets.
+//!
+//! Modules stand in the order of the data's way: rules, table, broker, lanes, stream.
+
+pub mod clock;
+pub mod limits;
+pub mod metrics;
+pub mod tasks;
+pub mod outage;
+pub mod sabotage;
+pub mod auction;
+pub mod store;
+pub mod broker;
+pub mod bidding;
+pub mod relay;

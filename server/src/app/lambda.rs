@@ -1,0 +1,20 @@
+//! The settings of the modelled event source mapping: its flag and its file.
+
+use anyhow::Context as _;
+use lambda_model::Settings;
+
+use super::read_json;
+use crate::config::{Args, RelayMode};
+
+/// With `--relay lambda`, what its file says, or Lambda's own defaults.
+pub(super) fn settings(args: &Args) -> anyhow::Result<Option<Settings>> {
+    if args.relay != RelayMode::Lambda {
+        return Ok(None);
+    }
+    let settings: Settings = match &args.lambda_settings {
+        Some(file) => read_json(file).context("--lambda-settings")?,
+        None => Settings::default(),
+    };
+    settings.check().map_err(anyhow::Error::msg).context("--lambda-settings")?;
+    Ok(Some(settings))
+}
