@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use gavel_core::auction::{
@@ -13,6 +13,7 @@ use gavel_core::broker::sequencer::Sequencer;
 use gavel_server::websocket::SocketLimits;
 use gavel_server::websocket::payload::{Frames, Payload};
 use gavel_server::websocket::protocol::Protocol;
+use tokio::time::Instant;
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 const SUBSCRIBE: &str = r#"{"id":"1","type":"subscribe","payload":{"query":"subscription Watch($id: ID!, $after: Int) { bidCreated(auctionId: $id, after: $after) { id sequence amount bidderId timing { publishedAt } } }","variables":{"id":"01890000000000000000000000","after":7}}}"#;
@@ -137,7 +138,7 @@ fn encodes(criterion: &mut Criterion) {
 
 /// A client's messages.
 fn parses(criterion: &mut Criterion) {
-    let now = Instant::now();
+    let now = std::time::Instant::now();
     let admitted = || {
         let mut protocol = Protocol::new(SocketLimits::default(), now);
         protocol.text(r#"{"type":"connection_init"}"#, now);

@@ -33,7 +33,7 @@ where
     }
 }
 
-/// What is shown: these directives, or [`SHOWN`]. Frames of sockets hold tokens, so the library that
+/// What is shown: these directives, or `SHOWN`. Frames of sockets hold tokens, so the library that
 /// would log them whole is never shown below `info`, whatever is asked for.
 pub fn filter(directives: Option<&str>) -> EnvFilter {
     let filter = directives

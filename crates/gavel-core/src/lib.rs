@@ -13,3 +13,5 @@ pub mod store;
 pub mod broker;
 pub mod bidding;
 pub mod relay;
+#[cfg(test)]
+mod simulation;

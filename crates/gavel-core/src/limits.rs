@@ -1,7 +1,7 @@
 //! Every bound of the service, in one place, checked against each other at compile time.
 //!
 //! Units stand last in the names. A bound that an operator may change is a default here and a
-//! field of [`crate::config::Args`].
+//! field of `gavel_server::config::Args`.
 
 use std::time::Duration;
 
@@ -112,6 +112,8 @@ pub const QUIET_CHECK_EVERY: Duration = Duration::from_millis(250);
 pub const QUIET_CHECKS_PER_SECOND_MAX: usize = 100;
 /// Requests of a check that fail in a row before it leaves the rest to the next one.
 pub const CHECK_ERRORS_MAX: u32 = 2;
+/// Requests of a check that are under way at a time.
+pub const CHECKS_IN_FLIGHT: usize = 4;
 /// How often the broker looks for expired demand.
 pub const BROKER_TICK: Duration = Duration::from_millis(50);
 /// How long a gap may last before it is read from the table.

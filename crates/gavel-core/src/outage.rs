@@ -1,7 +1,9 @@
 //! When to tell of a failure that repeats itself: once when it begins, now and then while it lasts,
 //! and when it is over. Pure: time is an argument.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// How often an outage that goes on is told again.
 const TOLD_EVERY: Duration = Duration::from_secs(60);

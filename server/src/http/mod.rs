@@ -12,7 +12,6 @@ mod body;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State as Shared};
@@ -133,7 +132,7 @@ impl State {
         if self.sockets.guard.origins().admit(headers) {
             return;
         }
-        if self.refused_origins.lock().failed(Instant::now()) {
+        if self.refused_origins.lock().failed(tokio::time::Instant::now()) {
             let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
             let (origin, host) = (text(ORIGIN).unwrap_or_default(), text(HOST).unwrap_or_default());
             warn!(

@@ -1,6 +1,6 @@
 //! Auctions and their rules: pure, no async, no IO; time is an argument.
 //!
-//! [`Auction`] is the state of one auction, [`decide`] says what a bid does to it, and
+//! [`Auction`] is the state of one auction, [`decide()`] says what a bid does to it, and
 //! [`lifecycle`] what opening, closing and cancelling do. Nothing here knows of DynamoDB, GraphQL
 //! or HTTP.
 

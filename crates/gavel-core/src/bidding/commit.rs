@@ -11,7 +11,7 @@ use super::counts::{CommitOutcome, LaneCounts};
 use crate::auction::Auction;
 use crate::limits;
 use crate::sabotage::{self, Break};
-use crate::store::{CommitError, KeyRecord, StoreError, Table, Transaction};
+use crate::store::{CommitError, KeyRecord, Order, StoreError, Table, Transaction};
 
 /// What became of a transaction.
 #[derive(Debug)]
@@ -192,7 +192,7 @@ async fn is_ours<T: Table>(
         return Ok(*current == transaction.auction);
     };
     let at = first.bid.sequence;
-    let stored = table.bids(&transaction.auction.id, at - 1, 1).await?;
+    let stored = table.page(&transaction.auction.id, Order::After(at - 1), 1).await?;
     Ok(stored.first().is_some_and(|stored| stored.bid.id == first.bid.id))
 }
 

@@ -6,26 +6,36 @@ use tokio::time::Instant;
 use crate::auction::{AuctionId, Timestamp};
 use crate::broker::demand::Demand;
 use crate::broker::{Broker, Event, Source, Stamped};
-use crate::store::Transaction;
+use crate::store::{Dynamo, Table, Transaction};
 
 /// Who is told.
-#[derive(Debug, Clone)]
-pub enum Herald {
+#[derive(Debug)]
+pub enum Herald<T = Dynamo> {
     /// The relay: which version is about to be written, and when it was acknowledged.
     Relay(Demand),
     /// The broker: what was written, as soon as it was acknowledged. The stream repairs, and brings
     /// what other servers write.
-    Broker(Broker),
+    Broker(Broker<T>),
     /// Nobody: what reads the stream keeps its own time.
     Nobody,
 }
 
-impl Herald {
+impl<T> Clone for Herald<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Relay(demand) => Self::Relay(demand.clone()),
+            Self::Broker(broker) => Self::Broker(broker.clone()),
+            Self::Nobody => Self::Nobody,
+        }
+    }
+}
+
+impl<T: Table> Herald<T> {
     /// A version is about to be written. Before the write: the stream may show it before its answer
     /// arrives.
     pub(super) fn before(&self, id: &AuctionId, version: u64) {
         if let Self::Relay(demand) = self {
-            demand.declare(id, version, Instant::now().into_std());
+            demand.declare(id, version, Instant::now());
         }
     }
 
@@ -34,7 +44,7 @@ impl Herald {
         let auction = &written.auction;
         match self {
             Self::Relay(demand) => {
-                demand.committed(&auction.id, auction.version, Instant::now().into_std());
+                demand.committed(&auction.id, auction.version, Instant::now());
             }
             Self::Broker(broker) if broker.is_live(&auction.id) => {
                 let bids = written.bids.iter().map(|new| Event::Bid(new.bid.clone()));

@@ -24,7 +24,7 @@ use crate::{clock, limits};
 pub(super) struct Lane<T> {
     id: AuctionId,
     table: Arc<T>,
-    herald: Herald,
+    herald: Herald<T>,
     bids_max: usize,
     /// What this lane last read or wrote; `None` when it must read.
     committed: Option<Auction>,
@@ -49,7 +49,7 @@ impl<T: Table> Lane<T> {
     pub(super) fn new(
         id: AuctionId,
         table: Arc<T>,
-        herald: Herald,
+        herald: Herald<T>,
         bids_max: usize,
         counts: Arc<LaneCounts>,
     ) -> Self {

@@ -47,7 +47,7 @@ impl<T> Clone for Lanes<T> {
 #[derive(Debug)]
 struct Shared<T> {
     table: Arc<T>,
-    herald: Herald,
+    herald: Herald<T>,
     settings: LaneSettings,
     tasks: Tasks,
     counts: Arc<LaneCounts>,
@@ -58,7 +58,7 @@ struct Shared<T> {
 
 impl<T: Table> Lanes<T> {
     /// Lanes over a table. Tasks run on `tasks`.
-    pub fn new(table: Arc<T>, herald: Herald, settings: LaneSettings, tasks: Tasks) -> Self {
+    pub fn new(table: Arc<T>, herald: Herald<T>, settings: LaneSettings, tasks: Tasks) -> Self {
         let queues = Mutex::new(Some(HashMap::new()));
         let counts = Arc::default();
         Self { shared: Arc::new(Shared { table, herald, settings, tasks, counts, queues }) }

@@ -17,11 +17,11 @@ use rand::{Rng as _, SeedableRng as _};
 use tokio::time::sleep;
 
 use super::lanes_tests::{Server, placed, running_auction};
-use super::simulated::Simulated;
 use super::{BidAnswer, LaneError, PlaceBid};
 use crate::auction::{Auction, BidId, BidRequest, Canceller, Status, Transition, decide};
 use crate::clock;
 use crate::store::StoredBid;
+use crate::store::simulated::Simulated;
 
 const SEEDS: u64 = 300;
 const BIDDERS: [&str; 5] = ["ann", "bob", "cem", "dan", "eve"];

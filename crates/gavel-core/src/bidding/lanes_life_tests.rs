@@ -6,12 +6,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use super::lanes_tests::{Server, placed, running_auction};
-use super::simulated::{Fault, Simulated};
 use super::{BidAnswer, LaneError};
 use crate::auction::{
     Auction, AuctionId, Canceller, RefusalCode, Status, Transition, TransitionError,
 };
 use crate::limits;
+use crate::store::simulated::{Fault, Simulated};
 
 fn server_over(auction: Auction) -> (Arc<Simulated>, Server) {
     let table = Arc::new(Simulated::new(auction));

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::simulated::{Fault, Simulated};
 use super::{BidAnswer, Herald, LaneError, LaneSettings, Lanes, PlaceBid};
 use crate::auction::testing::{bid, open_auction};
 use crate::auction::{Auction, RefusalCode, Timestamp};
 use crate::broker::demand::Demand;
+use crate::store::simulated::{Fault, Simulated};
 use crate::store::{IdempotencyKey, StoredBid};
 use crate::tasks::Tasks;
 use crate::{clock, limits};
@@ -37,7 +37,7 @@ impl Server {
 }
 
 /// An auction that is open now and for an hour.
-pub(super) fn running_auction() -> Auction {
+pub(crate) fn running_auction() -> Auction {
     let now = clock::now();
     Auction {
         created_at: now,
@@ -47,7 +47,7 @@ pub(super) fn running_auction() -> Auction {
     }
 }
 
-pub(super) fn placed(bidder: &str, minor: u64, key: Option<&str>) -> PlaceBid {
+pub(crate) fn placed(bidder: &str, minor: u64, key: Option<&str>) -> PlaceBid {
     let request = bid(bidder, minor, clock::now());
     let key = key.map(|key| IdempotencyKey::new(&request.auction_id, &request.bidder_id, key));
     PlaceBid { request, key, trace: None }

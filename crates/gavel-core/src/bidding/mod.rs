@@ -21,9 +21,7 @@ mod group_tests;
 #[cfg(test)]
 mod group_properties;
 #[cfg(test)]
-mod simulated;
-#[cfg(test)]
-mod lanes_tests;
+pub(crate) mod lanes_tests;
 #[cfg(test)]
 mod lanes_life_tests;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::command::{BidAnswer, BidReply, Command, LaneError, PlaceBid, answer};
 use super::commit::pause;
 use crate::auction::{Auction, AuctionId, RefusalCode, Timestamp};
 use crate::limits;
-use crate::store::{IdempotencyKey, KeyRecord, StoreError, StoredBid, Table};
+use crate::store::{IdempotencyKey, KeyRecord, Order, StoreError, StoredBid, Table};
 
 /// A refused bid and where its answer goes.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl<T: Table> Refuser<'_, T> {
             return;
         }
         let bids = || repeats.iter().map(|repeat| &*repeat.bid);
-        let read = || self.table.bids(self.id, auction.sequence.saturating_sub(1), 1);
+        let read = || self.table.page(self.id, Order::After(auction.sequence.saturating_sub(1)), 1);
         let lead = self.patiently(bids, read).await.map(|stored| {
             let leads = |stored: &StoredBid| {
                 stored.bid.sequence == auction.sequence
@@ -131,7 +131,7 @@ impl<T: Table> Refuser<'_, T> {
             return Err(LaneError::IdempotencyConflict);
         }
         let after = record.sequence - 1;
-        let read = || self.table.bids(self.id, after, 1);
+        let read = || self.table.page(self.id, Order::After(after), 1);
         let stored = self.patiently(|| std::iter::once(bid), read).await;
         let stored = stored.map_err(|error| error.without_lookup(bid))?;
         match stored.into_iter().next() {

@@ -1,8 +1,8 @@
 //! History: bids before what a topic has at hand, for watchers that resume.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use tokio::time::Instant;
 use tokio::time::sleep;
 use tracing::error;
 
@@ -11,8 +11,7 @@ use super::hole::Hole;
 use super::topic::Topic;
 use super::topics::{Broker, TopicError};
 use crate::auction::Timestamp;
-use crate::store::dynamo::Order;
-use crate::store::{StoredBid, Table as _};
+use crate::store::{Order, StoredBid, Table};
 use crate::{clock, limits};
 
 /// A part of an auction's history.
@@ -24,7 +23,7 @@ pub struct History {
     pub reached: u64,
 }
 
-impl Broker {
+impl<T: Table> Broker<T> {
     /// Bids after a sequence up to the topic's position, at most a page: from the backlog, which
     /// the first who needs it fills for all, or from the table. Gavel deletes no bid; where somebody
     /// else did, the next one that is there follows, and the log says so once.
@@ -56,7 +55,8 @@ impl Broker {
         after: u64,
     ) -> Result<(History, Option<u64>), TopicError> {
         let position = topic.mark().position;
-        let read = self.store.bids(topic.id(), after, limits::STORE_PAGE_BIDS).await?;
+        let read =
+            self.store.page(topic.id(), Order::After(after), limits::STORE_PAGE_BIDS).await?;
         let first = read.first().map(|stored| stored.bid.sequence);
         let read_at = clock::now();
         let bids = (after + 1..=position)

@@ -3,7 +3,7 @@
 //! Reads are not snapshots: a bid that one read does not show may be there a moment later. So it must
 //! have been counted before a first read, and be missing still from one that was asked for well after.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::limits;
 

@@ -14,6 +14,8 @@ mod history;
 mod repair;
 mod trace;
 mod topics;
+#[cfg(test)]
+mod topics_tests;
 
 pub use event::{Event, PublishedBid, Source, Stamped};
 pub use topic::{Mark, Topic};

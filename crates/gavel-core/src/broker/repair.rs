@@ -1,8 +1,8 @@
 //! Repair: what a topic misses is read back from the table. One in flight a topic.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use tokio::time::Instant;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
@@ -11,10 +11,10 @@ use super::hole::Hole;
 use super::topic::Topic;
 use super::topics::Broker;
 use crate::outage::Outage;
-use crate::store::{StoredBid, Table as _};
+use crate::store::{Order, StoredBid, Table};
 use crate::{clock, limits};
 
-impl Broker {
+impl<T: Table> Broker<T> {
     pub(super) fn start_repair(&self, topic: Arc<Topic>) {
         let broker = self.clone();
         self.tasks.spawn("repair", async move {
@@ -37,7 +37,7 @@ impl Broker {
                 self.counts.repairs.inc();
             }
             let asked = Instant::now();
-            match self.store.bids(topic.id(), after, limits::STORE_PAGE_BIDS).await {
+            match self.store.page(topic.id(), Order::After(after), limits::STORE_PAGE_BIDS).await {
                 Ok(page) if page.first().is_some_and(|first| first.bid.sequence == after + 1) => {
                     repaired += page.len() as u64;
                     self.counts.repaired.add(page.len() as u64);

@@ -3,9 +3,10 @@
 //! A gap is always already committed: the wait before reading it from the table only saves a read.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::sabotage::{self, Break};
+use tokio::time::Instant;
 
 /// Puts one topic's items in order.
 #[derive(Debug)]

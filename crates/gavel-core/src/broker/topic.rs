@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gavel_trace::Tracer;
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, watch};
+use tokio::time::Instant;
 use tracing::error;
 
 use super::counts::BrokerCounts;

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use gavel_trace::Tracer;
 use parking_lot::Mutex;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -17,7 +19,7 @@ use super::topic::{Published, Reader, Topic};
 use crate::auction::{Auction, AuctionId};
 use crate::outage::Outage;
 use crate::sabotage::{self, Break};
-use crate::store::{Dynamo, StoreError, Table as _};
+use crate::store::{Dynamo, StoreError, Table};
 use crate::tasks::Tasks;
 use crate::{clock, limits};
 
@@ -36,9 +38,9 @@ pub enum TopicError {
 }
 
 /// The broker. Clones share it.
-#[derive(Debug, Clone)]
-pub struct Broker {
-    pub(super) store: Arc<Dynamo>,
+#[derive(Debug)]
+pub struct Broker<T = Dynamo> {
+    pub(super) store: Arc<T>,
     pub(super) demand: Demand,
     pub(super) tasks: Tasks,
     pub(super) counts: Arc<BrokerCounts>,
@@ -53,20 +55,37 @@ pub struct Broker {
     outage: Arc<Mutex<Outage>>,
 }
 
+impl<T> Clone for Broker<T> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            demand: self.demand.clone(),
+            tasks: self.tasks.clone(),
+            counts: Arc::clone(&self.counts),
+            topics: Arc::clone(&self.topics),
+            tracer: self.tracer.clone(),
+            topics_max: self.topics_max,
+            activity: self.activity.clone(),
+            quiet_checks_per_second: self.quiet_checks_per_second,
+            outage: Arc::clone(&self.outage),
+        }
+    }
+}
+
 /// A topic whose first read is under way. If that fails, or whoever asked for it goes meanwhile,
 /// nothing is left of the topic unless somebody else waits for it.
-struct Starting<'a> {
-    broker: &'a Broker,
+struct Starting<'a, T: Table> {
+    broker: &'a Broker<T>,
     reader: Option<Reader>,
 }
 
-impl Starting<'_> {
+impl<T: Table> Starting<'_, T> {
     fn started(mut self) -> Option<Reader> {
         self.reader.take()
     }
 }
 
-impl Drop for Starting<'_> {
+impl<T: Table> Drop for Starting<'_, T> {
     fn drop(&mut self) {
         let Some(reader) = self.reader.take() else { return };
         let id = reader.id().clone();
@@ -75,9 +94,9 @@ impl Drop for Starting<'_> {
     }
 }
 
-impl Broker {
+impl<T: Table> Broker<T> {
     /// A broker over a table. Repairs run on `tasks`.
-    pub fn new(store: Arc<Dynamo>, demand: Demand, tasks: Tasks) -> Self {
+    pub fn new(store: Arc<T>, demand: Demand, tasks: Tasks) -> Self {
         Self {
             store,
             demand,
@@ -163,24 +182,34 @@ impl Broker {
 
     /// Runs until shutdown: expired demand, checks of live topics, idle topics.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(limits::BROKER_TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut checked, mut quiet_checked) = (Instant::now(), Instant::now());
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            // A check of many topics takes long, and a late write must not wait for it.
+            _ = async { tokio::join!(self.repair_late_writes(), self.check_regularly()) } => {}
+        }
+    }
+
+    /// What lanes announced, and the stream has not shown in time, is read from the table.
+    async fn repair_late_writes(&self) {
+        let mut ticks = interval(limits::BROKER_TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                _ = ticks.tick() => {}
-            }
-            let now = Instant::now();
-            let expired = self.demand.expired(now);
+            ticks.tick().await;
+            let expired = self.demand.expired(Instant::now());
             if !expired.is_empty() {
                 self.counts.late.add(expired.len() as u64);
                 self.check(&expired, "the stream is late").await;
             }
-            if now.duration_since(quiet_checked) >= limits::QUIET_CHECK_EVERY {
-                quiet_checked = now;
-                self.check_quiet(now).await;
-            }
+        }
+    }
+
+    async fn check_regularly(&self) {
+        let mut ticks = interval(limits::QUIET_CHECK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut checked = Instant::now();
+        loop {
+            let now = ticks.tick().await;
+            self.check_quiet(now).await;
             if now.duration_since(checked) >= limits::TOPIC_CHECK_EVERY {
                 checked = now;
                 self.drop_idle(now);
@@ -213,8 +242,11 @@ impl Broker {
     /// nothing; a table that does not answer is asked again by the next check.
     async fn check(&self, ids: &[AuctionId], why: &'static str) {
         let (mut failed, mut in_a_row) = (None, 0);
-        for ids in ids.chunks(limits::BATCH_GET_MAX) {
-            let read = self.store.load_each(ids).await;
+        let mut pages = ids.chunks(limits::BATCH_GET_MAX).map(|ids| self.store.load_each(ids));
+        let mut reads: FuturesUnordered<_> =
+            pages.by_ref().take(limits::CHECKS_IN_FLIGHT).collect();
+        while let Some(read) = reads.next().await {
+            reads.extend(pages.next());
             in_a_row = if read.is_ok() { 0 } else { in_a_row + 1 };
             for auction in read.unwrap_or_else(|error| vec![Err(error)]) {
                 match auction {

@@ -2,7 +2,7 @@
 //! that a scrape gets.
 //!
 //! Each part of the service owns its counts and hands them to the app, which hands them to the page
-//! ([`crate::http::metrics`]). There is no registry that all can reach, and no label is looked up
+//! (`gavel_server::http::metrics`). There is no registry that all can reach, and no label is looked up
 //! where bids or deliveries pass. docs/METRICS.md says what each name means.
 
 pub mod number;

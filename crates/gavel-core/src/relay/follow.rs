@@ -24,10 +24,11 @@ use super::stream::{Stream as _, StreamArn, StreamError, Streams};
 use super::walk::{Described, Walk};
 use crate::limits;
 use crate::outage::Outage;
+use crate::store::Table;
 
 /// A stream that is being read.
-pub(super) struct Follower<'r, S: Streams> {
-    relay: &'r Relay<S>,
+pub(super) struct Follower<'r, S: Streams, T: Table> {
+    relay: &'r Relay<S, T>,
     arn: StreamArn,
     stream: Arc<S::Stream>,
     lineage: Lineage,
@@ -55,8 +56,8 @@ enum Look {
     Failed { is_gone: bool },
 }
 
-impl<'r, S: Streams> Follower<'r, S> {
-    pub(super) fn new(relay: &'r Relay<S>, arn: StreamArn) -> Self {
+impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
+    pub(super) fn new(relay: &'r Relay<S, T>, arn: StreamArn) -> Self {
         Self {
             relay,
             stream: Arc::new(relay.streams.open(&arn)),
@@ -127,7 +128,7 @@ impl<'r, S: Streams> Follower<'r, S> {
         self.described = Instant::now();
         match described {
             Ok(page) => {
-                if let Some(lasted) = self.outage.went_well(Instant::now().into_std()) {
+                if let Some(lasted) = self.outage.went_well(Instant::now()) {
                     info!(?lasted, "the stream is described again");
                 }
                 let Some(whole) = self.walk.take(page) else { return Look::Part };
@@ -137,7 +138,7 @@ impl<'r, S: Streams> Follower<'r, S> {
             }
             Err(problem) => {
                 self.relay.health.stats().errors.fetch_add(1, Relaxed);
-                if self.outage.failed(Instant::now().into_std()) {
+                if self.outage.failed(Instant::now()) {
                     warn!(%problem, "cannot describe the stream; trying again");
                 }
                 // The shard that a later page begins after may have left the stream meanwhile.
@@ -205,7 +206,7 @@ impl<'r, S: Streams> Follower<'r, S> {
             }
             End::Gone(problem) => {
                 self.relay.health.gave_up(id);
-                if self.given_up.failed(Instant::now().into_std()) {
+                if self.given_up.failed(Instant::now()) {
                     error!(shard.id = %id, problem, "a shard is gone; reading the table instead");
                 }
                 self.lineage.gave_up(id)
@@ -220,7 +221,7 @@ impl<'r, S: Streams> Follower<'r, S> {
     /// obtained later would stand later.
     async fn iterators(&self, assignments: Vec<Assignment>) -> Vec<(Assignment, Option<String>)> {
         let iterators = assignments.iter().map(|assignment| async {
-            let position = Reader::<S::Stream>::start(assignment);
+            let position = Reader::<S::Stream, T>::start(assignment);
             match self.stream.iterator(&assignment.id, &position).await {
                 Ok(iterator) => Some(iterator),
                 Err(problem) => {
@@ -248,7 +249,7 @@ impl<'r, S: Streams> Follower<'r, S> {
         let id = assignment.id.clone();
         let (stream, broker) = (Arc::clone(&self.stream), self.relay.broker.clone());
         let (health, shard) = (self.relay.health.clone(), id.clone());
-        let position = Reader::<S::Stream>::start(assignment);
+        let position = Reader::<S::Stream, T>::start(assignment);
         #[cfg(feature = "lambda-model")]
         if let Some(settings) = self.relay.lambda.clone() {
             let mapping = Mapping { stream, broker, health, settings, shard, position };

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::shards::{Description, ShardId};
 use super::stream::{Listed, Page, Position, Stream, StreamArn, StreamError, Streams};
 use super::{Health, Paces, Relay, Standing};
+use crate::auction::testing::open_auction;
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
 use crate::limits;
-use crate::store::Dynamo;
-use crate::store::connect::{Endpoint, connect};
+use crate::store::simulated::Simulated;
 use crate::tasks::Tasks;
 
 const PACES: Paces = Paces {
@@ -79,7 +79,7 @@ impl Table {
         model.streams.remove(&arn);
     }
 
-    fn relay(&self, stop: &CancellationToken, broker: Broker, demand: Demand) -> Health {
+    fn relay(&self, stop: &CancellationToken, broker: Broker<Simulated>, demand: Demand) -> Health {
         let arn = self.0.lock().latest.clone().expect("a stream");
         let relay = Relay::new(self.clone(), arn, broker, demand, PACES);
         let health = relay.health();
@@ -172,7 +172,7 @@ impl Stream for OneStream {
 
 struct Bench {
     table: Table,
-    broker: Broker,
+    broker: Broker<Simulated>,
     demand: Demand,
     stop: CancellationToken,
 }
@@ -180,8 +180,7 @@ struct Bench {
 impl Bench {
     async fn new(table: Table) -> Self {
         // Nobody watches, so the store is never asked.
-        let clients = connect(&Endpoint::Url("http://127.0.0.1:1".to_owned())).await;
-        let store = Arc::new(Dynamo::new(clients.dynamodb, "none".to_owned()));
+        let store = Arc::new(Simulated::new(open_auction()));
         let demand = Demand::new(Duration::from_secs(60));
         let broker = Broker::new(store, demand.clone(), Tasks::default());
         Self { table, broker, demand, stop: CancellationToken::new() }

@@ -17,11 +17,12 @@ use super::shards::ShardId;
 use super::stream::{Page, Position, Stream, StreamError};
 use crate::broker::{Broker, Event, Stamped};
 use crate::clock;
+use crate::store::Table;
 
 /// One shard under a mapping.
-pub(super) struct Mapping<S> {
+pub(super) struct Mapping<S, T> {
     pub(super) stream: Arc<S>,
-    pub(super) broker: Broker,
+    pub(super) broker: Broker<T>,
     pub(super) health: Health,
     pub(super) settings: Settings,
     pub(super) shard: ShardId,
@@ -35,7 +36,7 @@ struct Part {
     stands_since: Option<Instant>,
 }
 
-impl<S: Stream> Mapping<S> {
+impl<S: Stream, T: Table> Mapping<S, T> {
     /// Runs until the shard is closed and read to its end.
     pub(super) async fn run(mut self, mut iterator: Option<String>) {
         let every = Duration::from_millis(self.settings.poll_every_ms);

@@ -24,17 +24,18 @@ use tracing::warn;
 
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
+use crate::store::{Dynamo, Table};
 use follow::Follower;
 pub use health::{Health, Standing, Stats};
 pub use reader::Paces;
 use stream::{StreamArn, Streams};
 
 /// The relay of a table's stream.
-pub struct Relay<S> {
+pub struct Relay<S, T = Dynamo> {
     streams: S,
     /// The stream that is read first.
     arn: StreamArn,
-    broker: Broker,
+    broker: Broker<T>,
     demand: Demand,
     paces: Paces,
     /// How shards are read: by our own readers, or as Lambda would.
@@ -43,9 +44,15 @@ pub struct Relay<S> {
     health: Health,
 }
 
-impl<S: Streams> Relay<S> {
+impl<S: Streams, T: Table> Relay<S, T> {
     /// A relay from a table's stream, this one at first, to a broker.
-    pub fn new(streams: S, arn: StreamArn, broker: Broker, demand: Demand, paces: Paces) -> Self {
+    pub fn new(
+        streams: S,
+        arn: StreamArn,
+        broker: Broker<T>,
+        demand: Demand,
+        paces: Paces,
+    ) -> Self {
         Self {
             streams,
             arn,

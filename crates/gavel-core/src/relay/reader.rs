@@ -16,6 +16,7 @@ use super::stream::{Page, Position, Stream, StreamError};
 use crate::broker::Broker;
 use crate::broker::demand::{Call, Pace};
 use crate::outage::Outage;
+use crate::store::Table;
 use crate::{clock, limits};
 
 /// How often a shard is read at each pace.
@@ -49,9 +50,9 @@ pub(super) enum End {
 }
 
 /// Reads one shard to its end.
-pub(super) struct Reader<S> {
+pub(super) struct Reader<S, T> {
     pub(super) stream: Arc<S>,
-    pub(super) broker: Broker,
+    pub(super) broker: Broker<T>,
     pub(super) health: Health,
     pub(super) paces: Paces,
     pub(super) calls: watch::Receiver<Call>,
@@ -59,7 +60,7 @@ pub(super) struct Reader<S> {
     pub(super) position: Position,
 }
 
-impl<S: Stream> Reader<S> {
+impl<S: Stream, T: Table> Reader<S, T> {
     pub(super) fn start(assignment: &Assignment) -> Position {
         match assignment.start {
             Start::Latest => Position::Latest,
@@ -80,7 +81,7 @@ impl<S: Stream> Reader<S> {
                 Ok(None) => return End::Closed,
                 Ok(next) => {
                     (gone_since, expired) = (None, false);
-                    if let Some(lasted) = outage.went_well(Instant::now().into_std()) {
+                    if let Some(lasted) = outage.went_well(Instant::now()) {
                         info!(shard.id = %self.shard, ?lasted, "reads again");
                     }
                     iterator = next;
@@ -93,7 +94,7 @@ impl<S: Stream> Reader<S> {
                     let waits = self.recover(&problem).await;
                     let expired_anew = !waits && !std::mem::replace(&mut expired, true);
                     if !expired_anew {
-                        if outage.failed(Instant::now().into_std()) {
+                        if outage.failed(Instant::now()) {
                             warn!(shard.id = %self.shard, %problem, "cannot read; trying again");
                         }
                         self.back_off(outage.in_a_row()).await;
@@ -140,7 +141,7 @@ impl<S: Stream> Reader<S> {
         }
         stats.records.fetch_add(page.records.len() as u64, Relaxed);
         if !page.records.is_empty() {
-            self.broker.stream().shows(&self.shard, Instant::now().into_std());
+            self.broker.stream().shows(&self.shard, Instant::now());
         }
         let read_at = clock::now();
         for record in &page.records {

@@ -11,11 +11,11 @@ use super::reader::{Paces, Reader};
 use super::shards::ShardId;
 use super::stream::{Listed, Page, Position, Stream, StreamError};
 use crate::auction::AuctionId;
+use crate::auction::testing::open_auction;
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
 use crate::limits;
-use crate::store::Dynamo;
-use crate::store::connect::{Endpoint, connect};
+use crate::store::simulated::Simulated;
 use crate::tasks::Tasks;
 
 const READ: Duration = Duration::from_millis(3);
@@ -84,8 +84,7 @@ impl Bench {
         meanwhile: impl Future<Output = ()>,
     ) -> (bool, Vec<Duration>) {
         // Nobody watches, so the store is never asked.
-        let clients = connect(&Endpoint::Url("http://127.0.0.1:1".to_owned())).await;
-        let store = Arc::new(Dynamo::new(clients.dynamodb, "none".to_owned()));
+        let store = Arc::new(Simulated::new(open_auction()));
         let reader = Reader {
             stream: Arc::clone(&self.stream),
             broker: Broker::new(store, self.demand.clone(), Tasks::default()),
@@ -110,7 +109,7 @@ fn ms(reads: &[Duration]) -> Vec<u128> {
 #[tokio::test(start_paused = true)]
 async fn a_shard_is_read_at_the_pace_of_demand() {
     let bench = Bench::new();
-    let now = Instant::now().into_std();
+    let now = Instant::now();
     let reads = bench
         .read(Duration::from_millis(1_190), async {
             sleep(Duration::from_millis(100)).await;
@@ -126,7 +125,7 @@ async fn a_shard_is_read_at_the_pace_of_demand() {
 #[tokio::test(start_paused = true)]
 async fn a_bell_asks_for_a_read_at_once_also_if_it_rings_during_one() {
     let bench = Bench::new();
-    let now = Instant::now().into_std();
+    let now = Instant::now();
     bench.demand.topic_live(&bench.auction);
     bench.demand.declare(&bench.auction, 1, now);
     let reads = bench

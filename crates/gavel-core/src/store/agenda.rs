@@ -5,7 +5,7 @@
 //! servers make. A time that has passed by costs one look; one that is unknown to this server is known
 //! to the server that wrote it, and to this one a few seconds later.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::phase::Phase;
 use crate::auction::Timestamp;

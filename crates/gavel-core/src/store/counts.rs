@@ -1,9 +1,8 @@
 //! What the store counts: its errors, by kind.
 
-use std::time::Instant;
-
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use tokio::time::Instant;
 
 use super::error::{StoreError, classify};
 use super::item::ItemError;

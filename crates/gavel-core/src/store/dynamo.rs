@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::agenda::Agenda;
 use super::counts::Kind;
@@ -16,7 +16,7 @@ use super::item::{self, Item};
 use super::key::{IdempotencyKey, KeyRecord};
 use super::phase::due_of;
 use super::watch::Watch;
-use super::{StoredBid, Table, Transaction, transact};
+use super::{Order, StoredBid, Table, Transaction, transact};
 use crate::auction::{Auction, AuctionId};
 use crate::metrics::CountBy;
 use crate::{clock, limits};
@@ -29,15 +29,6 @@ pub struct Dynamo {
     pub(super) errors: Arc<CountBy<Kind>>,
     pub(super) watch: Arc<Watch>,
     pub(super) agenda: Arc<Mutex<Agenda>>,
-}
-
-/// The order in which a page of bids is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Sequences over this one, ascending.
-    After(u64),
-    /// Sequences under this one, descending.
-    Before(u64),
 }
 
 impl Dynamo {
@@ -95,62 +86,6 @@ impl Dynamo {
             }
         }
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
-    }
-
-    /// At most [`limits::BATCH_GET_MAX`] auctions by id, strongly consistent, in any order; unknown
-    /// ids are left out. One that cannot be read costs the others nothing.
-    pub async fn load_each(
-        &self,
-        ids: &[AuctionId],
-    ) -> Result<Vec<Result<Auction, StoreError>>, StoreError> {
-        let items = self.batch_get(ids.iter().map(item::state_key).collect()).await?;
-        Ok(items.iter().map(|item| self.read(item::auction(item))).collect())
-    }
-
-    /// A page of bids, strongly consistent: `limit` of them, fewer only where there are no more.
-    pub async fn page(
-        &self,
-        id: &AuctionId,
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<StoredBid>, StoreError> {
-        let (ascending, from, to) = match order {
-            Order::After(sequence) => (true, sequence.saturating_add(1), u64::MAX),
-            Order::Before(sequence) => (false, 1, sequence.saturating_sub(1)),
-        };
-        let to = to.min(limits::SEQUENCE_MAX);
-        if from > to {
-            return Ok(Vec::new());
-        }
-        let mut bids = Vec::new();
-        let mut start_key = None;
-        for _ in 0..limits::STORE_PAGE_QUERIES_MAX {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .consistent_read(true)
-                .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-                .expression_attribute_values(":pk", AttributeValue::S(item::auction_pk(id)))
-                .expression_attribute_values(":from", AttributeValue::S(item::bid_sk(from)))
-                .expression_attribute_values(":to", AttributeValue::S(item::bid_sk(to)))
-                .scan_index_forward(ascending)
-                .limit(i32::try_from(limit - bids.len()).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(start_key)
-                .send()
-                .await
-                .map_err(|error| self.failed(&error))?;
-            // Others keep items beside a bid, such as BID#000000000001#risk.
-            for item in output.items().iter().filter(|item| item::is_bid(item)) {
-                bids.push(self.read(item::bid(item))?);
-            }
-            // DynamoDB cuts an answer at 1 MB: only the key says whether there is more.
-            start_key = output.last_evaluated_key;
-            if bids.len() >= limit || start_key.is_none() {
-                return Ok(bids);
-            }
-        }
-        Err(StoreError::Unavailable("a page of bids has too many other items in it".to_owned()))
     }
 
     /// A consistent BatchGetItem that asks again for what was left unprocessed.
@@ -225,12 +160,56 @@ impl Table for Dynamo {
         Ok(keys.iter().map(|key| found.get(&item::idempotency_pk(key)).cloned()).collect())
     }
 
-    async fn bids(
+    async fn page(
         &self,
         id: &AuctionId,
-        after: u64,
+        order: Order,
         limit: usize,
     ) -> Result<Vec<StoredBid>, StoreError> {
-        self.page(id, Order::After(after), limit).await
+        let (ascending, from, to) = match order {
+            Order::After(sequence) => (true, sequence.saturating_add(1), u64::MAX),
+            Order::Before(sequence) => (false, 1, sequence.saturating_sub(1)),
+        };
+        let to = to.min(limits::SEQUENCE_MAX);
+        if from > to {
+            return Ok(Vec::new());
+        }
+        let mut bids = Vec::new();
+        let mut start_key = None;
+        for _ in 0..limits::STORE_PAGE_QUERIES_MAX {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+                .expression_attribute_values(":pk", AttributeValue::S(item::auction_pk(id)))
+                .expression_attribute_values(":from", AttributeValue::S(item::bid_sk(from)))
+                .expression_attribute_values(":to", AttributeValue::S(item::bid_sk(to)))
+                .scan_index_forward(ascending)
+                .limit(i32::try_from(limit - bids.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start_key)
+                .send()
+                .await
+                .map_err(|error| self.failed(&error))?;
+            // Others keep items beside a bid, such as BID#000000000001#risk.
+            for item in output.items().iter().filter(|item| item::is_bid(item)) {
+                bids.push(self.read(item::bid(item))?);
+            }
+            // DynamoDB cuts an answer at 1 MB: only the key says whether there is more.
+            start_key = output.last_evaluated_key;
+            if bids.len() >= limit || start_key.is_none() {
+                return Ok(bids);
+            }
+        }
+        Err(StoreError::Unavailable("a page of bids has too many other items in it".to_owned()))
+    }
+
+    async fn load_each(
+        &self,
+        ids: &[AuctionId],
+    ) -> Result<Vec<Result<Auction, StoreError>>, StoreError> {
+        let items = self.batch_get(ids.iter().map(item::state_key).collect()).await?;
+        Ok(items.iter().map(|item| self.read(item::auction(item))).collect())
     }
 }

@@ -3,10 +3,9 @@
 //! The index has keys alone; the auctions are read from the table. Each partition of a phase is read
 //! on from a key (`pages`), so that a page costs the same however many auctions share a time.
 
-use std::time::Instant;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::{join_all, try_join_all};
+use tokio::time::Instant;
 
 use super::Dynamo;
 use super::agenda::Look;

@@ -1,6 +1,6 @@
 //! The store: auctions, bids and idempotency keys in one DynamoDB table.
 //!
-//! [`Table`] is what the lane needs of it; [`Dynamo`] is the real thing over the AWS SDK, the same
+//! [`Table`] is what lanes and the broker need of it; [`Dynamo`] is the real thing over the AWS SDK, the same
 //! code for the embedded engine, any other endpoint and AWS. The store decides nothing: it reports what
 //! was written, what was not and what is unknown.
 
@@ -18,6 +18,8 @@ pub mod dynamo;
 pub mod transact;
 pub mod pages;
 pub mod list;
+#[cfg(test)]
+pub(crate) mod simulated;
 
 use std::future::Future;
 
@@ -62,7 +64,16 @@ pub struct Transaction {
     pub written_at: Timestamp,
 }
 
-/// What the bidding lane needs of the table. Every read is strongly consistent.
+/// The order in which a page of bids is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Sequences over this one, ascending.
+    After(u64),
+    /// Sequences under this one, descending.
+    Before(u64),
+}
+
+/// What lanes and the broker need of the table. Every read is strongly consistent.
 pub trait Table: Send + Sync + 'static {
     /// The auction, if there is one.
     fn load(
@@ -82,12 +93,18 @@ pub trait Table: Send + Sync + 'static {
         keys: &[IdempotencyKey],
     ) -> impl Future<Output = Result<Vec<Option<KeyRecord>>, StoreError>> + Send;
 
-    /// Bids with a sequence over `after`, ascending, at most `limit` of them (a page may be
-    /// shorter than what the table has).
-    fn bids(
+    /// A page of bids: `limit` of them, fewer only where there are no more.
+    fn page(
         &self,
         id: &AuctionId,
-        after: u64,
+        order: Order,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<StoredBid>, StoreError>> + Send;
+
+    /// At most [`limits::BATCH_GET_MAX`](crate::limits::BATCH_GET_MAX) auctions by id, in any order;
+    /// unknown ids are left out. One that cannot be read costs the others nothing.
+    fn load_each(
+        &self,
+        ids: &[AuctionId],
+    ) -> impl Future<Output = Result<Vec<Result<Auction, StoreError>>, StoreError>> + Send;
 }

@@ -1,7 +1,7 @@
 //! Whether the store serves: requests that cost next to nothing, for readiness.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::AttributeValue;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::Dynamo;
 use super::error::StoreError;

@@ -1,12 +1,11 @@
 //! One group as one TransactWriteItems, and what a cancellation says.
 
-use std::time::Instant;
-
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
 };
+use tokio::time::Instant;
 
 use super::error::{CommitError, StoreError};
 use super::item;

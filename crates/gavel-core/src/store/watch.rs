@@ -1,9 +1,10 @@
 //! What a process has seen of its store lately: whether writes go through, and failures in the log
 //! once a minute instead of once a request.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::error::StoreError;

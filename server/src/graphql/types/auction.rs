@@ -6,7 +6,7 @@ use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, Enum, ID, Object, Result};
 use gavel_core::auction::{Auction, Status};
 use gavel_core::store::Dynamo;
-use gavel_core::store::dynamo::Order;
+use gavel_core::store::{Order, Table as _};
 use gavel_core::{clock, limits};
 
 use super::bid::{BidObject, int};

@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use tokio::time::Instant;
-
 use super::RIVAL;
 use super::fault::{Chaos, Fault};
 use crate::auction::{Auction, BidId, BidRequest, decide};
@@ -11,10 +9,15 @@ use crate::store::{
     CommitError, IdempotencyKey, KeyRecord, NewBid, StoreError, StoredBid, Transaction,
 };
 use crate::{clock, limits};
+use tokio::time::Instant;
 
-#[derive(Debug)]
+/// Who is shown what was written.
+type Shown = Box<dyn FnMut(&Transaction) + Send>;
+
 pub(super) struct State {
     pub(super) auction: Auction,
+    /// What the last transaction has written may be seen in part until then; the auction before it.
+    pub(super) unsettled: Option<(Instant, Auction)>,
     pub(super) bids: Vec<StoredBid>,
     pub(super) keys: HashMap<IdempotencyKey, KeyRecord>,
     /// What each token named; `None`: an engine that forgets tokens at once.
@@ -26,12 +29,14 @@ pub(super) struct State {
     pub(super) reads_fail: bool,
     pub(super) chaos: Option<Chaos>,
     pub(super) commits: usize,
+    pub(super) stream: Option<Shown>,
 }
 
 impl State {
     pub(super) fn new(auction: Auction) -> Self {
         Self {
             auction,
+            unsettled: None,
             bids: Vec::new(),
             keys: HashMap::new(),
             tokens: Some(HashMap::new()),
@@ -41,10 +46,11 @@ impl State {
             reads_fail: false,
             chaos: None,
             commits: 0,
+            stream: None,
         }
     }
 
-    pub(super) fn read<V>(&mut self, read: impl FnOnce(&State) -> V) -> Result<V, StoreError> {
+    pub(super) fn read<V>(&mut self, read: impl FnOnce(&mut State) -> V) -> Result<V, StoreError> {
         self.apply_late();
         let fails = self.chaos.as_mut().is_some_and(Chaos::read_fails);
         if self.reads_fail || fails {
@@ -81,6 +87,33 @@ impl State {
             }
         };
         (fault, result)
+    }
+
+    /// What a read sees of an item that the last transaction wrote: whether it is written. Reads of
+    /// several items are not isolated from transactions.
+    fn sees_last(&mut self) -> bool {
+        let is_unsettled =
+            self.unsettled.as_ref().is_some_and(|(until, _)| Instant::now() < *until);
+        !is_unsettled || self.chaos.as_mut().is_none_or(Chaos::sees)
+    }
+
+    /// The auction, as a read sees it.
+    pub(super) fn seen_auction(&mut self) -> Auction {
+        let sees_last = self.sees_last();
+        match &self.unsettled {
+            Some((_, before)) if !sees_last => before.clone(),
+            _ => self.auction.clone(),
+        }
+    }
+
+    /// The bids, as a read sees them.
+    pub(super) fn seen_bids(&mut self) -> Vec<StoredBid> {
+        let settled = match &self.unsettled {
+            Some((_, before)) => before.sequence,
+            None => u64::MAX,
+        };
+        let bids = self.bids.clone();
+        bids.into_iter().filter(|b| b.bid.sequence <= settled || self.sees_last()).collect()
     }
 
     pub(super) fn apply_late(&mut self) {
@@ -142,7 +175,12 @@ impl State {
             self.keys.extend(key.clone().map(|key| (key, record)));
         }
         assert_eq!(transaction.auction.sequence, self.bids.len() as u64);
-        self.auction = transaction.auction.clone();
+        let before = std::mem::replace(&mut self.auction, transaction.auction.clone());
+        self.unsettled =
+            self.chaos.as_mut().map(|chaos| (Instant::now() + chaos.settles(), before));
+        if let Some(stream) = &mut self.stream {
+            stream(transaction);
+        }
         if let Some(tokens) = &mut self.tokens {
             tokens.insert(transaction.token.clone(), transaction.clone());
         }

@@ -11,27 +11,26 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use fault::Chaos;
-pub(super) use fault::Fault;
+pub(crate) use fault::Fault;
 use state::State;
 
 use crate::auction::{Auction, AuctionId};
 use crate::store::{
-    CommitError, IdempotencyKey, KeyRecord, StoreError, StoredBid, Table, Transaction,
+    CommitError, IdempotencyKey, KeyRecord, Order, StoreError, StoredBid, Table, Transaction,
 };
 
 /// How the names of those begin who bid through no lane of the test.
 const RIVAL: &str = "rival";
 
 /// One auction's part of a table.
-#[derive(Debug)]
-pub(super) struct Simulated {
+pub(crate) struct Simulated {
     state: Mutex<State>,
     held: Notify,
     released: Notify,
 }
 
 impl Simulated {
-    pub(super) fn new(auction: Auction) -> Self {
+    pub(crate) fn new(auction: Auction) -> Self {
         Self {
             state: Mutex::new(State::new(auction)),
             held: Notify::new(),
@@ -40,29 +39,34 @@ impl Simulated {
     }
 
     /// The fates of the next commits, in order, and of every one after them.
-    pub(super) fn script(&self, faults: &[Fault], then: Fault) {
+    pub(crate) fn script(&self, faults: &[Fault], then: Fault) {
         let mut state = self.state.lock();
         state.script = faults.iter().copied().collect();
         state.then = then;
     }
 
     /// Whether reads fail from now on.
-    pub(super) fn fail_reads(&self, fail: bool) {
+    pub(crate) fn fail_reads(&self, fail: bool) {
         self.state.lock().reads_fail = fail;
     }
 
+    /// Shows each transaction that is carried out from now on.
+    pub(crate) fn shows(&self, stream: impl FnMut(&Transaction) + Send + 'static) {
+        self.state.lock().stream = Some(Box::new(stream));
+    }
+
     /// From now on a token is as good as new when it comes again.
-    pub(super) fn forget_tokens(&self) {
+    pub(crate) fn forget_tokens(&self) {
         self.state.lock().tokens = None;
     }
 
     /// Faults and travel times by a seed, until [`Simulated::calm`].
-    pub(super) fn chaos(&self, seed: u64) {
+    pub(crate) fn chaos(&self, seed: u64) {
         self.state.lock().chaos = Some(Chaos::new(seed));
     }
 
     /// No more faults; what was late arrives.
-    pub(super) fn calm(&self) {
+    pub(crate) fn calm(&self) {
         let mut state = self.state.lock();
         state.chaos = None;
         for (_, transaction) in std::mem::take(&mut state.late) {
@@ -71,37 +75,37 @@ impl Simulated {
     }
 
     /// Ends when a commit is [`Fault::Held`].
-    pub(super) async fn holds(&self) {
+    pub(crate) async fn holds(&self) {
         self.held.notified().await;
     }
 
     /// Answers the commit that is held.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.released.notify_one();
     }
 
     /// The auction as it stands.
-    pub(super) fn auction(&self) -> Auction {
+    pub(crate) fn auction(&self) -> Auction {
         self.state.lock().auction.clone()
     }
 
     /// Every bid in the table.
-    pub(super) fn written(&self) -> Vec<StoredBid> {
+    pub(crate) fn written(&self) -> Vec<StoredBid> {
         self.state.lock().bids.clone()
     }
 
     /// Whether a bid stands under this key.
-    pub(super) fn remembers(&self, key: &IdempotencyKey) -> bool {
+    pub(crate) fn remembers(&self, key: &IdempotencyKey) -> bool {
         self.state.lock().keys.contains_key(key)
     }
 
     /// Whether a bid was written by none of the lanes.
-    pub(super) fn is_rivals(stored: &StoredBid) -> bool {
+    pub(crate) fn is_rivals(stored: &StoredBid) -> bool {
         stored.bid.bidder_id.as_str().starts_with(RIVAL)
     }
 
     /// How often a commit was tried.
-    pub(super) fn commits(&self) -> usize {
+    pub(crate) fn commits(&self) -> usize {
         self.state.lock().commits
     }
 
@@ -112,7 +116,7 @@ impl Simulated {
         }
     }
 
-    async fn read<V>(&self, read: impl FnOnce(&State) -> V) -> Result<V, StoreError> {
+    async fn read<V>(&self, read: impl FnOnce(&mut State) -> V) -> Result<V, StoreError> {
         self.travel().await;
         let result = self.state.lock().read(read);
         self.travel().await;
@@ -122,7 +126,7 @@ impl Simulated {
 
 impl Table for Simulated {
     async fn load(&self, id: &AuctionId) -> Result<Option<Auction>, StoreError> {
-        self.read(|state| Some(&state.auction).filter(|auction| auction.id == *id).cloned()).await
+        self.read(|state| Some(state.seen_auction()).filter(|auction| auction.id == *id)).await
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<(), CommitError> {
@@ -133,6 +137,8 @@ impl Table for Simulated {
             self.released.notified().await;
         }
         self.travel().await;
+        // What was acknowledged is seen by every read.
+        self.state.lock().unsettled = None;
         result
     }
 
@@ -140,16 +146,33 @@ impl Table for Simulated {
         self.read(|state| keys.iter().map(|key| state.keys.get(key).cloned()).collect()).await
     }
 
-    async fn bids(
+    async fn page(
         &self,
         _: &AuctionId,
-        after: u64,
+        order: Order,
         limit: usize,
     ) -> Result<Vec<StoredBid>, StoreError> {
-        let page = |state: &State| {
-            let over = state.bids.iter().filter(|stored| stored.bid.sequence > after);
-            over.take(limit).cloned().collect()
+        let page = |state: &mut State| -> Vec<StoredBid> {
+            let bids = state.seen_bids().into_iter();
+            match order {
+                Order::After(after) => {
+                    bids.filter(|stored| stored.bid.sequence > after).take(limit).collect()
+                }
+                Order::Before(before) => {
+                    bids.rev().filter(|stored| stored.bid.sequence < before).take(limit).collect()
+                }
+            }
         };
         self.read(page).await
+    }
+
+    async fn load_each(
+        &self,
+        ids: &[AuctionId],
+    ) -> Result<Vec<Result<Auction, StoreError>>, StoreError> {
+        let auction = |state: &mut State| {
+            Some(state.seen_auction()).filter(|auction| ids.contains(&auction.id))
+        };
+        Ok(self.read(auction).await?.map(Ok).into_iter().collect())
     }
 }

@@ -44,7 +44,8 @@ impl Chaos {
 
     /// How long a message is under way.
     pub(super) fn travel(&mut self) -> Duration {
-        Duration::from_millis(self.random.random_range(0..20))
+        let slowest = if self.random.random_bool(0.1) { 200 } else { 20 };
+        Duration::from_millis(self.random.random_range(0..slowest))
     }
 
     /// What happens to the next transaction.
@@ -67,6 +68,16 @@ impl Chaos {
         let lasts = limits::UNKNOWN_OUTCOME_RETRY + Duration::from_secs(5);
         self.outage = self.random.random_bool(0.03).then_some((now + lasts, fault));
         fault
+    }
+
+    /// How long the items of a transaction whose answer was lost are written one by one.
+    pub(super) fn settles(&mut self) -> Duration {
+        Duration::from_millis(self.random.random_range(0..200))
+    }
+
+    /// Whether a read sees an item that is being written.
+    pub(super) fn sees(&mut self) -> bool {
+        self.random.random()
     }
 
     pub(super) fn read_fails(&mut self) -> bool {

@@ -1,0 +1,94 @@
+//! Checks of many topics, in simulated time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::demand::Demand;
+use super::{Broker, Mark};
+use crate::auction::testing::open_auction;
+use crate::auction::{Auction, AuctionId};
+use crate::limits;
+use crate::store::{
+    CommitError, IdempotencyKey, KeyRecord, Order, StoreError, StoredBid, Table, Transaction,
+};
+use crate::tasks::Tasks;
+
+const READ: Duration = Duration::from_millis(10);
+const WATCHED: usize = 10_000;
+
+/// A table in which every auction is, and whose reads take a while.
+#[derive(Default)]
+struct Slow {
+    /// The auction of which somebody has written another version.
+    written: Mutex<Option<AuctionId>>,
+}
+
+impl Slow {
+    fn auction(&self, id: &AuctionId) -> Auction {
+        let version = if self.written.lock().as_ref() == Some(id) { 2 } else { 1 };
+        Auction { id: id.clone(), version, ..open_auction() }
+    }
+}
+
+impl Table for Slow {
+    async fn load(&self, id: &AuctionId) -> Result<Option<Auction>, StoreError> {
+        sleep(READ).await;
+        Ok(Some(self.auction(id)))
+    }
+
+    async fn load_each(
+        &self,
+        ids: &[AuctionId],
+    ) -> Result<Vec<Result<Auction, StoreError>>, StoreError> {
+        sleep(READ).await;
+        // The check of all topics has passed it by when it is written.
+        let is_check = ids.len() > 1;
+        let auction = |id| Auction { version: 1, ..self.auction(id) };
+        Ok(ids.iter().map(|id| Ok(if is_check { auction(id) } else { self.auction(id) })).collect())
+    }
+
+    async fn commit(&self, _: &Transaction) -> Result<(), CommitError> {
+        unimplemented!("the broker does not write")
+    }
+
+    async fn keys(&self, _: &[IdempotencyKey]) -> Result<Vec<Option<KeyRecord>>, StoreError> {
+        unimplemented!("the broker knows no keys")
+    }
+
+    async fn page(&self, _: &AuctionId, _: Order, _: usize) -> Result<Vec<StoredBid>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_write_is_repaired_while_all_topics_are_checked() {
+    let (table, demand) = (Arc::new(Slow::default()), Demand::new(limits::DEMAND_EXPIRY));
+    let broker = Broker::new(Arc::clone(&table), demand.clone(), Tasks::default());
+    let ids: Vec<AuctionId> = (0..WATCHED).map(|_| AuctionId::random()).collect();
+    let started = Instant::now();
+    let topics = join_all(ids.iter().map(|id| broker.topic(id))).await;
+    let stop = CancellationToken::new();
+    let runs = broker.clone().run(stop.clone());
+    let late = async {
+        // The stream never shows it; it is late while all topics are checked.
+        let soon_late = limits::DEMAND_EXPIRY.saturating_sub(limits::BROKER_TICK * 2);
+        sleep_until(started + limits::TOPIC_CHECK_EVERY - soon_late).await;
+        let (id, written) = (ids[WATCHED - 1].clone(), Instant::now());
+        *table.written.lock() = Some(id.clone());
+        demand.declare(&id, 2, written);
+        let topic = topics[WATCHED - 1].as_ref().expect("it is watched");
+        let mut marks = topic.marks();
+        marks.wait_for(|Mark { version, .. }| *version == 2).await.expect("a topic that lives");
+        let took = written.elapsed();
+        assert!(took < Duration::from_millis(700), "{took:?}");
+        // The check itself asks for several pages at a time.
+        sleep(Duration::from_secs(1)).await;
+        stop.cancel();
+    };
+    tokio::join!(runs, late);
+}
