@@ -19,7 +19,7 @@ const LOUD_CROWD: usize = 500;
 /// How loud it is, of what is possible.
 const LOUD_SHARE: f64 = 0.3;
 
-/// The median of a transaction on AWS (FACTS 3).
+/// The median of a transaction on AWS (SOURCES.md#latency).
 const TRANSACTION_MS: f64 = 25.0;
 
 /// How much is measured.

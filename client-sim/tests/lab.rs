@@ -24,9 +24,9 @@ fn json(path: &Path) -> Value {
     serde_json::from_str(&text).expect("it is JSON")
 }
 
-/// FACTS 4: a plain retry brings every record of the batch again, bisect those of the half that was
-/// handled, partial failures none; retries that run out throw the whole batch away, or with bisect
-/// the one record.
+/// SOURCES.md#lambda: a plain retry brings every record of the batch again, bisect those of the
+/// half that was handled, partial failures none; retries that run out throw the whole batch away,
+/// or with bisect the one record.
 #[test]
 fn failures_in_mid_batch_show_the_counts_that_lambdas_rules_predict() {
     let out = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! Runs one call on dynoxide, in process.
 //!
 //! The engine has one mutex and runs its SQL on the calling thread, so calls
-//! are run only on the emulator's own thread (FACTS 6); the control and the
+//! are run only on the emulator's own thread (SOURCES.md#embedded); the control and the
 //! upkeep reach in from theirs. Streams are read past it: see `store`.
 
 mod tokens;
@@ -29,7 +29,7 @@ const TOKEN_CHARS_MAX: usize = 36;
 /// Bytes of written requests between two looks at how much the database holds.
 const BYTES_BETWEEN_LOOKS: u64 = 64 * 1024;
 
-/// Records of a page and its bytes (FACTS 2).
+/// Records of a page and its bytes (SOURCES.md#streams).
 pub(crate) const PAGE_RECORDS_MAX: usize = 1_000;
 pub(crate) const PAGE_BYTES_MAX: usize = 1_000_000;
 

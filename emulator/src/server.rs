@@ -58,7 +58,7 @@ async fn accept(
     let permit =
         std::sync::Arc::clone(free).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, _peer) = listener.accept().await?;
-    // Small answers and delayed acknowledgements cost up to 40 ms (FACTS 8).
+    // Small answers and delayed acknowledgements cost up to 40 ms (SOURCES.md#sockets).
     stream.set_nodelay(true)?;
     Ok((stream, permit))
 }

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 
 /// How often.
 const EVERY: Duration = Duration::from_hours(1);
-/// How long a stream keeps a record (FACTS 2).
+/// How long a stream keeps a record (SOURCES.md#streams).
 const RETENTION: Duration = Duration::from_hours(24);
 
 /// Keeps house until `stop`.

@@ -90,6 +90,14 @@ proptest! {
         if removed {
             prop_assert!(matches!(event, Ok(None)));
         }
+        // What is known before it is decoded is what decoding finds.
+        let subject = record::subject(&record).map(|subject| (subject.auction_id, subject.written_at));
+        if let Ok(Some(stamped)) = &event {
+            let decoded = (stamped.event.auction_id().clone(), Some(stamped.written_at));
+            prop_assert_eq!(subject, Some(decoded));
+        } else if let Ok(None) = &event {
+            prop_assert_eq!(subject, None);
+        }
         if let Ok(Some(stamped)) = event
             && let Event::Bid(bid) = stamped.event
         {

@@ -1,4 +1,5 @@
-//! What docs/LIMITS.md and docs/SECURITY.md name is there: each row's tests, and each flag.
+//! What pages and comments name is there: each row's tests and each flag of docs/LIMITS.md and
+//! docs/SECURITY.md, and each section of docs/SOURCES.md that the code cites.
 
 use std::path::{Path, PathBuf};
 
@@ -125,4 +126,43 @@ fn every_flag_of_the_pages_is_one_of_the_service() {
         assert!(is_flag(name), "no flag --{name}");
     }
     assert!(!is_flag("query-width"));
+}
+
+/// The source files of the workspace.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let name = entry.file_name();
+        let is_ours = !["target", "node_modules", "venv", ".git"].iter().any(|no| name == *no);
+        if path.is_dir() && is_ours {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_citation_of_a_source_is_of_a_section_that_is_there() {
+    let page = include_str!("../../docs/SOURCES.md");
+    let heads: Vec<String> =
+        page.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_lowercase).collect();
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut files);
+    // Put together, so that this line is none.
+    let mark = concat!("SOURCES", ".md#");
+    let mut cited = Vec::new();
+    for file in files {
+        let source = std::fs::read_to_string(&file).unwrap();
+        for rest in source.split(mark).skip(1) {
+            let end = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
+            let section = rest[..end].to_owned();
+            assert!(heads.contains(&section), "{}: no section {section}", file.display());
+            cited.push(section);
+        }
+    }
+    assert!(cited.len() > 20, "{} citations were found", cited.len());
+    for head in heads {
+        assert!(cited.contains(&head), "nothing cites {head}");
+    }
 }

@@ -1,5 +1,5 @@
-//! The experiments. Every case is on the published latencies of AWS (FACTS 3, as the emulator's
-//! `aws` behaviour has them) unless it says otherwise.
+//! The experiments. Every case is on the published latencies of AWS (SOURCES.md#latency, as the
+//! emulator's `aws` behaviour has them) unless it says otherwise.
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use crate::latency::Summary;
 use crate::report::{Report, Verdict};
 use crate::units::time;
 
-/// Streams to Lambda as published (FACTS 3), in microseconds: p50 and p90.
+/// Streams to Lambda as published (SOURCES.md#latency), in microseconds: p50 and p90.
 const PUBLISHED_US: (u64, u64) = (213_000, 341_000);
 const GOAL_US: u64 = 300_000;
 

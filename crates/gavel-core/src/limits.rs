@@ -27,7 +27,7 @@ pub const USER_ID_BYTES_MAX: usize = 128;
 pub const SEQUENCE_MAX: u64 = 999_999_999_999;
 
 // Bidding lane.
-/// Actions in one transaction (AWS: FACTS 5).
+/// Actions in one transaction (AWS: SOURCES.md#writes).
 pub const TRANSACTION_ACTIONS_MAX: usize = 100;
 /// Bids committed in one transaction, by default and at most.
 pub const GROUP_COMMIT_MAX: usize = 40;
@@ -230,7 +230,8 @@ pub const HANDSHAKES_PER_SECOND_MAX: u32 = 100;
 pub const BIDS_PER_USER_PER_SECOND_MAX: u32 = 20;
 /// Auctions that a user makes in a second.
 pub const AUCTIONS_PER_USER_PER_SECOND_MAX: u32 = 10;
-/// Bids on an auction in a second: some times what AWS takes (FACTS 5), for most are refused.
+/// Bids on an auction in a second: some times what AWS takes (SOURCES.md#writes), for most are
+/// refused.
 pub const BIDS_PER_AUCTION_PER_SECOND_MAX: u32 = 2_000;
 /// Points of work of a user in a second: a point is about what one field takes.
 pub const WORK_PER_USER_MAX: u32 = 20_000;
@@ -370,7 +371,7 @@ pub const TOKEN_LEEWAY: Duration = Duration::from_secs(5);
 
 // Demand.
 /// A committed write that the stream has not shown after this is read from the table: above the
-/// published p99 of propagation (FACTS 3: 433 ms with a busy reader).
+/// published p99 of propagation (SOURCES.md#latency: 433 ms with a busy reader).
 pub const DEMAND_EXPIRY: Duration = Duration::from_millis(500);
 
 // Relay.
@@ -378,7 +379,8 @@ pub const DEMAND_EXPIRY: Duration = Duration::from_millis(500);
 pub const DESCRIBE_EVERY: Duration = Duration::from_secs(10);
 /// How soon after a shard's end its children are looked for.
 pub const DESCRIBE_AFTER_END: Duration = Duration::from_millis(100);
-/// What a GetRecords call costs on AWS, about, in US dollars (FACTS 2: $0.02 per 100,000).
+/// What a GetRecords call costs on AWS, about, in US dollars (SOURCES.md#streams: $0.02 per
+/// 100,000).
 pub const READ_PRICE_USD: f64 = 0.02 / 100_000.0;
 /// A shard that is said to be gone for so long has ended: what it may have held is in the table.
 pub const SHARD_GONE_AFTER: Duration = Duration::from_secs(3);

@@ -1,4 +1,5 @@
-//! What a failure in mid-batch costs, counted: the rules of FACTS 4 through line and handler.
+//! What a failure in mid-batch costs, counted: the rules of SOURCES.md#lambda through line and
+//! handler.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
 //! Lambda's event source mapping on a stream: what the review judged. Pure; every default is
-//! Lambda's own (FACTS 4: the Lambda developer guide).
+//! Lambda's own (SOURCES.md#lambda: the Lambda developer guide).
 //!
 //! A [`Line`] is one shard, or one of its parts under a parallelization factor. It says which batch
 //! to invoke the handler with, and what a handler's answer means: only a fully successful batch

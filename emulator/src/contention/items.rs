@@ -36,7 +36,7 @@ pub(crate) struct Touch {
     pub(crate) partition: String,
     /// Table and both keys: what conflicts.
     pub(crate) item: String,
-    /// Write units (FACTS 5): one a started KB, doubled in a transaction.
+    /// Write units (SOURCES.md#writes): one a started KB, doubled in a transaction.
     pub(crate) units: u32,
 }
 

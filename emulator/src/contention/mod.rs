@@ -32,7 +32,7 @@ pub struct Limits {
     /// Whether overlapping transactions conflict, and a token in use is told so.
     pub conflicts: bool,
     /// Write units a second for each partition key; 0 is no limit. AWS: 1,000
-    /// (FACTS 5).
+    /// (SOURCES.md#writes).
     pub write_units_per_second: u32,
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::clock::Micros;
 
-/// How long a token is remembered (FACTS 5).
+/// How long a token is remembered (SOURCES.md#writes).
 const LIFE: Duration = Duration::from_mins(10);
 /// Tokens remembered at once; beyond, the oldest go before their time.
 const TOKENS_MAX: usize = 500_000;

@@ -71,7 +71,7 @@ pub enum Order {
     /// All records of a partition key, as AWS is mostly seen to do.
     #[default]
     Partition,
-    /// Records of one item only, which is all that AWS promises (FACTS 2):
+    /// Records of one item only, which is all that AWS promises (SOURCES.md#streams):
     /// records of one transaction may come in any order.
     Item,
 }
@@ -119,7 +119,7 @@ impl Latency {
         Self::default()
     }
 
-    /// What was published of AWS (FACTS 3).
+    /// What was published of AWS (SOURCES.md#latency).
     ///
     /// Transactions: the row of five items, p50 25.3 and p99 92.5 ms. Other
     /// writes, reads and the Streams API: the row of `PutItem`, p50 7.6 and p99

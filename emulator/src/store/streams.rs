@@ -15,7 +15,8 @@ use crate::arn::StreamName;
 use crate::clock::Micros;
 
 /// `_stream_records` comes without a secondary index: every streamed write and every `GetRecords`
-/// would scan it (FACTS 6). The expression is dynoxide's own, or the planner would not use it.
+/// would scan it (SOURCES.md#embedded). The expression is dynoxide's own, or the planner would not
+/// use it.
 const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS emulator_stream_sequence
         ON _stream_records(table_name, CAST(sequence_number AS INTEGER));

@@ -1,6 +1,6 @@
-//! A write that changes nothing writes no record in a stream (FACTS 2). dynoxide writes one, so
-//! triggers in the database itself see what is written and drop the record, in the same transaction
-//! and whatever the call was.
+//! A write that changes nothing writes no record in a stream (SOURCES.md#streams). dynoxide writes
+//! one, so triggers in the database itself see what is written and drop the record, in the same
+//! transaction and whatever the call was.
 
 /// Which table's item was just written as it was; and, with such a mark, no record.
 pub(super) const SCHEMA: &str = "

@@ -1,4 +1,4 @@
-//! Who reads a shard: AWS serves two readers and throttles more (FACTS 2). Pure.
+//! Who reads a shard: AWS serves two readers and throttles more (SOURCES.md#streams). Pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

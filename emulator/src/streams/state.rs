@@ -39,7 +39,7 @@ pub struct StreamOptions {
     /// `DescribeStream` calls a second and stream. AWS: 10. 0: no limit.
     pub describes_per_second: u32,
     /// `GetRecords` calls a second and shard; more are throttled. 0: no limit.
-    /// AWS documents none; 5 is sometimes claimed (FACTS 7).
+    /// AWS documents none; 5 is sometimes claimed (SOURCES.md#streams).
     pub reads_per_second: u32,
     /// How far behind its request a LATEST iterator starts, in milliseconds:
     /// what becomes visible in between is never shown to it.
@@ -63,7 +63,7 @@ impl Default for StreamOptions {
 }
 
 impl StreamOptions {
-    /// As AWS documents them (FACTS 2), with 4 shards.
+    /// As AWS documents them (SOURCES.md#streams), with 4 shards.
     pub fn aws() -> Self {
         Self {
             shards: 4,

@@ -129,7 +129,7 @@ impl Service {
     /// Serves one connection's requests, until it is upgraded or ends.
     async fn connection(self, stream: TcpStream, peer: SocketAddr) {
         let _open = self.guard.hold_open();
-        // Small frames and delayed acknowledgements cost up to 40 ms (FACTS 8).
+        // Small frames and delayed acknowledgements cost up to 40 ms (SOURCES.md#sockets).
         let set = stream.set_nodelay(true).and_then(|()| {
             SockRef::from(&stream).set_send_buffer_size(limits::SOCKET_SEND_BUFFER_BYTES)
         });

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::shards::ShardId;
 use super::stream::StreamError;
-use crate::broker::Stamped;
+use crate::auction::Timestamp;
 use crate::limits;
 use crate::metrics::Level;
 
@@ -220,8 +220,8 @@ impl Health {
     }
 
     /// A record was read.
-    pub(super) fn lags(&self, of: &Stamped) {
-        self.stats.lag_us.set(of.read_at.as_micros() - of.written_at.as_micros());
+    pub(super) fn lags(&self, written_at: Timestamp, read_at: Timestamp) {
+        self.stats.lag_us.set(read_at.as_micros().saturating_sub(written_at.as_micros()));
     }
 
     /// A call has failed.

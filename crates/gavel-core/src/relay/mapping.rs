@@ -99,7 +99,7 @@ impl<S: Stream, T: Table> Mapping<S, T> {
             };
             self.position = Position::After(number.to_owned());
             let Ok(Some(stamped)) = record::event(record, clock::now()) else { continue };
-            self.health.lags(&stamped);
+            self.health.lags(stamped.written_at, stamped.read_at);
             if self.settings.bids_only && !matches!(stamped.event, Event::Bid(_)) {
                 continue;
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use aws_sdk_dynamodbstreams::types::Record;
 use rand::Rng as _;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -13,6 +14,7 @@ use super::health::Health;
 use super::record;
 use super::shards::{Assignment, ShardId, Start};
 use super::stream::{Page, Position, Stream, StreamError};
+use crate::auction::Timestamp;
 use crate::broker::Broker;
 use crate::broker::demand::{Call, Pace};
 use crate::outage::Outage;
@@ -140,24 +142,31 @@ impl<S: Stream, T: Table> Reader<S, T> {
             return;
         }
         stats.records.fetch_add(page.records.len() as u64, Relaxed);
-        if !page.records.is_empty() {
-            self.broker.stream().shows(&self.shard, Instant::now());
-        }
+        self.broker.stream().shows(&self.shard, Instant::now());
         let read_at = clock::now();
         for record in &page.records {
-            match record::event(record, read_at) {
-                Ok(Some(stamped)) => {
-                    self.health.lags(&stamped);
-                    self.broker.publish(stamped);
-                }
-                Ok(None) => {}
-                Err(problem) => {
-                    stats.undecodable.fetch_add(1, Relaxed);
-                    error!(shard.id = %self.shard, %problem, "a stream record is not one of ours");
-                }
-            }
+            self.publish_record(record, read_at);
             if let Some(number) = record.dynamodb().and_then(|change| change.sequence_number()) {
                 self.position = Position::After(number.to_owned());
+            }
+        }
+    }
+
+    fn publish_record(&self, record: &Record, read_at: Timestamp) {
+        let Some(subject) = record::subject(record) else { return };
+        if let Some(written_at) = subject.written_at {
+            self.health.lags(written_at, read_at);
+        }
+        // A topic registers before it reads the table: what it was too late for here, it reads there.
+        if !self.broker.is_live(&subject.auction_id) {
+            return;
+        }
+        match record::event(record, read_at) {
+            Ok(Some(stamped)) => self.broker.publish(stamped),
+            Ok(None) => {}
+            Err(problem) => {
+                self.health.stats().undecodable.fetch_add(1, Relaxed);
+                error!(shard.id = %self.shard, %problem, "a stream record is not one of ours");
             }
         }
     }

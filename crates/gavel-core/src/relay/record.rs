@@ -5,9 +5,31 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodbstreams::types::{AttributeValue as StreamValue, OperationType, Record};
 
-use crate::auction::Timestamp;
+use crate::auction::{AuctionId, Timestamp};
 use crate::broker::{Event, Source, Stamped};
 use crate::store::item::{self, Image, ItemError};
+
+/// What a record is about: known from a few attributes, before it is decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The auction that has a bid, or another state.
+    pub auction_id: AuctionId,
+    /// When it was sealed, if the record says so.
+    pub written_at: Option<Timestamp>,
+}
+
+/// What a record is about, if it tells of an event: most are idempotency keys, or of auctions that
+/// nobody watches, and need no decoding.
+pub fn subject(record: &Record) -> Option<Subject> {
+    if record.event_name() == Some(&OperationType::Remove) {
+        return None;
+    }
+    let image = record.dynamodb()?.new_image()?;
+    let text = |name| image.get(name)?.as_s().ok().map(String::as_str);
+    let auction_id = item::subject(text("pk")?, text("sk")?)?;
+    let written_at = image.get("writtenAt").and_then(|value| value.as_n().ok()?.parse().ok());
+    Some(Subject { auction_id, written_at: written_at.map(Timestamp::from_micros) })
+}
 
 /// The event that a record tells of, if it tells of one.
 pub fn event(record: &Record, read_at: Timestamp) -> Result<Option<Stamped>, ItemError> {

@@ -2,8 +2,8 @@
 //!
 //! A parent is read to its end before its children. What is there at the start is read from its
 //! tip; what is discovered later, from its beginning: LATEST would lose what was written before
-//! the discovery (FACTS 2). A shard whose reader gave up although the stream still lists it is read
-//! again from its tip, and what was missed meanwhile is in the table.
+//! the discovery (SOURCES.md#streams). A shard whose reader gave up although the stream still lists
+//! it is read again from its tip, and what was missed meanwhile is in the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

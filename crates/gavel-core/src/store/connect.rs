@@ -71,7 +71,8 @@ pub async fn connect(endpoint: &Endpoint) -> Clients {
 }
 
 async fn sdk_config(endpoint: &Endpoint) -> SdkConfig {
-    // The SDK's own retry would turn a throttled GetRecords into a silent second (FACTS 2).
+    // The SDK's own retry would turn a throttled GetRecords into a silent second
+    // (SOURCES.md#streams).
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(limits::STORE_CONNECT_TIMEOUT)
         .operation_attempt_timeout(limits::STORE_ATTEMPT_TIMEOUT)

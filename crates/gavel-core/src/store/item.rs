@@ -100,6 +100,11 @@ pub fn auction_id_of(pk: &str) -> Option<AuctionId> {
     pk.strip_prefix(PK_AUCTION).map(AuctionId::from)
 }
 
+/// The auction whose state or bid an item with these keys is.
+pub fn subject(pk: &str, sk: &str) -> Option<AuctionId> {
+    auction_id_of(pk).filter(|_| sk == SK_STATE || is_bid_sk(sk))
+}
+
 /// A whole auction as an item.
 pub fn auction_item(auction: &Auction, written_at: Timestamp) -> Item {
     let mut item = state_key(&auction.id);

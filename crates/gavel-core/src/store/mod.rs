@@ -49,7 +49,7 @@ pub struct NewBid {
 
 /// What one transaction writes: an auction's next state and the bids that led to it.
 ///
-/// Frozen once sealed: the token names one byte-identical request.
+/// Frozen once sealed: the token names one byte-identical request (SOURCES.md#stores).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
     /// The ClientRequestToken.
