@@ -132,6 +132,17 @@ pub fn pairs(
     Ok(pairs)
 }
 
+/// What only one of two reports has, in a line; `None` if they have the same runs.
+pub fn not_compared(before: &[(String, Report)], after: &[(String, Report)]) -> Option<String> {
+    let missing = |these: &[(String, Report)], those: &[(String, Report)], side: &str| {
+        let is_alone = |name: &String| those.iter().all(|(other, _)| other != name);
+        let names = these.iter().map(|(name, _)| name).filter(|name| is_alone(name));
+        names.map(|name| format!("{name} (only {side})")).collect::<Vec<_>>()
+    };
+    let names = [missing(before, after, "before"), missing(after, before, "after")].concat();
+    (!names.is_empty()).then(|| format!("not compared: {}", names.join(", ")))
+}
+
 impl Pair {
     /// Whether a figure is worse beyond the tolerance.
     pub fn has_regressed(&self) -> bool {

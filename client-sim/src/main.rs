@@ -96,6 +96,7 @@ fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {
     let tolerance = args.tolerance / 100.0;
     outputs::check("--html", args.html.as_deref())?;
     let (before, after) = (compare::read(&args.before)?, compare::read(&args.after)?);
+    let not_compared = compare::not_compared(&before, &after);
     let pairs = compare::pairs(before, after, tolerance)?;
     for pair in &pairs {
         println!("{}", pair.name);
@@ -103,6 +104,9 @@ fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {
     }
     println!("{}", of_comparison::verdict(&pairs, tolerance).1);
     println!("{}", compare::noise(&pairs));
+    if let Some(line) = not_compared {
+        println!("{line}");
+    }
     if let Some(path) = &args.html {
         let page = html::write(&of_comparison::page(&pairs, tolerance)?);
         std::fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;

@@ -256,7 +256,7 @@ pub async fn serve(flags: &[OsString]) -> anyhow::Result<()> {
             anyhow!("--server-flag: {first}")
         })?
         .args;
-    gavel_server::telemetry::start(args.log);
+    gavel_server::telemetry::start(args.observing.log);
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     let mut relay = None;

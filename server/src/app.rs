@@ -66,7 +66,7 @@ pub async fn check(args: &Args) -> anyhow::Result<()> {
     lambda::settings(args)?;
     #[cfg(feature = "embedded")]
     embedded::check(&args.embedded)?;
-    match &args.jwks {
+    match &args.tokens.jwks {
         None => drop(verifier(args, None)?),
         Some(JwksSource::Url(_)) => {}
         Some(file) => drop(Jwks::open(file.clone()).await.context("--jwks")?),
@@ -84,29 +84,29 @@ pub async fn run(
     on_ready: impl FnOnce(&Ready),
 ) -> anyhow::Result<()> {
     config::check(&args)?;
-    let jwks = match &args.jwks {
+    let jwks = match &args.tokens.jwks {
         Some(source) => Some(Jwks::open(source.clone()).await.context("--jwks")?),
         None => None,
     };
     #[cfg(feature = "sabotage")]
-    if let Some(what) = args.sabotage {
+    if let Some(what) = args.observing.sabotage {
         gavel_core::sabotage::set(what);
     }
     let allowances = args.allowances()?;
     let (verifier, secret_is_random) = verifier(&args, jwks.clone())?;
-    let listener = bind("listen", args.listen)?;
-    let admin = match args.admin_listen {
+    let listener = bind("listen", args.listening.listen)?;
+    let admin = match args.listening.admin_listen {
         Some(address) => Some(bind("admin-listen", address)?),
         None => None,
     };
     #[cfg(feature = "lambda-model")]
     let lambda = lambda::settings(&args)?;
     let tracer = tracer(&args)?;
-    let embedded = match args.dynamodb {
+    let embedded = match args.store.dynamodb {
         Dynamodb::Embedded => Some(Embedded::start(&args).await?),
         Dynamodb::Aws | Dynamodb::Url(_) => None,
     };
-    let endpoint = match (&args.dynamodb, &embedded) {
+    let endpoint = match (&args.store.dynamodb, &embedded) {
         (Dynamodb::Aws, _) => Endpoint::Aws,
         (Dynamodb::Url(url), _) => Endpoint::Url(url.clone()),
         (Dynamodb::Embedded, Some(embedded)) => Endpoint::Embedded(embedded.endpoint()),
@@ -115,11 +115,11 @@ pub async fn run(
     let clients = connect(&endpoint).await;
     let opened = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
-        opened = open_table(&clients.dynamodb, &args.table, args.creates_table()) => opened?,
+        opened = open_table(&clients.dynamodb, &args.store.table, args.store.creates_table()) => opened?,
     };
     let Some(stream_arn) = opened else {
         let place = clients.place(&endpoint).await;
-        return Err(SetupError::Absent { table: args.table.clone(), place }.into());
+        return Err(SetupError::Absent { table: args.store.table.clone(), place }.into());
     };
     let guard = Guard::new(allowances);
     let mut parts = Parts::build(&args, &clients, &stream_arn, verifier, guard, tracer.clone());
@@ -130,8 +130,8 @@ pub async fn run(
     }
 
     // Nobody else can mint a token for a secret that was made up here.
-    let demo = if args.demo || secret_is_random {
-        let seed = args.demo || args.dynamodb == Dynamodb::Embedded;
+    let demo = if args.listening.demo || secret_is_random {
+        let seed = args.listening.demo || args.store.dynamodb == Dynamodb::Embedded;
         let ids = if seed { demo::auctions(&parts.store).await? } else { Vec::new() };
         Some(Demo::new(ids, &parts.verifier)?)
     } else {
@@ -141,7 +141,7 @@ pub async fn run(
         address: listener.local_addr()?,
         admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
         embedded_endpoint: embedded.as_ref().map(Embedded::endpoint),
-        has_playground: args.door.playground == Switch::On,
+        has_playground: args.access.playground == Switch::On,
         demo,
         executions: parts.sockets.fanout.executions(),
         relay: parts.relay.health(),
@@ -154,10 +154,10 @@ pub async fn run(
         token: (ready.demo.as_ref().filter(|_| secret_is_random))
             .map(|demo| demo.token(Role::Bidder).to_owned()),
     };
-    let playground = (args.door.playground == Switch::On)
-        .then(|| Arc::new(Playground::new(&args.playground_dir, &examples)));
+    let playground = (args.access.playground == Switch::On)
+        .then(|| Arc::new(Playground::new(&args.listening.playground_dir, &examples)));
     let listeners = Listeners { public: listener, admin };
-    let running = parts.start(listeners, playground, &args.door);
+    let running = parts.start(listeners, playground, &args);
     on_ready(&ready);
 
     tokio::select! {
@@ -201,7 +201,7 @@ pub fn on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
 
 /// Where traces go: where the flag says, else where the OTEL_* variables say.
 fn tracer(args: &Args) -> anyhow::Result<Tracer> {
-    match &args.otlp_endpoint {
+    match &args.observing.otlp_endpoint {
         Some(url) => Tracer::to(url, Sampler::from_env()?, SERVICE).context("--otlp-endpoint"),
         None => Tracer::from_env(SERVICE),
     }
@@ -210,14 +210,14 @@ fn tracer(args: &Args) -> anyhow::Result<Tracer> {
 /// The verifier of tokens, and whether its secret was made up here.
 fn verifier(args: &Args, jwks: Option<Jwks>) -> anyhow::Result<(Verifier, bool)> {
     let rules = Rules {
-        issuer: args.jwt_issuer.clone(),
-        audience: args.jwt_audience.clone(),
-        leeway: Duration::from_secs(args.jwt_leeway_seconds),
+        issuer: args.tokens.jwt_issuer.clone(),
+        audience: args.tokens.jwt_audience.clone(),
+        leeway: Duration::from_secs(args.tokens.jwt_leeway_seconds),
     };
     if let Some(jwks) = jwks {
         return Ok((Verifier::with_jwks(jwks, rules), false));
     }
-    let (secret, is_random) = match args.secret() {
+    let (secret, is_random) = match args.tokens.secret() {
         Some(secret) => (secret.to_owned(), false),
         None => (format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>()), true),
     };

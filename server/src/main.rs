@@ -100,7 +100,7 @@ async fn check(args: &Args, unknown: &[String]) -> anyhow::Result<()> {
 
 #[tokio::main]
 async fn serve(args: Args, unknown: &[String]) -> anyhow::Result<()> {
-    telemetry::start(args.log);
+    telemetry::start(args.observing.log);
     // Another program's variable is no reason not to start.
     unknown.iter().for_each(|sentence| warn!("{sentence}"));
     let shutdown = CancellationToken::new();

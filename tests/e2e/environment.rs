@@ -126,7 +126,7 @@ async fn a_table_that_is_absent_is_made_only_where_that_is_asked_for() {
         (vec!["--dynamodb", "embedded"], true),
         (vec!["--dynamodb", "embedded", "--create-table", "off"], false),
     ] {
-        assert_eq!(args(&flags).creates_table(), creates, "{flags:?}");
+        assert_eq!(args(&flags).store.creates_table(), creates, "{flags:?}");
     }
     emulator.shutdown().await;
 }

@@ -140,7 +140,7 @@ async fn a_store_that_is_not_there_and_settings_that_cannot_be_are_told_in_one_l
 #[tokio::test(flavor = "multi_thread")]
 async fn aws_without_a_secret_does_not_start() {
     let mut args = args(&["--dynamodb", "aws"]);
-    args.jwt_secret = None;
+    args.tokens.jwt_secret = None;
     let run = gavel_server::app::run(args, CancellationToken::new(), |_| panic!("it started"));
     let error = format!("{:#}", run.await.unwrap_err());
     assert!(error.contains("--jwt-secret"), "{error}");

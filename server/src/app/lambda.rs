@@ -8,10 +8,10 @@ use crate::config::{Args, RelayMode};
 
 /// With `--relay lambda`, what its file says, or Lambda's own defaults.
 pub(super) fn settings(args: &Args) -> anyhow::Result<Option<Settings>> {
-    if args.relay != RelayMode::Lambda {
+    if args.delivery.relay != RelayMode::Lambda {
         return Ok(None);
     }
-    let settings: Settings = match &args.lambda_settings {
+    let settings: Settings = match &args.delivery.lambda_settings {
         Some(file) => read_json(file).context("--lambda-settings")?,
         None => Settings::default(),
     };

@@ -8,8 +8,8 @@ use gavel_core::bidding::{Herald, LaneSettings, Lanes, schedule};
 use gavel_core::broker::Broker;
 use gavel_core::broker::demand::Demand;
 use gavel_core::limits;
+use gavel_core::relay::Relay;
 use gavel_core::relay::stream::DynamoStreams;
-use gavel_core::relay::{Paces, Relay};
 use gavel_core::store::Dynamo;
 use gavel_core::store::connect::Clients;
 use gavel_core::tasks::Tasks;
@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::auth::{Gate, Jwks, Verifier};
-use crate::config::door::DoorArgs;
 use crate::config::{Args, RelayMode, Switch};
 use crate::graphql::Api;
 use crate::guard::{Allowances, Guard};
@@ -61,31 +60,32 @@ impl Parts {
         tracer: Tracer,
     ) -> Self {
         let tasks = Tasks::default();
-        let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.table.clone()));
+        let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.store.table.clone()));
         let demand = Demand::new(limits::DEMAND_EXPIRY);
         let broker = Broker::new(Arc::clone(&store), demand.clone(), tasks.clone())
             .traced(tracer.clone())
-            .with_room_for(args.door.auctions_watched)
+            .with_room_for(args.service.auctions_watched)
             // The model of a trigger is to show what a trigger does, and no more.
-            .checking_per_second(match args.relay {
+            .checking_per_second(match args.delivery.relay {
                 #[cfg(feature = "lambda-model")]
                 RelayMode::Lambda => 0,
-                RelayMode::Stream | RelayMode::Hybrid => args.quiet_checks_per_second,
+                RelayMode::Stream | RelayMode::Hybrid => args.delivery.quiet_checks_per_second,
             });
-        let settings =
-            LaneSettings { group_commit_max: args.group_commit_max, ..LaneSettings::default() };
-        let herald = match args.relay {
+        let settings = LaneSettings {
+            group_commit_max: args.delivery.group_commit_max,
+            ..LaneSettings::default()
+        };
+        let herald = match args.delivery.relay {
             RelayMode::Stream => Herald::Relay(demand.clone()),
             RelayMode::Hybrid => Herald::Broker(broker.clone()),
             #[cfg(feature = "lambda-model")]
             RelayMode::Lambda => Herald::Nobody,
         };
         let lanes = Lanes::new(Arc::clone(&store), herald, settings, tasks.clone());
-        let [busy, watched, idle] = args.paces();
-        let streams = DynamoStreams { clients: clients.clone(), table: args.table.clone() };
-        let paces = Paces { busy, watched, idle };
+        let streams = DynamoStreams { clients: clients.clone(), table: args.store.table.clone() };
+        let paces = args.delivery.paces();
         let relay = Relay::new(streams, stream_arn.into(), broker.clone(), demand, paces);
-        let rules = args.budgets.rule(args.door.query_rules());
+        let rules = args.documents.rules(args.access.introspection == Switch::On);
         let api = Api::new(
             Arc::clone(&store),
             lanes.clone(),
@@ -96,14 +96,14 @@ impl Parts {
         );
         let sockets = Arc::new(Sockets {
             fanout: Fanout::new(api.schema().clone(), guard.clone(), tasks.clone(), tracer)
-                .telling_each_watcher(args.trace_watchers),
+                .telling_each_watcher(args.observing.trace_watchers),
             api,
-            gate: Gate::new(verifier.clone(), args.anonymous == Switch::On),
+            gate: Gate::new(verifier.clone(), args.tokens.anonymous == Switch::On),
             broker: broker.clone(),
             guard,
-            limits: args.door.socket_limits(),
-            places: args.door.sockets,
-            room: Arc::new(Semaphore::new(args.door.sockets)),
+            limits: args.connection.socket_limits(),
+            places: args.service.sockets,
+            room: Arc::new(Semaphore::new(args.service.sockets)),
             tasks: tasks.clone(),
             shutdown: CancellationToken::new(),
         });
@@ -114,11 +114,14 @@ impl Parts {
         self,
         listeners: Listeners,
         playground: Option<Arc<Playground>>,
-        door: &DoorArgs,
+        args: &Args,
     ) -> Running {
-        let body_bytes_max = door.http_body_bytes;
+        let body_bytes_max = args.connection.http_body_bytes;
         let running = Running {
-            connections: door.connection_limits(),
+            connections: ConnectionLimits {
+                connections_max: args.service.connections,
+                keep_alive: args.connection.keep_alive(),
+            },
             tasks: self.tasks.clone(),
             lanes: self.lanes.clone(),
             serving: self.sockets.shutdown.clone(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use super::command_line::heading;
-use super::parse_address;
+use super::listening::parse_address;
 
 /// The store that comes with the service.
 #[derive(Debug, Clone, ClapArgs)]

@@ -12,7 +12,6 @@ use super::item;
 use super::key::{IdempotencyKey, KeyRecord};
 use super::{Dynamo, NewBid, Transaction};
 use crate::auction::Timestamp;
-use crate::clock;
 
 /// Sends the transaction once.
 pub(super) async fn commit(store: &Dynamo, transaction: &Transaction) -> Result<(), CommitError> {
@@ -157,8 +156,8 @@ fn reason(transaction: &Transaction, reasons: &[CancellationReason]) -> CommitEr
 fn taken_key(index: usize, reason: &CancellationReason) -> Result<(usize, KeyRecord), StoreError> {
     let missing = || StoreError::Unknown("a taken key's item was not returned".to_owned());
     let item = reason.item().ok_or_else(missing)?;
-    // The condition failed, so the key has not expired: read it whatever the clock says here.
-    let record = item::key_record(item, clock::now().min(Timestamp::from_micros(0)))?;
+    // The condition failed, so the key has not expired: it is read as if at the beginning of time.
+    let record = item::key_record(item, Timestamp::from_micros(0))?;
     Ok((index, record.ok_or_else(missing)?))
 }
 

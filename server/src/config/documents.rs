@@ -1,0 +1,106 @@
+//! Settings of what one document may ask for. docs/LIMITS.md has the cost model.
+
+use clap::Args as ClapArgs;
+use gavel_core::limits;
+
+use super::command_line::heading;
+use super::{ConfigError, in_range};
+use crate::cost::rules::QueryRules;
+
+/// What one document may ask for.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = heading::QUERIES)]
+pub struct DocumentArgs {
+    /// A document, in bytes.
+    #[arg(long, env = "GAVEL_QUERY_BYTES",
+        default_value_t = limits::QUERY_BYTES_MAX)]
+    pub query_bytes: usize,
+
+    /// What is written in a document: selections, arguments, values, directives and variables.
+    #[arg(long, env = "GAVEL_QUERY_NODES",
+        default_value_t = limits::QUERY_NODES_MAX)]
+    pub query_nodes: usize,
+
+    /// Nesting of a query; GraphiQL's introspection needs 15.
+    #[arg(long, env = "GAVEL_QUERY_DEPTH", default_value_t = limits::QUERY_DEPTH_MAX)]
+    pub query_depth: usize,
+
+    /// Fields of a query, each counted as often as its page asks for.
+    #[arg(long, env = "GAVEL_QUERY_COMPLEXITY", default_value_t = limits::QUERY_COMPLEXITY_MAX)]
+    pub query_complexity: usize,
+
+    /// Selections of a document, its fragments written out.
+    #[arg(long, env = "GAVEL_QUERY_SELECTIONS", default_value_t = limits::QUERY_SELECTIONS_MAX)]
+    pub query_selections: usize,
+
+    /// Aliases of a document, its fragments written out.
+    #[arg(long, env = "GAVEL_QUERY_ALIASES", default_value_t = limits::QUERY_ALIASES_MAX)]
+    pub query_aliases: usize,
+
+    /// Directives on one field.
+    #[arg(long, env = "GAVEL_QUERY_DIRECTIVES", default_value_t = limits::QUERY_DIRECTIVES_MAX)]
+    pub query_directives: usize,
+
+    /// The variables that an operation declares, in bytes of JSON.
+    #[arg(long, env = "GAVEL_VARIABLES_BYTES",
+        default_value_t = limits::VARIABLES_BYTES_MAX)]
+    pub variables_bytes: usize,
+
+    /// The largest answer that an operation may ask for, in bytes.
+    #[arg(long, env = "GAVEL_ANSWER_BYTES",
+        default_value_t = limits::ANSWER_BYTES_MAX)]
+    pub answer_bytes: usize,
+
+    /// The document and the variables of a subscription, in bytes.
+    #[arg(long, env = "GAVEL_SUBSCRIPTION_BYTES",
+        default_value_t = limits::SUBSCRIPTION_BYTES_MAX)]
+    pub subscription_bytes: usize,
+
+    /// Points of each event of a subscription.
+    #[arg(long, env = "GAVEL_SUBSCRIPTION_COMPLEXITY",
+        default_value_t = limits::SUBSCRIPTION_COMPLEXITY_MAX)]
+    pub subscription_complexity: usize,
+
+    /// The largest event that a subscription may ask for, in bytes.
+    #[arg(long, env = "GAVEL_EVENT_BYTES",
+        default_value_t = limits::EVENT_BYTES_MAX)]
+    pub event_bytes: usize,
+}
+
+impl DocumentArgs {
+    /// What may be asked.
+    pub fn rules(&self, introspection: bool) -> QueryRules {
+        QueryRules {
+            depth_max: self.query_depth,
+            complexity_max: self.query_complexity,
+            selections_max: self.query_selections,
+            aliases_max: self.query_aliases,
+            directives_max: self.query_directives,
+            bytes_max: self.query_bytes,
+            nodes_max: self.query_nodes,
+            variables_bytes_max: self.variables_bytes,
+            answer_bytes_max: self.answer_bytes,
+            subscription_bytes_max: self.subscription_bytes,
+            subscription_complexity_max: self.subscription_complexity,
+            event_bytes_max: self.event_bytes,
+            introspection,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        in_range(&[
+            ("query-bytes", self.query_bytes, 256, 1 << 20),
+            ("query-nodes", self.query_nodes, 1, 100_000),
+            ("query-depth", self.query_depth, 1, limits::QUERY_RECURSION_MAX),
+            ("query-complexity", self.query_complexity, 1, 1_000_000),
+            ("query-selections", self.query_selections, 1, 100_000),
+            ("query-aliases", self.query_aliases, 0, 100_000),
+            ("query-directives", self.query_directives, 0, 1_000),
+            ("variables-bytes", self.variables_bytes, 1024, 16 << 20),
+            ("answer-bytes", self.answer_bytes, 1024, 1 << 30),
+            ("subscription-bytes", self.subscription_bytes, 256, 1 << 20),
+            ("subscription-complexity", self.subscription_complexity, 1, 100_000),
+            ("event-bytes", self.event_bytes, 1024, 1 << 20),
+        ])
+    }
+}

@@ -1,0 +1,59 @@
+//! Settings of what all clients together may do.
+
+use clap::Args as ClapArgs;
+use gavel_core::limits;
+
+use super::command_line::heading;
+use super::{ConfigError, in_range};
+use crate::guard::Allowances;
+
+/// What all clients together may do.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = heading::SERVICE)]
+pub struct ServiceArgs {
+    /// HTTP connections at a time, sockets not counted; further ones wait.
+    #[arg(long, env = "GAVEL_CONNECTIONS", default_value_t = limits::CONNECTIONS_MAX)]
+    pub connections: usize,
+
+    /// Sockets at a time.
+    #[arg(long, env = "GAVEL_SOCKETS", default_value_t = limits::SOCKETS_MAX)]
+    pub sockets: usize,
+
+    /// Auctions watched at a time.
+    #[arg(long, env = "GAVEL_AUCTIONS_WATCHED", default_value_t = limits::TOPICS_MAX)]
+    pub auctions_watched: usize,
+
+    /// Points of work that all callers without a token may ask for in a second; 0 for no limit.
+    #[arg(long, env = "GAVEL_ANONYMOUS_WORK", default_value_t = limits::ANONYMOUS_WORK_MAX)]
+    pub anonymous_work: u32,
+
+    /// Bytes of answers that were asked for and not read yet, of all clients; 0 for no limit.
+    #[arg(long, env = "GAVEL_ANSWER_BYTES_IN_MEMORY",
+        default_value_t = limits::ANSWER_BYTES_IN_MEMORY_MAX)]
+    pub answer_bytes_in_memory: usize,
+
+    /// Weight of the different subscriptions of all; 0 for no limit.
+    #[arg(long, env = "GAVEL_GROUPS", default_value_t = limits::GROUPS_MAX)]
+    pub groups: usize,
+}
+
+impl ServiceArgs {
+    /// These allowances with what all together may do.
+    pub(super) fn allow(&self, allowances: Allowances) -> Allowances {
+        Allowances {
+            anonymous_work: self.anonymous_work,
+            anonymous_replays: limits::ANONYMOUS_REPLAYS_MAX,
+            answer_bytes: self.answer_bytes_in_memory,
+            groups: self.groups,
+            ..allowances
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        in_range(&[
+            ("connections", self.connections, 1, 1_000_000),
+            ("sockets", self.sockets, 1, 1_000_000),
+            ("auctions-watched", self.auctions_watched, 1, 1_000_000),
+        ])
+    }
+}
