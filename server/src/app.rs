@@ -212,6 +212,7 @@ fn verifier(args: &Args, jwks: Option<Jwks>) -> anyhow::Result<(Verifier, bool)>
     let rules = Rules {
         issuer: args.tokens.jwt_issuer.clone(),
         audience: args.tokens.jwt_audience.clone(),
+        roles_claim: args.tokens.jwt_roles_claim.clone(),
         leeway: Duration::from_secs(args.tokens.jwt_leeway_seconds),
     };
     if let Some(jwks) = jwks {

@@ -28,6 +28,11 @@ impl Role {
             Self::Observer => "observer",
         }
     }
+
+    /// The role of this name, in capitals or not.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(name))
+    }
 }
 
 /// A set of roles.

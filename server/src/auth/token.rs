@@ -12,6 +12,7 @@ use gavel_core::metrics::Counter;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::jwks::Jwks;
 use super::keys::Key;
@@ -21,10 +22,11 @@ use super::principal::{AuthError, Principal, Role};
 #[derive(Debug, Deserialize)]
 struct Read {
     sub: String,
-    #[serde(default)]
-    roles: Vec<String>,
     exp: NumericDate,
     nbf: Option<NumericDate>,
+    /// The roles are one of them, by the name that the rules say.
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 /// Seconds since the epoch, in whole or in part (RFC 7519, 2).
@@ -47,7 +49,8 @@ impl NumericDate {
 #[derive(Debug, Serialize)]
 struct Claims {
     sub: String,
-    roles: Vec<String>,
+    #[serde(flatten)]
+    roles: Map<String, Value>,
     exp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     iss: Option<String>,
@@ -62,13 +65,19 @@ pub struct Rules {
     pub issuer: Option<String>,
     /// The `aud` they must have.
     pub audience: Option<String>,
+    /// The claim that has their roles.
+    pub roles_claim: String,
     /// How long after its expiry one is still taken.
     pub leeway: Duration,
 }
 
+/// The claim that has a token's roles, unless another is configured.
+pub const ROLES_CLAIM: &str = "roles";
+
 impl Default for Rules {
     fn default() -> Self {
-        Self { issuer: None, audience: None, leeway: limits::TOKEN_LEEWAY }
+        let roles_claim = ROLES_CLAIM.to_owned();
+        Self { issuer: None, audience: None, roles_claim, leeway: limits::TOKEN_LEEWAY }
     }
 }
 
@@ -148,9 +157,10 @@ impl Verifier {
     /// A token that this verifier accepts. `None`: it has no secret to sign with.
     pub fn mint(&self, sub: &str, roles: &[Role], now: Timestamp, ttl: Duration) -> Option<String> {
         let Keys::Secret { encoding, .. } = &self.keys else { return None };
+        let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
         let claims = Claims {
             sub: sub.to_owned(),
-            roles: roles.iter().map(|role| role.name().to_owned()).collect(),
+            roles: Map::from_iter([(self.rules.roles_claim.clone(), names.into())]),
             exp: now.plus(ttl).as_micros() / 1_000_000,
             iss: self.rules.issuer.clone(),
             aud: self.rules.audience.clone(),
@@ -184,10 +194,18 @@ pub fn check(
     if sub.len() > limits::USER_ID_BYTES_MAX || !is_plain_name(&sub) {
         return Err(AuthError::Malformed("sub must be 1 to 128 bytes of text that can be seen"));
     }
-    let named = |name: &String| Role::ALL.into_iter().find(|role| role.name() == *name);
+    let names = match claims.others.get(&rules.roles_claim) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        // As OAuth writes a scope: names with spaces between.
+        Some(Value::String(names)) => names.split_ascii_whitespace().collect(),
+        Some(_) => {
+            return Err(AuthError::Malformed("its roles must be an array or a string of names"));
+        }
+    };
     Ok(Principal {
         user_id: Some(UserId::from(sub)),
-        roles: claims.roles.iter().filter_map(named).collect(),
+        roles: names.into_iter().filter_map(Role::named).collect(),
         expires_at: Some(expires_at),
     })
 }
@@ -219,10 +237,14 @@ fn problem(kind: &ErrorKind) -> AuthError {
         | ErrorKind::InvalidAlgorithm
         | ErrorKind::InvalidIssuer
         | ErrorKind::InvalidAudience => AuthError::Untrusted,
-        ErrorKind::MissingRequiredClaim(_) => {
-            AuthError::Malformed("it needs the claims sub and exp, and iss and aud if configured")
+        ErrorKind::MissingRequiredClaim(name) => AuthError::Malformed(match name.as_str() {
+            "aud" => "it has no aud, which this service asks for",
+            "iss" => "it has no iss, which this service asks for",
+            _ => "it needs the claims sub and exp",
+        }),
+        ErrorKind::Json(_) => {
+            AuthError::Malformed("it needs the claims sub (text) and exp (number)")
         }
-        ErrorKind::Json(_) => AuthError::Malformed("its claims are sub, roles (array) and exp"),
         _ => AuthError::Malformed("not a JWT that this service takes"),
     }
 }

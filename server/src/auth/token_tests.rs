@@ -68,7 +68,8 @@ async fn a_token_without_expiry_or_with_a_bad_subject_is_malformed() {
         serde_json::json!({"sub": "ann ", "exp": 2_000_000_000}),
         serde_json::json!({"sub": "ann", "exp": "2000000000"}),
         serde_json::json!({"sub": "ann", "exp": null}),
-        serde_json::json!({"sub": "ann", "exp": 2_000_000_000, "roles": "bidder"}),
+        serde_json::json!({"sub": "ann", "exp": 2_000_000_000, "roles": 5}),
+        serde_json::json!({"sub": "ann", "exp": 2_000_000_000, "roles": {"bidder": true}}),
     ] {
         let token = signed(&header, &claims, SECRET);
         let result = verifier().verify(&token, NOW).await;
@@ -102,6 +103,30 @@ async fn a_header_that_demands_more_than_is_known_is_refused() {
         let refused = verifier().verify(&signed(&header, &claims, SECRET), NOW).await;
         assert!(matches!(refused, Err(AuthError::Malformed(_))), "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn roles_are_of_the_claim_that_is_configured_in_any_case_and_form() {
+    let header = Header::new(Algorithm::HS256);
+    let rules = Rules { roles_claim: "cognito:groups".into(), ..Rules::default() };
+    let cognito = Verifier::new(SECRET, rules).unwrap();
+    let both = serde_json::json!({
+        "sub": "ann", "exp": 2_000_000_000, "roles": ["auctioneer"],
+        "cognito:groups": ["SELLER", "Bidder", "other", 7],
+    });
+    let token = signed(&header, &both, SECRET);
+    let of = async |verifier: &Verifier| {
+        let ann = verifier.verify(&token, NOW).await.unwrap();
+        Role::ALL.map(|role| ann.roles.has(role))
+    };
+    assert_eq!(of(&cognito).await, [true, true, false, false]);
+    assert_eq!(of(&verifier()).await, [false, false, true, false]);
+    let scope = serde_json::json!({"sub": "ann", "exp": 2_000_000_000, "roles": "bidder openid"});
+    let scope = verifier().verify(&signed(&header, &scope, SECRET), NOW).await.unwrap().roles;
+    assert!(scope.has(Role::Bidder) && !scope.has(Role::Seller));
+    let minted = cognito.mint("ann", &[Role::Seller], NOW, MINUTE).unwrap();
+    assert!(cognito.verify(&minted, NOW).await.unwrap().roles.has(Role::Seller));
+    assert!(!verifier().verify(&minted, NOW).await.unwrap().roles.has(Role::Seller));
 }
 
 #[tokio::test]

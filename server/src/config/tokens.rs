@@ -8,6 +8,7 @@ use gavel_core::limits;
 use super::command_line::heading;
 use super::{ConfigError, Switch, error};
 use crate::auth::JwksSource;
+use crate::auth::token::ROLES_CLAIM;
 
 /// Who callers are.
 #[derive(Debug, Clone, ClapArgs)]
@@ -36,6 +37,11 @@ pub struct TokenArgs {
     /// The `aud` that tokens must have.
     #[arg(long, env = "GAVEL_JWT_AUDIENCE")]
     pub jwt_audience: Option<String>,
+
+    /// The claim that has a token's roles (bidder, seller, auctioneer, observer): an array of names, or a
+    /// text with spaces between them. `cognito:groups` for the groups of an Amazon Cognito user pool.
+    #[arg(long, env = "GAVEL_JWT_ROLES_CLAIM", default_value = ROLES_CLAIM)]
+    pub jwt_roles_claim: String,
 
     /// Whether callers without a token may read and watch.
     #[arg(long, env = "GAVEL_ANONYMOUS", value_enum, default_value_t = Switch::On)]
