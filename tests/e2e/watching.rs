@@ -354,3 +354,32 @@ async fn a_subscription_may_have_its_root_in_fragments() {
     }
     gavel.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_several_tasks_write_to_is_told_once_and_in_order() {
+    const WATCHERS: usize = 2 * limits::GROUP_SHARE + 10;
+    const BIDS: u64 = 8;
+    let gavel = Gavel::with(&["--client-limits", "off"]).await;
+    let id = gavel.auction(json!({})).await;
+    let mut sockets = join_all((0..WATCHERS).map(|_| gavel.socket(None))).await;
+    for socket in &mut sockets {
+        socket.subscribe("w", WATCH, json!({ "id": id, "after": 0 })).await;
+    }
+    for n in 1..=BIDS {
+        gavel.bid("ann", &id, 900 + 100 * n).await;
+        if n == BIDS / 2 {
+            // Every third goes; those that stay keep their order.
+            for socket in sockets.iter_mut().step_by(3) {
+                socket.send(json!({ "id": "w", "type": "complete" })).await;
+            }
+        }
+    }
+    for (number, socket) in sockets.iter_mut().enumerate() {
+        let stays = number % 3 > 0;
+        for expected in 1..=if stays { BIDS } else { 0 } {
+            assert_eq!(sequence(&socket.next("w").await), expected, "watcher {number}");
+        }
+    }
+    assert!((gavel.metric("gavel_groups").await - 1.0).abs() < f64::EPSILON, "one group for all");
+    gavel.stop().await.unwrap();
+}

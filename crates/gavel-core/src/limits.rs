@@ -207,6 +207,9 @@ pub const GROUP_WRITES_MAX: usize = 512;
 pub const GROUP_BURST_WRITES_MAX: usize = 64;
 /// Members from which on a group lets other tasks of its thread run before a burst, too.
 pub const GROUP_LARGE: usize = 128;
+/// Members of a group for each task that writes to them. Two tasks cost about a tenth more CPU a
+/// delivery than one, so a crowd must be worth it.
+pub const GROUP_SHARE: usize = 1_000;
 /// Members whose state a group looks up together, before it writes to the first of them.
 pub const GROUP_LOOK_AHEAD: usize = 16;
 /// Joins that wait for one group; further ones wait for a place.

@@ -52,13 +52,26 @@ pub struct Fanout {
     tracer: Tracer,
     each_watcher: bool,
     counts: Arc<SocketCounts>,
+    /// Tasks that write to the members of one group, at most: one a core.
+    writers_max: usize,
 }
 
 impl Fanout {
     /// A fan-out that executes on a schema. Groups run on `tasks`.
     pub fn new(schema: Schema, guard: Guard, tasks: Tasks, tracer: Tracer) -> Self {
         let (groups, executions, counts) = Default::default();
-        Self { schema, guard, tasks, groups, executions, tracer, each_watcher: false, counts }
+        let writers_max = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            schema,
+            guard,
+            tasks,
+            groups,
+            executions,
+            tracer,
+            each_watcher: false,
+            counts,
+            writers_max,
+        }
     }
 
     /// The same; a delivery that is traced has a span for each watcher, too.
@@ -125,8 +138,9 @@ impl Fanout {
         groups.insert(key.clone(), joins.clone());
         let count = Arc::clone(&self.executions);
         let execution = Execution::new(&self.schema, request(), count);
-        let group = Group::new(key, execution, topic.attach(), Arc::clone(&self.counts))
-            .traced(self.tracer.clone(), self.each_watcher);
+        let group =
+            Group::new(key, execution, topic.attach(), Arc::clone(&self.counts), self.writers_max)
+                .traced(self.tracer.clone(), self.each_watcher);
         let (fanout, key) = (self.clone(), key.clone());
         self.tasks.spawn("fan-out group", async move {
             group.run(requests, |requests| fanout.end_if_idle(&key, requests)).await;

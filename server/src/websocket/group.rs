@@ -1,24 +1,24 @@
 //! A group: the task that executes each event once for all its members.
 
 use std::collections::VecDeque;
-use std::hint::black_box;
 use std::sync::Arc;
 
-use gavel_core::auction::{AuctionId, Timestamp};
+use gavel_core::auction::AuctionId;
 use gavel_core::broker::topic::Reader;
 use gavel_core::broker::{Mark, PublishedBid};
+use gavel_core::limits;
 use gavel_core::metrics::Held;
-use gavel_core::{clock, limits};
 use gavel_trace::{Context, Tracer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::error;
 
-use super::counts::{SocketCounts, Tally};
+use super::counts::SocketCounts;
 use super::execution::Execution;
-use super::member::{Member, Told};
+use super::member::Member;
 use super::outbox::{End, Subscriber};
-use super::payload::{Frames, Payload};
+use super::payload::Payload;
+use super::shares::{Events, Shares, Times};
 use super::trace;
 use crate::graphql::subscription::{FeedItem, Topic};
 use crate::graphql::types::View;
@@ -65,7 +65,7 @@ pub struct Group {
     kind: Topic,
     view: View,
     execution: Execution,
-    members: Vec<Member>,
+    members: Shares,
     /// The last number executed: a sequence, or a version.
     cursor: u64,
     /// The last payloads, contiguous up to the cursor: for members that resume.
@@ -82,12 +82,13 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group without members, at the topic's position.
+    /// A group without members, at the topic's position, that is written by so many tasks at most.
     pub fn new(
         key: &GroupKey,
         execution: Execution,
         topic: Reader,
         counts: Arc<SocketCounts>,
+        writers_max: usize,
     ) -> Self {
         let cursor = match key.topic {
             Topic::Bids => topic.mark().position,
@@ -97,7 +98,7 @@ impl Group {
             kind: key.topic,
             view: key.view,
             execution,
-            members: Vec::new(),
+            members: Shares::new(writers_max),
             cursor,
             ring: VecDeque::new(),
             ring_bytes: 0,
@@ -132,7 +133,7 @@ impl Group {
             }
             let mark = *marks.borrow();
             if mark.ended && self.has_delivered(mark) && !self.members.is_empty() {
-                for member in self.members.drain(..).filter(Member::stays) {
+                for member in self.members.drain().filter(Member::stays) {
                     member.subscriber.finish(End::Complete);
                 }
                 left.notify_one();
@@ -152,7 +153,7 @@ impl Group {
                 // The topic lives as long as the reader that this group holds.
                 _ = marks.changed() => {}
                 () = left.notified() => {
-                    self.members.retain(Member::stays);
+                    self.members.drop_left();
                     if self.members.is_empty() && end_if_idle(&mut joins) {
                         return;
                     }
@@ -201,7 +202,7 @@ impl Group {
             // Slower than the topic by its whole backlog: members come back from the table.
             self.cursor = self.topic.mark().position;
             self.clear_ring();
-            self.members.drain(..).filter(Member::stays).for_each(|m| m.subscriber.overflow());
+            self.members.drain().filter(Member::stays).for_each(|m| m.subscriber.overflow());
             return true;
         };
         let mut events = Vec::with_capacity(bids.len());
@@ -214,12 +215,11 @@ impl Group {
             spans.extend(span.map(|span| (span, bid)));
             events.push((number, payload));
         }
-        let mut told = (self.each_watcher && !spans.is_empty()).then(Vec::new);
-        self.deliver(&events, told.as_mut()).await;
+        let notes_times = self.each_watcher && !spans.is_empty();
+        let times = self.deliver(events.as_slice().into(), notes_times).await;
         for (span, bid) in spans {
             trace::delivered(&self.tracer, span, &bid, self.members.len());
-            let told = told.iter().flatten();
-            told.for_each(|told| trace::told(&self.tracer, span, &bid, told));
+            times.iter().for_each(|told| trace::told(&self.tracer, span, &bid, told));
         }
         events.into_iter().for_each(|(number, payload)| self.keep(number, payload));
         true
@@ -230,7 +230,7 @@ impl Group {
         let number = auction.version;
         let item = FeedItem::Auction(auction, self.view);
         let Some(payload) = self.execute(item).await else { return false };
-        self.deliver(&[(number, Arc::clone(&payload))], None).await;
+        self.deliver([(number, Arc::clone(&payload))].into(), false).await;
         self.clear_ring();
         self.keep(number, payload);
         true
@@ -240,49 +240,14 @@ impl Group {
         self.execution.run(item).await.map(Arc::new)
     }
 
-    /// Delivers events, in order of their numbers, to every member; drops those that have left.
-    /// Notes when each member was told, if somebody asks.
-    async fn deliver(
-        &mut self,
-        events: &[(u64, Arc<Payload>)],
-        mut times: Option<&mut Vec<(Told, Timestamp)>>,
-    ) {
-        let Some((last, _)) = events.last() else { return };
-        let mut frames = Frames::default();
-        let mut tally = Tally::new(events.len());
-        let (mut at, mut turn) = (0, 0);
+    /// Delivers events, in order of their numbers, to every member. Returns when each was told, if
+    /// somebody asks.
+    async fn deliver(&mut self, events: Events, notes_times: bool) -> Times {
+        let Some(last) = events.last().map(|(number, _)| *number) else { return Times::new() };
         self.counts.group_members.add(self.members.len());
-        let is_burst = events.len() > 1;
-        if is_burst && self.members.len() >= limits::GROUP_LARGE {
-            // Small groups that were woken by the same page go first.
-            tokio::task::yield_now().await;
-        }
-        let writes_max =
-            if is_burst { limits::GROUP_BURST_WRITES_MAX } else { limits::GROUP_WRITES_MAX };
-        while at < self.members.len() {
-            if turn % limits::GROUP_LOOK_AHEAD == 0 {
-                look_ahead(&self.members[at..]);
-            }
-            let told = self.members[at].tell(events, &mut frames, &mut tally);
-            if told == Told::Left {
-                self.members.swap_remove(at);
-            } else {
-                at += 1;
-            }
-            if let Some(times) = &mut times {
-                times.push((told, clock::now()));
-            }
-            if tally.is_ripe() {
-                tally.add_up(events, &self.counts, clock::now);
-            }
-            turn += 1;
-            if turn % writes_max == 0 {
-                // Others have events, too.
-                tokio::task::yield_now().await;
-            }
-        }
-        tally.add_up(events, &self.counts, clock::now);
-        self.cursor = *last;
+        let times = self.members.write(events, &self.counts, notes_times).await;
+        self.cursor = last;
+        times
     }
 
     fn keep(&mut self, number: u64, payload: Arc<Payload>) {
@@ -382,11 +347,4 @@ impl Group {
         older.into_iter().rev().for_each(|entry| self.ring.push_front(entry));
         true
     }
-}
-
-/// Touches what the next writes will look at. Between two events the system's own work has driven it
-/// out of the caches; asked for together, it is waited for once, not once a member.
-fn look_ahead(members: &[Member]) {
-    let next = members.iter().take(limits::GROUP_LOOK_AHEAD);
-    black_box(next.map(|member| member.subscriber.touch()).sum::<usize>());
 }

@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod execution;
 pub mod normalise;
 mod member;
+mod shares;
 pub mod group;
 pub mod fanout;
 mod expiry;

@@ -1,0 +1,157 @@
+//! A group's members, in shares: each share is written by one task, so that a large crowd is served by
+//! every core. A socket belongs to one share, which keeps its order.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use gavel_core::auction::Timestamp;
+use gavel_core::{clock, limits};
+use tokio::task::JoinSet;
+
+use super::counts::{SocketCounts, Tally};
+use super::member::{Member, Told};
+use super::payload::{Frames, Payload};
+
+/// Events with their numbers, in order.
+pub(super) type Events = Arc<[(u64, Arc<Payload>)]>;
+/// What became of the members, and when.
+pub(super) type Times = Vec<(Told, Timestamp)>;
+
+/// The members of a group.
+#[derive(Default)]
+pub(super) struct Shares {
+    /// None is empty.
+    shares: Vec<Vec<Member>>,
+    /// How many there may be.
+    writers_max: usize,
+}
+
+impl Shares {
+    /// None yet; written by at most so many tasks at a time.
+    pub(super) fn new(writers_max: usize) -> Self {
+        Self { shares: Vec::new(), writers_max: writers_max.max(1) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.shares.iter().map(Vec::len).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.shares.is_empty()
+    }
+
+    /// Any member that stands last in its share.
+    pub(super) fn last(&self) -> Option<&Member> {
+        self.shares.last()?.last()
+    }
+
+    /// Another member. Where the crowd has grown enough, the largest share is divided.
+    pub(super) fn push(&mut self, member: Member) {
+        let wanted = (self.len() / limits::GROUP_SHARE).clamp(1, self.writers_max);
+        if self.shares.len() < wanted
+            && let Some(largest) = self.shares.iter_mut().max_by_key(|share| share.len())
+        {
+            let half = largest.split_off(largest.len() / 2);
+            self.shares.push(half);
+        }
+        match self.shares.iter_mut().min_by_key(|share| share.len()) {
+            Some(smallest) => smallest.push(member),
+            None => self.shares.push(vec![member]),
+        }
+    }
+
+    /// Those that stay do.
+    pub(super) fn drop_left(&mut self) {
+        self.shares.iter_mut().for_each(|share| share.retain(Member::stays));
+        self.shares.retain(|share| !share.is_empty());
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.shares.iter().flatten()
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Member> {
+        std::mem::take(&mut self.shares).into_iter().flatten()
+    }
+
+    /// Writes events to every member; drops those that have left. Returns when each was told, if
+    /// somebody asks.
+    pub(super) async fn write(
+        &mut self,
+        events: Events,
+        counts: &Arc<SocketCounts>,
+        notes_times: bool,
+    ) -> Times {
+        let mut shares = std::mem::take(&mut self.shares).into_iter();
+        let Some(own) = shares.next() else { return Times::new() };
+        if shares.len() == 0 {
+            let (own, times) = write(own, events, Arc::clone(counts), notes_times).await;
+            self.shares.extend(Some(own).filter(|share| !share.is_empty()));
+            return times;
+        }
+        // They end with this future.
+        let mut writers = JoinSet::new();
+        for share in shares {
+            writers.spawn(write(share, Arc::clone(&events), Arc::clone(counts), notes_times));
+        }
+        let (own, mut times) = write(own, events, Arc::clone(counts), notes_times).await;
+        self.shares.push(own);
+        while let Some(written) = writers.join_next().await {
+            let (share, more) = written.unwrap_or_else(|error| panic!("a writer failed: {error}"));
+            self.shares.push(share);
+            times.extend(more);
+        }
+        self.shares.retain(|share| !share.is_empty());
+        times
+    }
+}
+
+async fn write(
+    mut members: Vec<Member>,
+    events: Events,
+    counts: Arc<SocketCounts>,
+    notes_times: bool,
+) -> (Vec<Member>, Times) {
+    let mut times = Times::new();
+    let mut frames = Frames::default();
+    let mut tally = Tally::new(events.len());
+    let (mut at, mut turn) = (0, 0);
+    let is_burst = events.len() > 1;
+    if is_burst && members.len() >= limits::GROUP_LARGE {
+        // Small groups that were woken by the same page go first.
+        tokio::task::yield_now().await;
+    }
+    let writes_max =
+        if is_burst { limits::GROUP_BURST_WRITES_MAX } else { limits::GROUP_WRITES_MAX };
+    while at < members.len() {
+        if turn % limits::GROUP_LOOK_AHEAD == 0 {
+            look_ahead(&members[at..]);
+        }
+        let told = members[at].tell(&events, &mut frames, &mut tally);
+        if told == Told::Left {
+            members.swap_remove(at);
+        } else {
+            at += 1;
+        }
+        if notes_times {
+            times.push((told, clock::now()));
+        }
+        if tally.is_ripe() {
+            tally.add_up(&events, &counts, clock::now);
+        }
+        turn += 1;
+        if turn % writes_max == 0 {
+            // Others have events, too.
+            tokio::task::yield_now().await;
+        }
+    }
+    tally.add_up(&events, &counts, clock::now);
+    (members, times)
+}
+
+/// Touches what the next writes will look at. Between two events the system's own work has driven it
+/// out of the caches; asked for together, it is waited for once, not once a member.
+fn look_ahead(members: &[Member]) {
+    let next = members.iter().take(limits::GROUP_LOOK_AHEAD);
+    black_box(next.map(|member| member.subscriber.touch()).sum::<usize>());
+}
