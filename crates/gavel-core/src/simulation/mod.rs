@@ -1,11 +1,11 @@
-//! Everything between a bid and its watchers under one seed, in simulated time: a table and a stream
-//! that fail in every way that DynamoDB may, servers with lanes, relay and broker, and watchers that
-//! leave, stall and resume.
+//! From a bid to the topics that watchers read under one seed, in simulated time: a table and a stream
+//! that fail, servers with lanes, relay and broker, and watchers that leave, stall and resume. Groups
+//! and sockets are not in it, and stamps are of the wall clock: no auction ends by time.
 //!
 //! Whatever happens, each watcher is told every bid after its first position once and in order, and
 //! all of them within the time of the regular check once the faults are over. `GAVEL_SEED=<n>` runs
-//! one seed, `GAVEL_SEED=<n>..<m>` those from n to m. A seed fixes bids, faults and watchers; pauses
-//! between tries have a jitter of their own.
+//! one seed, `GAVEL_SEED=<n>..<m>` those from n to m. A seed chooses bids, faults and watchers,
+//! but pauses have a jitter of their own, so that a seed that failed may pass when it is run again.
 
 mod stream;
 mod server;

@@ -1,5 +1,5 @@
 //! A stream that shows what the table wrote: late, in any order within a transaction, in shards that
-//! end and have children, and with every failure that its readers must stand.
+//! end and have children, and with calls that fail.
 
 use std::collections::HashMap;
 use std::sync::Arc;
