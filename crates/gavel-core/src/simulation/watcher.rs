@@ -21,7 +21,7 @@ pub(super) struct Watcher {
     pub(super) bids: Vec<Bid>,
     /// Whether it was told of the auction's end.
     pub(super) saw_end: bool,
-    /// How often it came back.
+    /// How often it came back with the last bid that it was told.
     pub(super) resumed: usize,
 }
 
@@ -67,7 +67,6 @@ impl Watcher {
             if !course.calm.is_cancelled() {
                 sleep(Duration::from_millis(random.random_range(0..1000))).await;
             }
-            self.resumed += 1;
         }
         self
     }
@@ -93,6 +92,7 @@ impl Watcher {
                 Ok(is_ahead) => assert!(!is_ahead, "a cursor is of a bid that is in the table"),
                 Err(_) => return,
             }
+            self.resumed += usize::from(!self.bids.is_empty());
         }
         self.from.get_or_insert(topic.mark().position);
         let mut marks = topic.marks();
