@@ -75,6 +75,8 @@ pub const STORE_PAGE_BIDS: usize = 200;
 pub const STORE_PAGE_QUERIES_MAX: usize = 1_000;
 /// Items in one BatchGetItem (AWS limit).
 pub const BATCH_GET_MAX: usize = 100;
+/// Items in one TransactGetItems (AWS limit).
+pub const TRANSACT_GET_MAX: usize = 100;
 /// Tries of a BatchGetItem that leaves keys unprocessed.
 pub const BATCH_GET_TRIES: u32 = 10;
 /// The pause between them.

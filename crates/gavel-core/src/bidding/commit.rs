@@ -11,7 +11,7 @@ use super::counts::{CommitOutcome, LaneCounts};
 use crate::auction::Auction;
 use crate::limits;
 use crate::sabotage::{self, Break};
-use crate::store::{CommitError, KeyRecord, Order, StoreError, Table, Transaction};
+use crate::store::{CommitError, KeyRecord, StoreError, Table, Transaction};
 
 /// What became of a transaction.
 #[derive(Debug)]
@@ -191,9 +191,8 @@ async fn is_ours<T: Table>(
         // A lifecycle command alone: deciding it again on what stands gives the same end.
         return Ok(*current == transaction.auction);
     };
-    let at = first.bid.sequence;
-    let stored = table.page(&transaction.auction.id, Order::After(at - 1), 1).await?;
-    Ok(stored.first().is_some_and(|stored| stored.bid.id == first.bid.id))
+    let stored = table.bid(&transaction.auction.id, first.bid.sequence).await?;
+    Ok(stored.is_some_and(|stored| stored.bid.id == first.bid.id))
 }
 
 /// A pause with jitter that grows with the attempt, from about 10 ms to about 500 ms.

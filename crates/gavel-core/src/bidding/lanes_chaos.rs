@@ -1,7 +1,7 @@
 //! Two servers over one table that fails by a seed: whatever happens, they report one history.
 //!
 //! A client asks again with the same key after an error, or because the answer that accepted its bid
-//! was lost on its way, also at a server that has begun to stop. No answer may deny a key under which
+//! was lost on its way, or it did not wait for one, also at a server that has begun to stop. No answer may deny a key under which
 //! a bid stood when it was asked.
 //!
 //! `GAVEL_SEED=<n>` runs one seed. The seed fixes the bids and the faults; pauses between tries
@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::{OptionFuture, join_all};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::lanes_tests::{Server, placed, running_auction};
 use super::{BidAnswer, LaneError, PlaceBid};
@@ -23,7 +23,7 @@ use crate::clock;
 use crate::store::StoredBid;
 use crate::store::simulated::Simulated;
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 1000;
 const BIDDERS: [&str; 5] = ["ann", "bob", "cem", "dan", "eve"];
 const BIDS_EACH: u32 = 6;
 
@@ -34,14 +34,15 @@ struct Told {
     id: BidId,
     /// Whether a bid stood under its key when it was asked.
     stood: bool,
-    answer: Answer,
+    /// `None`: the client did not wait for it.
+    answer: Option<Answer>,
 }
 
 /// What one bidder wanted once, and everything it was told about it, in order.
 struct Wish {
     bid: PlaceBid,
-    /// Whether the same key was under way twice at a time.
-    doubled: bool,
+    /// Whether the same key may have been under way twice at a time.
+    overlaps: bool,
     told: Vec<Told>,
 }
 
@@ -58,6 +59,8 @@ struct Counts {
     /// Unknown, and a bid stood under the key.
     unresolved: usize,
     cancelled: usize,
+    /// The client did not wait.
+    abandoned: usize,
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,9 +74,10 @@ async fn two_servers_over_one_table_tell_one_history() {
     }
     println!("{counts:?}");
     let Counts { accepted, repeated, refused, unknown, unavailable, .. } = counts;
-    let Counts { contention, stopping, unresolved, cancelled, .. } = counts;
+    let Counts { contention, stopping, unresolved, cancelled, abandoned, .. } = counts;
     let reached = [accepted, repeated, refused, unknown, unavailable];
-    let reached = [reached.as_slice(), &[contention, stopping, unresolved, cancelled]].concat();
+    let others = [contention, stopping, unresolved, cancelled, abandoned];
+    let reached = [reached, others].concat();
     assert!(given.is_some() || !reached.contains(&0), "the seeds must reach every kind of answer");
 }
 
@@ -118,19 +122,24 @@ async fn bid_often(bidder: &str, seed: u64, servers: &[Server; 2], table: &Simul
         let minor = minimum.saturating_sub(20) + random.random_range(0..100);
         let has_key = random.random_bool(0.7);
         let bid = placed(bidder, minor, has_key.then_some(number.to_string().as_str()));
-        let mut wish = Wish { bid, doubled: has_key && random.random_bool(0.3), told: Vec::new() };
+        let is_doubled = has_key && random.random_bool(0.3);
+        let mut wish = Wish { bid, overlaps: is_doubled, told: Vec::new() };
         // A bid without a key is asked once: asked again, it would be another bid.
         for _ in 0..if has_key { 3 } else { 1 } {
             let first = usize::from(random.random::<bool>());
-            if wish.doubled {
+            if is_doubled {
                 let other = wish.ask(&servers[1 - first], table);
                 let (one, two) = tokio::join!(wish.ask(&servers[first], table), other);
                 wish.told.extend([one, two]);
+            } else if has_key && random.random_bool(0.2) {
+                wish.overlaps = true;
+                let patience = Duration::from_millis(random.random_range(0..100));
+                wish.told.push(wish.ask_for(patience, &servers[first], table).await);
             } else {
                 wish.told.push(wish.ask(&servers[first], table).await);
             }
             let is_lost = random.random_bool(0.3);
-            if !is_lost && wish.told.last().is_some_and(|told| told.answer.is_ok()) {
+            if !is_lost && wish.told.last().is_some_and(Told::is_answered) {
                 break;
             }
         }
@@ -151,22 +160,34 @@ async fn stop(seed: u64, server: &Server) {
     server.lanes.close();
 }
 
+impl Told {
+    fn is_answered(&self) -> bool {
+        matches!(self.answer, Some(Ok(_)))
+    }
+}
+
 impl Wish {
     /// Asks once more, as a new request with the same key and amount.
     async fn ask(&self, server: &Server, table: &Simulated) -> Told {
+        self.ask_for(Duration::MAX, server, table).await
+    }
+
+    /// Asks once more, and does not wait longer than this.
+    async fn ask_for(&self, patience: Duration, server: &Server, table: &Simulated) -> Told {
         let mut bid = self.bid.clone();
         bid.request.id = BidId::random();
         bid.request.received_at = clock::now();
         let id = bid.request.id.clone();
         let stood = bid.key.as_ref().is_some_and(|key| table.remembers(key));
-        Told { id, stood, answer: server.lanes.place(bid).await }
+        let answer = timeout(patience, server.lanes.place(bid)).await.ok();
+        Told { id, stood, answer }
     }
 
     /// Once the store is well, a key tells what became of its bid.
     async fn resolve(&mut self, server: &Server, table: &Simulated) {
-        if self.bid.key.is_some() && self.told.iter().all(|told| told.answer.is_err()) {
+        if self.bid.key.is_some() && !self.told.iter().any(Told::is_answered) {
             let told = self.ask(server, table).await;
-            assert!(told.answer.is_ok(), "{:?}", told.answer);
+            assert!(told.is_answered(), "{:?}", told.answer);
             self.told.push(told);
         }
     }
@@ -174,6 +195,10 @@ impl Wish {
     fn check(&self, bids: &[StoredBid], counts: &mut Counts) -> usize {
         let is_written = |id: &BidId| bids.iter().any(|stored| stored.bid.id == *id);
         for Told { id, stood, answer } in &self.told {
+            let Some(answer) = answer else {
+                counts.abandoned += 1;
+                continue;
+            };
             let denies = match answer {
                 Ok(answer) => matches!(answer, BidAnswer::Refused { .. }),
                 Err(error) => error.denies_key(),
@@ -210,8 +235,8 @@ impl Wish {
         }
         let written = self.told.iter().filter(|told| is_written(&told.id)).count();
         assert!(written <= 1, "one key, one bid");
-        if let Some(Told { answer: Ok(BidAnswer::Refused { .. }), .. }) = self.told.last()
-            && !self.doubled
+        if let Some(Told { answer: Some(Ok(BidAnswer::Refused { .. })), .. }) = self.told.last()
+            && !self.overlaps
         {
             assert_eq!(written, 0, "refused in the end, and in the table");
         }

@@ -8,7 +8,7 @@ use super::command::{BidAnswer, BidReply, Command, LaneError, PlaceBid, answer};
 use super::commit::pause;
 use crate::auction::{Auction, AuctionId, RefusalCode, Timestamp};
 use crate::limits;
-use crate::store::{IdempotencyKey, KeyRecord, Order, StoreError, StoredBid, Table};
+use crate::store::{IdempotencyKey, KeyRecord, StoreError, StoredBid, Table};
 
 /// A refused bid and where its answer goes.
 #[derive(Debug)]
@@ -77,13 +77,9 @@ impl<T: Table> Refuser<'_, T> {
             return;
         }
         let bids = || repeats.iter().map(|repeat| &*repeat.bid);
-        let read = || self.table.page(self.id, Order::After(auction.sequence.saturating_sub(1)), 1);
+        let read = || self.table.bid(self.id, auction.sequence);
         let lead = self.patiently(bids, read).await.map(|stored| {
-            let leads = |stored: &StoredBid| {
-                stored.bid.sequence == auction.sequence
-                    && auction.leader_id.as_ref() == Some(&stored.bid.bidder_id)
-            };
-            stored.into_iter().next().filter(leads)
+            stored.filter(|stored| auction.leader_id.as_ref() == Some(&stored.bid.bidder_id))
         });
         for Repeat { bid, reply } in repeats {
             let result = match &lead {
@@ -130,11 +126,10 @@ impl<T: Table> Refuser<'_, T> {
         if record.amount != bid.request.amount {
             return Err(LaneError::IdempotencyConflict);
         }
-        let after = record.sequence - 1;
-        let read = || self.table.page(self.id, Order::After(after), 1);
+        let read = || self.table.bid(self.id, record.sequence);
         let stored = self.patiently(|| std::iter::once(bid), read).await;
         let stored = stored.map_err(|error| error.without_lookup(bid))?;
-        match stored.into_iter().next() {
+        match stored {
             Some(stored) if stored.bid.id == record.bid_id => {
                 let written_at = stored.written_at;
                 repeated(stored, written_at, bid)

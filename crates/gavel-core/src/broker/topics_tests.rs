@@ -60,6 +60,10 @@ impl Table for Slow {
         unimplemented!("the broker knows no keys")
     }
 
+    async fn bid(&self, _: &AuctionId, _: u64) -> Result<Option<StoredBid>, StoreError> {
+        unimplemented!("the broker reads pages")
+    }
+
     async fn page(&self, _: &AuctionId, _: Order, _: usize) -> Result<Vec<StoredBid>, StoreError> {
         Ok(Vec::new())
     }

@@ -71,7 +71,7 @@ async fn run(seed: u64, reached: &mut Reached) {
     let table = Arc::new(Simulated::new(start.clone()));
     let streams = Streams::new(random.random());
     let shown = streams.clone();
-    table.shows(move |transaction| shown.show(transaction));
+    table.shows(move |transaction, lands| shown.show(transaction, lands));
     table.chaos(seed);
     let servers: Vec<Server> = (0..random.random_range(1..=3))
         .map(|_| Server::start(&table, &streams, random.random(), random.random_range(1..=8)))

@@ -61,9 +61,9 @@ impl Streams {
         })))
     }
 
-    /// The table has written this.
-    pub(super) fn show(&self, transaction: &Transaction) {
-        self.0.lock().show(transaction);
+    /// The table has written this; each item can be read from its time on.
+    pub(super) fn show(&self, transaction: &Transaction, lands: &[Instant]) {
+        self.0.lock().show(transaction, lands);
     }
 
     /// From now on it works as it should.
@@ -99,7 +99,7 @@ impl Model {
         !self.is_calm && self.random.random_bool(chance)
     }
 
-    fn show(&mut self, transaction: &Transaction) {
+    fn show(&mut self, transaction: &Transaction, lands: &[Instant]) {
         let now = Instant::now();
         if self.happens(0.05) {
             let parent = self.shards.len() - 1;
@@ -116,9 +116,11 @@ impl Model {
             images.push(item::bid_item(&new.bid, *written_at));
             images.extend(new.key.as_ref().map(|key| item::key_item(new, key, *written_at)));
         }
+        assert_eq!(images.len(), lands.len(), "one time an item");
+        let mut images: Vec<_> = images.into_iter().zip(lands).collect();
         // Only the order of one item's changes is promised.
         images.shuffle(&mut self.random);
-        for image in images {
+        for (image, lands) in images {
             if self.happens(0.01) {
                 continue;
             }
@@ -126,7 +128,7 @@ impl Model {
             let slowest = if self.random.random() { 5 } else { 200 };
             let travel = Duration::from_millis(self.random.random_range(0..slowest));
             let record = record(self.number, image);
-            let earliest = self.stalls_until.max(now + travel);
+            let earliest = self.stalls_until.max(*lands + travel);
             let records = &mut self.shards.last_mut().expect("a shard").records;
             let from = records.last().map_or(earliest, |(last, _)| earliest.max(*last));
             records.push((from, record));

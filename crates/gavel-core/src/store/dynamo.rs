@@ -142,22 +142,27 @@ impl Table for Dynamo {
     }
 
     async fn keys(&self, keys: &[IdempotencyKey]) -> Result<Vec<Option<KeyRecord>>, StoreError> {
-        let mut found: HashMap<String, KeyRecord> = HashMap::new();
-        for chunk in keys.chunks(limits::BATCH_GET_MAX) {
-            // BatchGetItem refuses a request that names a key twice.
+        let mut found = HashMap::new();
+        for chunk in keys.chunks(limits::TRANSACT_GET_MAX) {
+            // TransactGetItems refuses a request that names a key twice.
             let mut wanted: Vec<&IdempotencyKey> = chunk.iter().collect();
             wanted.sort();
             wanted.dedup();
-            let wanted = wanted.into_iter().map(item::idempotency_item_key).collect();
-            for item in self.batch_get(wanted).await? {
-                if let (Some(record), Some(AttributeValue::S(pk))) =
-                    (self.read(item::key_record(&item, clock::now()))?, item.get("pk"))
-                {
-                    found.insert(pk.clone(), record);
+            let items = wanted.iter().map(|key| item::idempotency_item_key(key)).collect();
+            for (key, item) in wanted.into_iter().zip(self.isolated(items).await?) {
+                let Some(item) = item else { continue };
+                if let Some(record) = self.read(item::key_record(&item, clock::now()))? {
+                    found.insert(key, record);
                 }
             }
         }
-        Ok(keys.iter().map(|key| found.get(&item::idempotency_pk(key)).cloned()).collect())
+        Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    async fn bid(&self, id: &AuctionId, sequence: u64) -> Result<Option<StoredBid>, StoreError> {
+        let items = self.isolated(vec![item::bid_key(id, sequence)]).await?;
+        let item = items.into_iter().next().flatten();
+        self.read(item.as_ref().map(item::bid).transpose())
     }
 
     async fn page(

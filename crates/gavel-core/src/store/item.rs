@@ -73,6 +73,11 @@ pub fn state_key(id: &AuctionId) -> Item {
     primary_key(auction_pk(id), SK_STATE.to_owned())
 }
 
+/// The primary key of a bid.
+pub fn bid_key(id: &AuctionId, sequence: u64) -> Item {
+    primary_key(auction_pk(id), bid_sk(sequence))
+}
+
 /// The primary key of a remembered idempotency key.
 pub fn idempotency_item_key(key: &IdempotencyKey) -> Item {
     primary_key(idempotency_pk(key), SK_KEY.to_owned())
@@ -151,7 +156,7 @@ pub fn changing_attributes(auction: &Auction, written_at: Timestamp) -> Item {
 
 /// A bid as an item.
 pub fn bid_item(bid: &Bid, written_at: Timestamp) -> Item {
-    let mut item = primary_key(auction_pk(&bid.auction_id), bid_sk(bid.sequence));
+    let mut item = bid_key(&bid.auction_id, bid.sequence);
     put_text(&mut item, "bidId", bid.id.as_str());
     put_number(&mut item, "sequence", bid.sequence);
     put_text(&mut item, "bidderId", bid.bidder_id.as_str());

@@ -16,6 +16,7 @@ pub mod probe;
 pub mod setup;
 pub mod dynamo;
 pub mod transact;
+mod isolated;
 pub mod pages;
 pub mod list;
 #[cfg(test)]
@@ -73,7 +74,10 @@ pub enum Order {
     Before(u64),
 }
 
-/// What lanes and the broker need of the table. Every read is strongly consistent.
+/// What lanes and the broker need of the table. Every read is strongly consistent, but a transaction
+/// shows up item by item: what [`Table::load`] has seen of one, [`Table::page`] may not see yet.
+/// [`Table::keys`] and [`Table::bid`] are isolated from transactions: they fail while one holds
+/// what they ask for, so "not there" is final of everything that was seen before.
 pub trait Table: Send + Sync + 'static {
     /// The auction, if there is one.
     fn load(
@@ -87,11 +91,18 @@ pub trait Table: Send + Sync + 'static {
         transaction: &Transaction,
     ) -> impl Future<Output = Result<(), CommitError>> + Send;
 
-    /// What is remembered under these keys, in their order.
+    /// What is remembered under these keys, in their order. Isolated from transactions.
     fn keys(
         &self,
         keys: &[IdempotencyKey],
     ) -> impl Future<Output = Result<Vec<Option<KeyRecord>>, StoreError>> + Send;
+
+    /// The bid under this sequence. Isolated from transactions.
+    fn bid(
+        &self,
+        id: &AuctionId,
+        sequence: u64,
+    ) -> impl Future<Output = Result<Option<StoredBid>, StoreError>> + Send;
 
     /// A page of bids: `limit` of them, fewer only where there are no more.
     fn page(

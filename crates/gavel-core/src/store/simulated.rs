@@ -1,14 +1,15 @@
 //! A table in memory that fails on purpose: what lanes are tested over.
 //!
 //! It keeps what DynamoDB promises (conditions hold, all or nothing, a token is carried out once)
-//! and nothing else: answers are lost, requests come late, other servers write first.
+//! and nothing else: answers are lost, requests come late, other servers write first, and what a
+//! transaction has written shows up item by item.
 
 mod fault;
 mod state;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use fault::Chaos;
 pub(crate) use fault::Fault;
@@ -50,8 +51,9 @@ impl Simulated {
         self.state.lock().reads_fail = fail;
     }
 
-    /// Shows each transaction that is carried out from now on.
-    pub(crate) fn shows(&self, stream: impl FnMut(&Transaction) + Send + 'static) {
+    /// Shows each transaction that is carried out from now on, with the time from which each item
+    /// can be read: the auction, then each bid with its key behind it.
+    pub(crate) fn shows(&self, stream: impl FnMut(&Transaction, &[Instant]) + Send + 'static) {
         self.state.lock().stream = Some(Box::new(stream));
     }
 
@@ -72,6 +74,7 @@ impl Simulated {
         for (_, transaction) in std::mem::take(&mut state.late) {
             state.apply(&transaction).ok();
         }
+        state.land();
     }
 
     /// Ends when a commit is [`Fault::Held`].
@@ -116,7 +119,10 @@ impl Simulated {
         }
     }
 
-    async fn read<V>(&self, read: impl FnOnce(&mut State) -> V) -> Result<V, StoreError> {
+    async fn read<V>(
+        &self,
+        read: impl FnOnce(&mut State) -> Result<V, StoreError>,
+    ) -> Result<V, StoreError> {
         self.travel().await;
         let result = self.state.lock().read(read);
         self.travel().await;
@@ -126,7 +132,7 @@ impl Simulated {
 
 impl Table for Simulated {
     async fn load(&self, id: &AuctionId) -> Result<Option<Auction>, StoreError> {
-        self.read(|state| Some(state.seen_auction()).filter(|auction| auction.id == *id)).await
+        self.read(|state| Ok(Some(state.seen_auction()).filter(|a| a.id == *id).cloned())).await
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<(), CommitError> {
@@ -136,14 +142,21 @@ impl Table for Simulated {
             self.held.notify_one();
             self.released.notified().await;
         }
+        // What is acknowledged can be read.
+        let landed = result.is_ok().then(|| self.state.lock().landed(transaction)).flatten();
+        if let Some(landed) = landed {
+            sleep_until(landed).await;
+        }
         self.travel().await;
-        // What was acknowledged is seen by every read.
-        self.state.lock().unsettled = None;
         result
     }
 
     async fn keys(&self, keys: &[IdempotencyKey]) -> Result<Vec<Option<KeyRecord>>, StoreError> {
-        self.read(|state| keys.iter().map(|key| state.keys.get(key).cloned()).collect()).await
+        self.read(|state| keys.iter().map(|key| state.key(key)).collect()).await
+    }
+
+    async fn bid(&self, _: &AuctionId, sequence: u64) -> Result<Option<StoredBid>, StoreError> {
+        self.read(|state| state.bid(sequence)).await
     }
 
     async fn page(
@@ -153,17 +166,17 @@ impl Table for Simulated {
         limit: usize,
     ) -> Result<Vec<StoredBid>, StoreError> {
         let page = |state: &mut State| -> Vec<StoredBid> {
-            let bids = state.seen_bids().into_iter();
+            let bids = state.seen_bids();
+            let wanted = |stored: &&StoredBid| match order {
+                Order::After(after) => stored.bid.sequence > after,
+                Order::Before(before) => stored.bid.sequence < before,
+            };
             match order {
-                Order::After(after) => {
-                    bids.filter(|stored| stored.bid.sequence > after).take(limit).collect()
-                }
-                Order::Before(before) => {
-                    bids.rev().filter(|stored| stored.bid.sequence < before).take(limit).collect()
-                }
+                Order::After(_) => bids.filter(wanted).take(limit).cloned().collect(),
+                Order::Before(_) => bids.rev().filter(wanted).take(limit).cloned().collect(),
             }
         };
-        self.read(page).await
+        self.read(|state| Ok(page(state))).await
     }
 
     async fn load_each(
@@ -171,8 +184,8 @@ impl Table for Simulated {
         ids: &[AuctionId],
     ) -> Result<Vec<Result<Auction, StoreError>>, StoreError> {
         let auction = |state: &mut State| {
-            Some(state.seen_auction()).filter(|auction| ids.contains(&auction.id))
+            Some(state.seen_auction()).filter(|auction| ids.contains(&auction.id)).cloned()
         };
-        Ok(self.read(auction).await?.map(Ok).into_iter().collect())
+        Ok(self.read(|state| Ok(auction(state))).await?.map(Ok).into_iter().collect())
     }
 }

@@ -70,14 +70,10 @@ impl Chaos {
         fault
     }
 
-    /// How long the items of a transaction whose answer was lost are written one by one.
-    pub(super) fn settles(&mut self) -> Duration {
-        Duration::from_millis(self.random.random_range(0..200))
-    }
-
-    /// Whether a read sees an item that is being written.
-    pub(super) fn sees(&mut self) -> bool {
-        self.random.random()
+    /// How long after its transaction an item can be read.
+    pub(super) fn lands(&mut self) -> Duration {
+        let slowest = if self.random.random_bool(0.2) { 200 } else { 5 };
+        Duration::from_millis(self.random.random_range(0..slowest))
     }
 
     pub(super) fn read_fails(&mut self) -> bool {

@@ -11,13 +11,24 @@ use crate::store::{
 use crate::{clock, limits};
 use tokio::time::Instant;
 
-/// Who is shown what was written.
-type Shown = Box<dyn FnMut(&Transaction) + Send>;
+/// Who is shown what was written, with the time from which each item can be read: the auction, then
+/// each bid with its key behind it.
+type Shown = Box<dyn FnMut(&Transaction, &[Instant]) + Send>;
+
+/// An item that a transaction writes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Item {
+    Auction,
+    Bid(u64),
+    Key(IdempotencyKey),
+}
 
 pub(super) struct State {
     pub(super) auction: Auction,
-    /// What the last transaction has written may be seen in part until then; the auction before it.
-    pub(super) unsettled: Option<(Instant, Auction)>,
+    /// The auction before the last transaction.
+    before: Auction,
+    /// When what a transaction has written can be read, item by item.
+    under_way: HashMap<Item, Instant>,
     pub(super) bids: Vec<StoredBid>,
     pub(super) keys: HashMap<IdempotencyKey, KeyRecord>,
     /// What each token named; `None`: an engine that forgets tokens at once.
@@ -35,8 +46,9 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(auction: Auction) -> Self {
         Self {
+            before: auction.clone(),
             auction,
-            unsettled: None,
+            under_way: HashMap::new(),
             bids: Vec::new(),
             keys: HashMap::new(),
             tokens: Some(HashMap::new()),
@@ -50,13 +62,16 @@ impl State {
         }
     }
 
-    pub(super) fn read<V>(&mut self, read: impl FnOnce(&mut State) -> V) -> Result<V, StoreError> {
+    pub(super) fn read<V>(
+        &mut self,
+        read: impl FnOnce(&mut State) -> Result<V, StoreError>,
+    ) -> Result<V, StoreError> {
         self.apply_late();
         let fails = self.chaos.as_mut().is_some_and(Chaos::read_fails);
         if self.reads_fail || fails {
             return Err(StoreError::Unknown("simulated".to_owned()));
         }
-        Ok(read(self))
+        read(self)
     }
 
     pub(super) fn commit(&mut self, transaction: &Transaction) -> (Fault, Result<(), CommitError>) {
@@ -89,31 +104,45 @@ impl State {
         (fault, result)
     }
 
-    /// What a read sees of an item that the last transaction wrote: whether it is written. Reads of
-    /// several items are not isolated from transactions.
-    fn sees_last(&mut self) -> bool {
-        let is_unsettled =
-            self.unsettled.as_ref().is_some_and(|(until, _)| Instant::now() < *until);
-        !is_unsettled || self.chaos.as_mut().is_none_or(Chaos::sees)
+    fn is_under_way(&self, item: &Item) -> bool {
+        self.under_way.get(item).is_some_and(|lands| Instant::now() < *lands)
     }
 
     /// The auction, as a read sees it.
-    pub(super) fn seen_auction(&mut self) -> Auction {
-        let sees_last = self.sees_last();
-        match &self.unsettled {
-            Some((_, before)) if !sees_last => before.clone(),
-            _ => self.auction.clone(),
-        }
+    pub(super) fn seen_auction(&self) -> &Auction {
+        if self.is_under_way(&Item::Auction) { &self.before } else { &self.auction }
     }
 
-    /// The bids, as a read sees them.
-    pub(super) fn seen_bids(&mut self) -> Vec<StoredBid> {
-        let settled = match &self.unsettled {
-            Some((_, before)) => before.sequence,
-            None => u64::MAX,
-        };
-        let bids = self.bids.clone();
-        bids.into_iter().filter(|b| b.bid.sequence <= settled || self.sees_last()).collect()
+    /// The bids, as a read sees them that is not isolated from transactions.
+    pub(super) fn seen_bids(&self) -> impl DoubleEndedIterator<Item = &StoredBid> {
+        self.bids.iter().filter(|stored| !self.is_under_way(&Item::Bid(stored.bid.sequence)))
+    }
+
+    /// The bid under a sequence, by a read that is isolated from transactions.
+    pub(super) fn bid(&self, sequence: u64) -> Result<Option<StoredBid>, StoreError> {
+        self.isolated(&Item::Bid(sequence))?;
+        Ok(self.bids.iter().find(|stored| stored.bid.sequence == sequence).cloned())
+    }
+
+    /// What is remembered under a key, by a read that is isolated from transactions.
+    pub(super) fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
+        self.isolated(&Item::Key(key.clone()))?;
+        Ok(self.keys.get(key).cloned())
+    }
+
+    fn isolated(&self, item: &Item) -> Result<(), StoreError> {
+        let held = || StoreError::Unavailable("a transaction holds the item".to_owned());
+        if self.is_under_way(item) { Err(held()) } else { Ok(()) }
+    }
+
+    /// When all that a transaction has written can be read.
+    pub(super) fn landed(&self, transaction: &Transaction) -> Option<Instant> {
+        items_of(transaction).filter_map(|item| self.under_way.get(&item)).max().copied()
+    }
+
+    /// What is under way is there.
+    pub(super) fn land(&mut self) {
+        self.under_way.clear();
     }
 
     pub(super) fn apply_late(&mut self) {
@@ -125,6 +154,9 @@ impl State {
     }
 
     fn rival_bids(&mut self) {
+        if self.is_under_way(&Item::Auction) {
+            return;
+        }
         let mut next = self.auction.clone();
         let request = BidRequest {
             id: BidId::random(),
@@ -145,16 +177,26 @@ impl State {
             written_at: clock::now(),
         };
         self.apply(&transaction).expect("a rival knows the auction as it stands");
+        self.under_way.retain(|item, _| !items_of(&transaction).any(|written| written == *item));
     }
 
     /// What TransactWriteItems does. A panic here is a lane that writes what it must not.
     pub(super) fn apply(&mut self, transaction: &Transaction) -> Result<(), CommitError> {
         if let Some(first) = self.tokens.as_ref().and_then(|known| known.get(&transaction.token)) {
             assert_eq!(first, transaction, "a token names one request");
+            if items_of(transaction).any(|item| self.is_under_way(&item)) {
+                return Err(StoreError::Unknown("still in progress".to_owned()).into());
+            }
             return Ok(());
+        }
+        if self.is_under_way(&Item::Auction) {
+            return Err(CommitError::Busy("simulated".to_owned()));
         }
         if self.auction.version != transaction.expected_version {
             return Err(CommitError::VersionTaken(Some(Box::new(self.auction.clone()))));
+        }
+        if items_of(transaction).any(|item| self.is_under_way(&item)) {
+            return Err(CommitError::Busy("simulated".to_owned()));
         }
         let bids = transaction.bids.iter().enumerate();
         let taken: Vec<(usize, KeyRecord)> = bids
@@ -175,15 +217,24 @@ impl State {
             self.keys.extend(key.clone().map(|key| (key, record)));
         }
         assert_eq!(transaction.auction.sequence, self.bids.len() as u64);
-        let before = std::mem::replace(&mut self.auction, transaction.auction.clone());
-        self.unsettled =
-            self.chaos.as_mut().map(|chaos| (Instant::now() + chaos.settles(), before));
+        self.before = std::mem::replace(&mut self.auction, transaction.auction.clone());
+        let mut lands = || self.chaos.as_mut().map(Chaos::lands).unwrap_or_default();
+        let lands: Vec<Instant> = items_of(transaction).map(|_| Instant::now() + lands()).collect();
+        self.under_way.extend(items_of(transaction).zip(lands.iter().copied()));
         if let Some(stream) = &mut self.stream {
-            stream(transaction);
+            stream(transaction, &lands);
         }
         if let Some(tokens) = &mut self.tokens {
             tokens.insert(transaction.token.clone(), transaction.clone());
         }
         Ok(())
     }
+}
+
+/// Every item that a transaction writes: the auction, then each bid with its key behind it.
+fn items_of(transaction: &Transaction) -> impl Iterator<Item = Item> {
+    let of_bid = |new: &NewBid| {
+        [Some(Item::Bid(new.bid.sequence)), new.key.clone().map(Item::Key)].into_iter().flatten()
+    };
+    std::iter::once(Item::Auction).chain(transaction.bids.iter().flat_map(of_bid))
 }
