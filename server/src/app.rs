@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::auth::{Jwks, JwksSource, Role, Rules, Verifier};
+use crate::compute::ComputePool;
 use crate::config::{self, Args, Dynamodb, Switch};
 use crate::demo::{self, Demo};
 use crate::guard::Guard;
@@ -122,7 +123,9 @@ pub async fn run(
         return Err(SetupError::Absent { table: args.store.table.clone(), place }.into());
     };
     let guard = Guard::new(allowances);
-    let mut parts = Parts::build(&args, &clients, &stream_arn, verifier, guard, tracer.clone());
+    let compute = ComputePool::start()?;
+    let mut parts =
+        Parts::build(&args, &clients, &stream_arn, verifier, guard, tracer.clone(), compute);
     parts.jwks = jwks;
     #[cfg(feature = "lambda-model")]
     if let Some(settings) = lambda {

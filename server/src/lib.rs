@@ -6,6 +6,7 @@
 pub mod version;
 pub mod config;
 pub mod readiness;
+pub mod compute;
 pub mod auth;
 pub mod guard;
 pub mod cost;

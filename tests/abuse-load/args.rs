@@ -59,9 +59,12 @@ pub(crate) struct Args {
     /// Only the attacks that CI runs, for 3 s each from one address.
     #[arg(long)]
     pub(crate) ci: bool,
-    /// By how much the server's memory may rise, in MiB.
+    /// By how much the server's memory may rise in an attack from one address, in MiB.
     #[arg(long, default_value_t = 128)]
     pub(crate) memory: u64,
+    /// The same in one from sixteen addresses: what docs/LIMITS.md states.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) memory_from_sixteen: u64,
     /// The seed of the generated attacks; without it another one each time. It is printed.
     #[arg(long, default_value_t = rand::random::<u32>().into())]
     pub(crate) seed: u64,

@@ -42,7 +42,10 @@ pub(crate) async fn one(
         told: attack.told,
         sources,
         slower_max: args.slower,
-        memory_mib: args.memory,
+        memory_mib: match sources {
+            Sources::One => args.memory,
+            Sources::Sixteen => args.memory_from_sixteen,
+        },
         cpu_us_per_kib_max: reference.filter(|_| is_generated).map(|cost| cost * COST_MAX),
     };
     Ok(Row::of(attack.name, &measured, &bounds, load_average()))

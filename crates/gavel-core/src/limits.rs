@@ -81,6 +81,14 @@ pub const TRANSACT_GET_MAX: usize = 100;
 pub const BATCH_GET_TRIES: u32 = 10;
 /// The pause between them.
 pub const BATCH_GET_PAUSE: Duration = Duration::from_millis(50);
+/// Requests that read the table for queries and watchers at a time; further ones wait. Those of lanes
+/// and of the schedule are not among them.
+pub const TABLE_READS_MAX: usize = 64;
+/// Such requests for queries of a user, or of an address without a token, at a time: what one list of
+/// auctions asks at once.
+pub const READS_PER_CLIENT_MAX: usize = 16;
+const _: () = assert!(READS_PER_CLIENT_MAX >= DUE_PARTITIONS as usize);
+const _: () = assert!(2 * READS_PER_CLIENT_MAX <= TABLE_READS_MAX);
 /// Partitions of each phase of the index of what is due.
 pub const DUE_PARTITIONS: u8 = 16;
 /// Auctions of each partition that one look at the schedule takes.
@@ -160,8 +168,10 @@ pub const HEAVY_FIELDS: u64 = 1_000;
 pub const HEAVY_NODES: usize = 200;
 /// The same by its bytes, which are parsed before anything is known.
 pub const HEAVY_BYTES: usize = 2_048;
-/// Such operations at a time; further ones wait.
-pub const HEAVY_OPERATIONS_MAX: usize = 4;
+/// For so many cores one thread computes such operations, so that the others have the rest.
+pub const CORES_PER_COMPUTE_THREAD: usize = 2;
+/// Such operations that run at a time, those that wait for the table among them; further ones wait.
+pub const HEAVY_OPERATIONS_MAX: usize = 16;
 /// The document and the variables of a subscription, in bytes.
 pub const SUBSCRIPTION_BYTES_MAX: usize = 8 * 1024;
 /// Points of each event of a subscription.
@@ -269,9 +279,9 @@ pub const ANONYMOUS_REPLAYS_MAX: u32 = 8_000;
 /// What may be sent at once comes back in this time.
 pub const REPLAY_BURST: Duration = Duration::from_secs(2);
 /// Bytes of answers that a user, or an address, has not read.
-pub const ANSWER_BYTES_PER_CLIENT_MAX: usize = 16 * 1024 * 1024;
+pub const ANSWER_BYTES_PER_CLIENT_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of answers that nobody has read.
-pub const ANSWER_BYTES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
+pub const ANSWER_BYTES_IN_MEMORY_MAX: usize = 64 * 1024 * 1024;
 const _: () = assert!(ANSWER_BYTES_MAX <= ANSWER_BYTES_PER_CLIENT_MAX);
 const _: () = assert!(ANSWER_BYTES_PER_CLIENT_MAX <= ANSWER_BYTES_IN_MEMORY_MAX);
 const _: () = assert!(2 * QUERY_COMPLEXITY_MAX as u32 <= WORK_PER_ADDRESS_MAX * 2);
@@ -323,6 +333,8 @@ pub const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Answers from this size on are compressed, for clients that take that.
 pub const COMPRESSED_BYTES_MIN: u16 = 1024;
+/// Answers that are compressed at a time; further ones are sent as they are.
+pub const COMPRESSIONS_MAX: usize = 64;
 /// How long a browser may remember what CORS allows.
 pub const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
 /// A request's body.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::auth::{Gate, Jwks, Verifier};
+use crate::compute::ComputePool;
 use crate::config::{Args, RelayMode, Switch};
 use crate::graphql::Api;
 use crate::guard::{Allowances, Guard};
@@ -58,11 +59,13 @@ impl Parts {
         verifier: Verifier,
         guard: Guard,
         tracer: Tracer,
+        compute: ComputePool,
     ) -> Self {
         let tasks = Tasks::default();
         let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.store.table.clone()));
+        let reading = Arc::new(store.taking_turns());
         let demand = Demand::new(limits::DEMAND_EXPIRY);
-        let broker = Broker::new(Arc::clone(&store), demand.clone(), tasks.clone())
+        let broker = Broker::new(Arc::clone(&reading), demand.clone(), tasks.clone())
             .traced(tracer.clone())
             .with_room_for(args.service.auctions_watched)
             // The model of a trigger is to show what a trigger does, and no more.
@@ -87,12 +90,13 @@ impl Parts {
         let relay = Relay::new(streams, stream_arn.into(), broker.clone(), demand, paces);
         let rules = args.documents.rules(args.access.introspection == Switch::On);
         let api = Api::new(
-            Arc::clone(&store),
+            reading,
             lanes.clone(),
             guard.clone(),
             rules,
             tasks.clone(),
             tracer.clone(),
+            compute,
         );
         let sockets = Arc::new(Sockets {
             fanout: Fanout::new(api.schema().clone(), guard.clone(), tasks.clone(), tracer)

@@ -76,6 +76,12 @@ pub struct ClientArgs {
         default_value_t = limits::REPLAYS_PER_SECOND_MAX)]
     pub replays_per_second: u32,
 
+    /// Requests to the table that queries of a user, or an address without a token, make at a time;
+    /// further ones wait; 0 for no limit.
+    #[arg(long, env = "GAVEL_READS_PER_CLIENT",
+        default_value_t = limits::READS_PER_CLIENT_MAX)]
+    pub reads_per_client: usize,
+
     /// Bytes of answers that a user, or an address without a token, has asked for and not read yet; 0
     /// for no limit.
     #[arg(long, env = "GAVEL_ANSWER_BYTES_PER_CLIENT",
@@ -119,6 +125,7 @@ impl ClientArgs {
             messages_per_second: limits::MESSAGES_PER_SECOND_MAX,
             probes_per_second: limits::PROBES_PER_SECOND_MAX,
             replays_per_second: self.replays_per_second,
+            reads_per_client: self.reads_per_client,
             answer_bytes_per_client: self.answer_bytes_per_client,
             unread_bytes_per_address: self.unread_bytes_per_address,
             groups_per_address: self.groups_per_address,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use async_graphql::{Context, Result};
 use gavel_core::auction::Timestamp;
 
 use crate::auth::{Principal, Session};
-use crate::guard::{Address, Payer};
+use crate::guard::{Address, Guard, Payer, Turn};
 
 /// Who asks, and when the request arrived.
 #[derive(Debug, Clone)]
@@ -22,4 +23,10 @@ pub struct Caller {
     pub traceparent: Option<String>,
     /// The socket's session, if it came over one.
     pub session: Option<Arc<Session>>,
+}
+
+/// Waits until the caller may make so many requests to the table at once.
+pub(super) async fn turn_to_read(ctx: &Context<'_>, requests: usize) -> Result<Option<Turn>> {
+    let payer = &ctx.data::<Caller>()?.payer;
+    Ok(ctx.data::<Guard>()?.turn_to_read(payer, requests).await)
 }

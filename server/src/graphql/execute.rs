@@ -1,6 +1,5 @@
 //! Running queries and mutations, for any transport.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
@@ -10,9 +9,7 @@ use gavel_core::limits;
 use gavel_core::store::Dynamo;
 use gavel_core::tasks::Tasks;
 use gavel_trace::{Tracer, log_span};
-use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::task::spawn_blocking;
 use tracing::{Instrument as _, Span};
 
 use super::absent;
@@ -23,6 +20,7 @@ use super::mutation::Mutation;
 use super::prepare::{Operation, Prepared, prepare};
 use super::query::Query;
 use super::subscription::SubscriptionRoot;
+use crate::compute::ComputePool;
 use crate::cost::rules::QueryRules;
 use crate::cost::size;
 use crate::guard::{Guard, HeldBytes};
@@ -39,6 +37,7 @@ pub struct Api {
     tasks: Tasks,
     tracer: Tracer,
     counts: Arc<ApiCounts>,
+    compute: ComputePool,
     /// A permit for each heavy operation that may run.
     heavy: Arc<Semaphore>,
 }
@@ -69,6 +68,7 @@ impl Api {
         rules: QueryRules,
         tasks: Tasks,
         tracer: Tracer,
+        compute: ComputePool,
     ) -> Self {
         let counts = ApiCounts::new(guard.clone());
         let mut builder =
@@ -77,7 +77,7 @@ impl Api {
             builder = builder.disable_introspection();
         }
         let heavy = Arc::new(Semaphore::new(limits::HEAVY_OPERATIONS_MAX));
-        Self { schema: builder.finish(), rules, guard, tasks, tracer, counts, heavy }
+        Self { schema: builder.finish(), rules, guard, tasks, tracer, counts, compute, heavy }
     }
 
     /// What it counts.
@@ -107,22 +107,21 @@ impl Api {
         self.aside(async move { prepare(operation, &rules) }).await
     }
 
-    /// Runs a future on a thread that serves nothing else, a few at a time: what computes for
-    /// milliseconds between two awaits would keep others waiting.
+    /// Runs a future on the threads for what computes for milliseconds between two awaits.
     pub async fn aside<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> T {
-        let permit = Arc::clone(&self.heavy).acquire_owned().await;
-        let runtime = Handle::current();
-        let running = spawn_blocking(move || {
-            let _permit = permit;
-            runtime.block_on(future)
-        });
-        match running.await {
-            Ok(value) => value,
-            Err(error) => resume_unwind(error.into_panic()),
-        }
+        self.compute.run(future).await
+    }
+
+    /// The same for an execution, a few at a time: each holds the parts of its answer.
+    async fn execute_aside(
+        &self,
+        execution: impl Future<Output = Response> + Send + 'static,
+    ) -> Response {
+        let _permit = self.heavy.acquire().await;
+        self.aside(execution).await
     }
 
     /// Runs a query or mutation. Every error of the response has a code.
@@ -171,12 +170,13 @@ impl Api {
         };
         let execution = execution.instrument(span);
         if kind == OperationType::Query {
-            return if is_heavy { self.aside(execution).await } else { execution.await };
+            return if is_heavy { self.execute_aside(execution).await } else { execution.await };
         }
         let (reply, response) = oneshot::channel();
         let api = self.clone();
         self.tasks.spawn("mutation", async move {
-            let response = if is_heavy { api.aside(execution).await } else { execution.await };
+            let response =
+                if is_heavy { api.execute_aside(execution).await } else { execution.await };
             // The client may have gone; what was written stands.
             reply.send(response).ok();
         });

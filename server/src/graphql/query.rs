@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, ID, Object, Result};
 use gavel_core::auction::{Auction, AuctionId};
-use gavel_core::clock;
+
 use gavel_core::store::pages::Direction;
 use gavel_core::store::phase::{Phase, Place};
 use gavel_core::store::{Dynamo, Table as _};
+use gavel_core::{clock, limits};
 
-use super::caller::Caller;
+use super::caller::{Caller, turn_to_read};
 use super::cursor::{auction_cursor, parse_auction_cursor};
 use super::error::{Code, api_error, from_read};
 use super::scalar::DateTime;
@@ -58,6 +59,7 @@ impl Query {
             None => (0, None),
         };
         let store = ctx.data::<Arc<Dynamo>>()?;
+        let _turn = turn_to_read(ctx, usize::from(limits::DUE_PARTITIONS)).await?;
         let mut found: Vec<(usize, Place, Auction)> = Vec::with_capacity(first + 1);
         for (number, phase) in phases.iter().enumerate().skip(start) {
             let wanted = first + 1 - found.len();
@@ -99,6 +101,7 @@ impl Query {
 pub(super) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Auction> {
     let id = auction_id(id)?;
     let store = ctx.data::<Arc<Dynamo>>()?;
+    let _turn = turn_to_read(ctx, 1).await?;
     let auction = store.load(&id).await.map_err(|error| from_read(&error))?;
     auction.ok_or_else(not_found)
 }

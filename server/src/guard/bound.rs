@@ -45,6 +45,8 @@ labels! {
         QueryDirectives = "query_directives",
         /// Nesting that the parser follows.
         QueryNesting = "query_nesting",
+        /// Requests to the table that queries of a user, or an address, make at a time.
+        ReadsPerClient = "reads_per_client",
         /// A page.
         Page = "page",
         /// An idempotency key.

@@ -9,6 +9,7 @@ pub mod address;
 pub mod origin;
 pub mod bound;
 pub mod work;
+pub mod reads;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tracing::debug;
 pub use address::Address;
 pub use bound::Bound;
 pub use origin::Origins;
+pub use reads::Turn;
 pub use work::{HeldBytes, HeldGroup, Payer};
 
 use gavel_core::auction::{AuctionId, Timestamp, UserId};
@@ -28,6 +30,7 @@ use gavel_core::metrics::{CountBy, Held as HeldLevel, Level};
 
 use self::count::{Counts, Held};
 use self::rate::{Rate, RateLimiter};
+use self::reads::Reads;
 use self::work::Work;
 
 /// The limits that depend on who asks.
@@ -182,6 +185,8 @@ pub struct Allowances {
     pub replays_per_second: u32,
     /// The same of all callers without a token.
     pub anonymous_replays: u32,
+    /// Requests to the table that queries of a user, or an address, make at a time.
+    pub reads_per_client: usize,
     /// Bytes of answers that a user, or an address, has not read.
     pub answer_bytes_per_client: usize,
     /// Bytes of answers that nobody has read.
@@ -227,6 +232,7 @@ struct Inner {
     user_bids: RateLimiter<UserId>,
     auction_bids: RateLimiter<AuctionId>,
     work: Work,
+    reads: Reads,
     user_auctions: RateLimiter<UserId>,
     trusted_header: Option<HeaderName>,
     origins: Origins,
@@ -249,6 +255,7 @@ impl Guard {
             user_bids: RateLimiter::new(Rate::per_second(allowed.bids_per_user_per_second)),
             auction_bids: RateLimiter::new(Rate::per_second(allowed.bids_per_auction_per_second)),
             work: Work::new(&allowed),
+            reads: Reads::new(allowed.reads_per_client),
             user_auctions: RateLimiter::new(Rate::per_second(allowed.auctions_per_user_per_second)),
             trusted_header: allowed.trusted_header,
             origins: allowed.origins,
@@ -292,6 +299,11 @@ impl Guard {
     pub fn bid(&self, user: &UserId, auction: &AuctionId, now: Timestamp) -> Result<(), TooMany> {
         self.rate(self.0.user_bids.take(user.clone(), now), Limit::BidsPerUser)?;
         self.rate(self.0.auction_bids.take(auction.clone(), now), Limit::BidsPerAuction)
+    }
+
+    /// Waits until so many requests to the table may be made for a payer's query.
+    pub async fn turn_to_read(&self, payer: &Payer, requests: usize) -> Option<Turn> {
+        self.0.reads.turn(payer, requests, || self.meets(Bound::ReadsPerClient)).await
     }
 
     /// Whether a user may make an auction now.

@@ -1,5 +1,5 @@
 //! The body of an answer: handed to the connection a piece at a time, with its bytes held until the
-//! last piece is taken. So a client that does not read holds no more than its budget.
+//! last piece is written. So a client that does not read holds no more than its budget.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -14,15 +14,28 @@ use crate::guard::HeldBytes;
 /// A body in pieces.
 struct Pieces {
     rest: Bytes,
+}
+
+/// An answer's bytes, and what they take of its budget for as long as a piece of them is anywhere.
+struct Owned {
+    bytes: Box<[u8]>,
     _held: Option<HeldBytes>,
 }
 
-/// A body of these bytes, held until they are taken.
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A body of these bytes, held until they are written.
 pub(super) fn held(bytes: Vec<u8>, mut held: Option<HeldBytes>) -> axum::body::Body {
     if let Some(held) = &mut held {
         held.shrink_to(bytes.len());
     }
-    axum::body::Body::new(Pieces { rest: Bytes::from(bytes), _held: held })
+    // Without the room that a vector has beside its bytes.
+    let owned = Owned { bytes: bytes.into_boxed_slice(), _held: held };
+    axum::body::Body::new(Pieces { rest: Bytes::from_owner(owned) })
 }
 
 impl HttpBody for Pieces {
@@ -70,7 +83,9 @@ mod tests {
         assert!(guard.answer(&ann, 20_000).is_err(), "what is not taken is held");
         assert!(guard.answer(&ann, 10_000).is_ok(), "and no more than that");
         let rest = body.collect().await.unwrap().to_bytes();
-        assert_eq!([first, rest].concat(), bytes);
+        assert!(guard.answer(&ann, 20_000).is_err(), "a piece is not written yet");
+        assert_eq!([&first, &rest].map(AsRef::as_ref).concat(), bytes);
+        drop((first, rest));
         assert!(guard.answer(&ann, 100_000).is_ok());
     }
 }

@@ -67,6 +67,8 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
         Ok(asked) => asked.operation,
         Err(error) => return not_run(media, error),
     };
+    // The connection's buffer, which they are parts of, is not kept while the operation runs.
+    drop((parts, body));
     // Boxed: an execution is many times larger than what waits for a body that comes slowly.
     Box::pin(run(&state, media, caller, operation, Method::POST)).await
 }
@@ -146,6 +148,7 @@ pub async fn get(
         Ok(caller) => caller,
         Err(refused) => return reply(media, StatusCode::UNAUTHORIZED, &refused, None),
     };
+    drop(parts);
     run(&state, media, caller, operation, Method::GET).await
 }
 

@@ -226,6 +226,7 @@ impl Metrics {
             ("token", self.verifier.too_long()),
             ("topics", self.sockets.broker.counts().no_place.get()),
             ("rate_keys", guard.rate_keys_full()),
+            ("table_reads", self.store.waited()),
         ];
         let all = guard.met().each().chain(clients).chain(lanes.no_place.each()).chain(parts);
         let help = "How often each limit of docs/LIMITS.md was met";

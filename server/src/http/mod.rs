@@ -9,6 +9,7 @@ pub mod refusal;
 pub mod patience;
 pub mod serve;
 mod body;
+mod compress;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,8 +26,6 @@ use axum::routing::get;
 use gavel_core::outage::Outage;
 use gavel_core::{clock, limits};
 use parking_lot::Mutex;
-use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::SizeAbove;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tracing::warn;
 
@@ -62,16 +61,12 @@ pub fn routes(state: State, probes: Option<Router>) -> Router {
     let assets = state.playground.as_deref().map_or_else(Router::new, playground::assets);
     let index = playground::index(state.playground.is_some());
     let cors = cors(state.sockets.guard.origins());
-    let compression =
-        CompressionLayer::new().compress_when(SizeAbove::new(limits::COMPRESSED_BYTES_MIN));
     let guard = state.sockets.guard.clone();
     // Not of the fallback: what is nowhere is no probe.
     let bounded = |probes: Router| probes.route_layer(from_fn_with_state(guard.clone(), probe));
     let probes = probes.map_or_else(Router::new, bounded);
-    Router::new()
-        .route("/graphql", get(graphql::get).post(graphql::post))
-        .layer(cors)
-        .layer(compression)
+    let graphql = Router::new().route("/graphql", get(graphql::get).post(graphql::post));
+    compress::compressed(graphql.layer(cors))
         .route("/graphql/ws", get(socket::upgrade))
         .layer(from_fn_with_state(state.clone(), around))
         .with_state(state)

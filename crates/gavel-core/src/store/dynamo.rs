@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::agenda::Agenda;
@@ -18,7 +19,7 @@ use super::phase::due_of;
 use super::watch::Watch;
 use super::{Order, StoredBid, Table, Transaction, transact};
 use crate::auction::{Auction, AuctionId};
-use crate::metrics::CountBy;
+use crate::metrics::{CountBy, Counter};
 use crate::{clock, limits};
 
 /// One table of one DynamoDB.
@@ -29,6 +30,10 @@ pub struct Dynamo {
     pub(super) errors: Arc<CountBy<Kind>>,
     pub(super) watch: Arc<Watch>,
     pub(super) agenda: Arc<Mutex<Agenda>>,
+    /// Turns of requests that read for queries and watchers.
+    turns: Arc<Semaphore>,
+    takes_turns: bool,
+    waited: Arc<Counter>,
 }
 
 impl Dynamo {
@@ -40,7 +45,34 @@ impl Dynamo {
             errors: Arc::default(),
             watch: Arc::default(),
             agenda: Arc::default(),
+            turns: Arc::new(Semaphore::new(limits::TABLE_READS_MAX)),
+            takes_turns: false,
+            waited: Arc::default(),
         }
+    }
+
+    /// The same table for queries and watchers: at most [`limits::TABLE_READS_MAX`] of their requests
+    /// read at a time, so that bids do not wait behind them.
+    #[must_use]
+    pub fn taking_turns(&self) -> Self {
+        Self { takes_turns: true, ..self.clone() }
+    }
+
+    /// Waits for a turn to read, if this one takes turns.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        if !self.takes_turns {
+            return None;
+        }
+        if let Ok(turn) = self.turns.try_acquire() {
+            return Some(turn);
+        }
+        self.waited.inc();
+        self.turns.acquire().await.ok()
+    }
+
+    /// How often a request had to wait for its turn to read.
+    pub fn waited(&self) -> u64 {
+        self.waited.get()
     }
 
     /// How many requests have failed, by kind.
@@ -98,6 +130,7 @@ impl Dynamo {
                 .set_keys(Some(wanted))
                 .build()
                 .map_err(|error| StoreError::Refused(error.to_string()))?;
+            let turn = self.turn().await;
             let output = self
                 .client
                 .batch_get_item()
@@ -105,6 +138,7 @@ impl Dynamo {
                 .send()
                 .await
                 .map_err(|error| self.failed(&error))?;
+            drop(turn);
             let mut responses = output.responses.unwrap_or_default();
             items.extend(responses.remove(&self.table).unwrap_or_default());
             wanted = output
@@ -124,6 +158,7 @@ impl Dynamo {
 
 impl Table for Dynamo {
     async fn load(&self, id: &AuctionId) -> Result<Option<Auction>, StoreError> {
+        let _turn = self.turn().await;
         let output = self
             .client
             .get_item()
@@ -182,6 +217,7 @@ impl Table for Dynamo {
         let mut bids = Vec::new();
         let mut start_key = None;
         for _ in 0..limits::STORE_PAGE_QUERIES_MAX {
+            let _turn = self.turn().await;
             let output = self
                 .client
                 .query()
@@ -216,5 +252,30 @@ impl Table for Dynamo {
     ) -> Result<Vec<Result<Auction, StoreError>>, StoreError> {
         let items = self.batch_get(ids.iter().map(item::state_key).collect()).await?;
         Ok(items.iter().map(|item| self.read(item::auction(item))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::config::BehaviorVersion;
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn queries_and_watchers_read_so_much_at_a_time_and_lanes_never_wait_for_them() {
+        let config = aws_sdk_dynamodb::Config::builder();
+        let client = Client::from_conf(config.behavior_version(BehaviorVersion::latest()).build());
+        let store = Dynamo::new(client, "table".to_owned());
+        let reading = store.taking_turns();
+        let held: Vec<_> =
+            (0..limits::TABLE_READS_MAX).map(|_| reading.turn().now_or_never()).collect();
+        assert!(held.iter().all(Option::is_some));
+        assert_eq!(store.waited(), 0);
+        assert!(reading.turn().now_or_never().is_none(), "the next one waits");
+        assert_eq!(store.waited(), 1);
+        assert!(store.turn().now_or_never().is_some(), "a lane does not");
+        drop(held);
+        assert!(reading.turn().now_or_never().is_some());
     }
 }

@@ -120,6 +120,7 @@ impl Dynamo {
         let mut start_key: Option<Item> =
             span.after.map(|place| item::index_key(&partition, &place));
         loop {
+            let _turn = self.turn().await;
             let output = self
                 .client
                 .query()

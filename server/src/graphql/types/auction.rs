@@ -11,6 +11,7 @@ use gavel_core::{clock, limits};
 
 use super::bid::{BidObject, int};
 use crate::auth::{Principal, Role};
+use crate::graphql::caller::turn_to_read;
 use crate::graphql::cursor::{bid_cursor, parse_bid_cursor};
 use crate::graphql::error::{Code, field_limit_error, from_read};
 use crate::graphql::scalar::{DateTime, MinorUnits};
@@ -226,6 +227,7 @@ impl AuctionObject {
             (true, before) => Order::Before(before.unwrap_or(u64::MAX)),
         };
         let store = ctx.data::<Arc<Dynamo>>()?;
+        let _turn = turn_to_read(ctx, 1).await?;
         let mut page =
             store.page(&self.auction.id, order, first + 1).await.map_err(|e| from_read(&e))?;
         let more = page.len() > first;
