@@ -1,6 +1,7 @@
 //! The way of a bid, from the rules to the watchers' topics: no HTTP, no GraphQL, no sockets.
 //!
-//! Modules stand in the order of the data's way: rules, table, broker, lanes, stream.
+//! Modules stand in the order in which they may import, each those above it: rules, table, broker,
+//! lanes, stream.
 
 pub mod clock;
 pub mod limits;

@@ -55,7 +55,7 @@ pub fn weight(name: &str, is_root: bool) -> Weight {
             Weight { bytes: escaped(limits::DESCRIPTION_BYTES_MAX), points: 8, ..PLAIN }
         }
         ("title", false) => Weight { bytes: escaped(limits::TITLE_BYTES_MAX), ..PLAIN },
-        ("id" | "bidderId" | "sellerId" | "leaderId" | "winnerId", false) => {
+        ("id" | "userId" | "bidderId" | "sellerId" | "leaderId" | "winnerId", false) => {
             Weight { bytes: 2 + limits::USER_ID_BYTES_MAX as u64, ..PLAIN }
         }
         ("message", false) => Weight { bytes: 160, ..PLAIN },
@@ -88,6 +88,29 @@ mod tests {
 
     use super::*;
     use crate::graphql::execute::sdl;
+
+    /// Texts that are as short as any plain field.
+    const SHORT: [&str; 6] =
+        ["auctionId", "cursor", "startCursor", "endCursor", "currency", "traceparent"];
+
+    /// Whoever adds a text must say how long it may be.
+    #[test]
+    fn every_text_of_the_schema_has_a_size() {
+        let schema = parse_schema(sdl()).unwrap();
+        for definition in schema.definitions {
+            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let TypeKind::Object(object) = &definition.node.kind else { continue };
+            let texts = object.fields.iter().filter(|field| {
+                let of = field.node.ty.node.to_string();
+                of.trim_end_matches('!') == "String" || of.trim_end_matches('!') == "ID"
+            });
+            for field in texts {
+                let name = field.node.name.node.as_str();
+                let is_sized = weight(name, false).bytes != PLAIN.bytes;
+                assert!(is_sized || SHORT.contains(&name), "{name} has no size");
+            }
+        }
+    }
 
     /// Whoever adds a page, or a field that reads the table, must price it.
     #[test]
