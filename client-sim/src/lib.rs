@@ -14,6 +14,7 @@ pub mod stamp;
 pub mod answer;
 pub mod api;
 pub mod admission;
+mod credentials;
 pub mod socket;
 mod process;
 pub mod server;

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::{BidAnswer, Standing, TableBid};
 use crate::api::{Api, Bid, ClockOffset};
 use crate::bidders::Bidders;
-use crate::clock;
 use crate::delivery::Log;
 use crate::market::Lot;
 use crate::modesty::{self, Pace};
@@ -24,6 +23,7 @@ use crate::schedule;
 use crate::stamp::format_us;
 use crate::tokens::{Tokens, Users};
 use crate::watchers::Watchers;
+use crate::{clock, credentials};
 
 const OPENING_PRICE: u64 = 1_000;
 const INCREMENT: u64 = 100;
@@ -198,6 +198,10 @@ impl Stage<'_> {
         let Scenario { bidders, watchers, duration, .. } = self.scenario;
         let valid_for = duration + Duration::from_secs(3600);
         let mut users = self.tokens.users(bidders, watchers, valid_for).await?;
+        if self.is_guest {
+            let until_us = clock::now_us() + i64::try_from(duration.as_micros())?;
+            credentials::check(&api, &users, until_us).await?;
+        }
         if users.watchers == [None] && !api.admits_anonymous().await? {
             let all = std::iter::once(&users.seller).chain(&users.bidders);
             users.watchers = all.cloned().map(Some).collect();

@@ -114,6 +114,10 @@ async fn tokens_of_an_identity_provider_are_enough() {
         Tokens::Given(roles.map(|(user, role)| gavel.token(user, &[role])).to_vec())
     };
     let users = [("sue", "seller"), ("ann", "bidder"), ("bob", "bidder")];
+    // One that lacks its role is found before the run, and not among bids that failed.
+    let lacks = of(&gavel, [("sue", "seller"), ("ann", "bidder"), ("eve", "observer")]);
+    let error = measure(&gavel, short(Name::Steady), lacks).await.unwrap_err().to_string();
+    assert!(error.contains("eve") && error.contains("BIDDER"), "{error}");
     let given = of(&gavel, users);
     let report = measure(&gavel, short(Name::Steady), given).await.unwrap();
     assert_complete(&report);

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use gavel_core::limits;
 use parking_lot::RwLock;
+use reqwest::header::LOCATION;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -122,6 +123,13 @@ async fn fetch(source: &JwksSource, client: &reqwest::Client) -> anyhow::Result<
         }
         JwksSource::Url(url) => {
             let mut response = client.get(url).send().await?.error_for_status()?;
+            if response.status().is_redirection() {
+                let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+                anyhow::bail!(
+                    "{url} redirects to {}, which is not followed: give the address itself",
+                    to.unwrap_or("nowhere")
+                );
+            }
             let mut json = Vec::new();
             while let Some(chunk) = response.chunk().await? {
                 json.extend_from_slice(&chunk);
