@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use client_sim::clock;
-use client_sim::latency::Latency;
+use client_sim::measure::latency::Latency;
 use client_sim::stamp::parse_us;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use client_sim::answer::BidAnswer;
-use client_sim::api::Bid;
 use client_sim::clock;
+use client_sim::service::answer::BidAnswer;
+use client_sim::service::api::Bid;
 use gavel_core::auction::{Amount, Auction, AuctionId, BidId, BidRequest, UserId, decide};
 use gavel_core::store::connect::{Endpoint, connect};
 use gavel_core::store::{Dynamo, NewBid, Table as _, Transaction};
@@ -171,7 +171,7 @@ pub(crate) struct Decided {
     /// Answered with an error: turned away, not decided.
     pub(crate) failed: u64,
     /// From sending to the answer, of those that were decided.
-    pub(crate) latency: client_sim::latency::Latency,
+    pub(crate) latency: client_sim::measure::latency::Latency,
 }
 
 /// Offers bids on one auction at a rate, each over the one before, for a time; waits for the answers.

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client_sim::server::ReadyLine;
+use client_sim::service::server::ReadyLine;
 
 use crate::event;
 use crate::frame;

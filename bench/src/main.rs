@@ -12,6 +12,7 @@ mod measure;
 mod memory;
 mod bids;
 mod quiet;
+mod spread;
 mod suite;
 
 use std::ffi::OsString;
@@ -108,8 +109,8 @@ async fn main() -> anyhow::Result<()> {
         Command::LoudWatchers { url, auction_id, crowd } => {
             quiet::watch_loud(&url, auction_id, crowd).await
         }
-        Command::Store { seed } => client_sim::server::store(seed).await,
-        Command::Serve { flags } => client_sim::server::serve(&flags).await,
+        Command::Store { seed } => client_sim::service::server::store(seed).await,
+        Command::Serve { flags } => client_sim::service::server::serve(&flags).await,
         Command::Run { quick, only, json, node } => {
             let parts = if only.is_empty() { Part::value_variants() } else { &only };
             let depth = if quick { suite::Depth::QUICK } else { suite::Depth::FULL };

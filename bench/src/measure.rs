@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use client_sim::latency::Latency;
+use client_sim::measure::latency::Latency;
 use serde::Serialize;
 use tokio::time::sleep;
 

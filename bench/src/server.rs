@@ -5,11 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use client_sim::api::Api;
 use client_sim::clock;
-use client_sim::server::{ReadyLine, Server, Store};
+use client_sim::service::api::Api;
+use client_sim::service::server::{ReadyLine, Server, Store};
+use client_sim::service::token::Mint;
 use client_sim::stamp::format_us;
-use client_sim::token::Mint;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};

@@ -7,7 +7,7 @@ use async_graphql::{EmptyMutation, ID, Object, Schema, SimpleObject, Subscriptio
 use async_graphql_axum::GraphQLSubscription;
 use axum::Router;
 use client_sim::clock;
-use client_sim::server::ReadyLine;
+use client_sim::service::server::ReadyLine;
 use client_sim::stamp::format_us;
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::broadcast;

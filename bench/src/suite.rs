@@ -13,11 +13,15 @@ use crate::bids;
 use crate::measure::{RATE, Raw, Sample, Subject, marginal_us, median};
 use crate::memory::{self, Memory};
 use crate::quiet;
+use crate::spread;
 
 /// Watchers of the loud auction beside a quiet one.
 const LOUD_CROWD: usize = 500;
 /// How loud it is, of what is possible.
 const LOUD_SHARE: f64 = 0.3;
+
+/// Events whose work is looked at, in a round.
+const SPREAD_EVENTS: u64 = 40;
 
 /// The median of a transaction on AWS (SOURCES.md#latency).
 const TRANSACTION_MS: f64 = 25.0;
@@ -74,6 +78,8 @@ pub(crate) enum Part {
     Hot,
     /// A quiet auction beside a loud one.
     Quiet,
+    /// How an event's work is spread over threads.
+    Spread,
     /// CPU of single requests.
     Requests,
     /// CPU of a bid among more auctions and after more bids.
@@ -95,6 +101,7 @@ pub(crate) async fn run(parts: &[Part], depth: Depth, node: &Path) -> anyhow::Re
             Part::Deliver => deliver(depth, &mut results).await?,
             Part::Hot => hot(depth, &mut results).await?,
             Part::Quiet => quiet(depth, &mut results).await?,
+            Part::Spread => spread(depth, &mut results).await?,
             Part::Requests => bid_cpu(depth, &mut results).await?,
             Part::Slopes => slopes(depth, &mut results).await?,
             Part::Memory => {
@@ -232,6 +239,18 @@ async fn quiet(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The busiest thread's share of an event's work.
+async fn spread(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
+    for round in 1..=depth.rounds {
+        let share = median(spread::shares(SPREAD_EVENTS).await?);
+        eprintln!("round {round}: the busiest thread's share of an event's CPU: {share:.2}");
+        results.push("spread_busiest_share", share, json!(share));
+    }
+    let share = results.median("spread_busiest_share");
+    results.ratios.insert("spread_busiest".to_owned(), share);
+    Ok(())
+}
+
 /// CPU of one bid among more and more auctions, and after more and more bids.
 async fn slopes(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
     for round in 1..=depth.rounds {
@@ -321,7 +340,7 @@ impl Results {
 }
 
 /// The bars: a ratio, whether it is to be at most (else at least), and its bound.
-const BARS: [(&str, bool, f64); 10] = [
+const BARS: [(&str, bool, f64); 11] = [
     ("send_500", true, 1.15),
     ("send_1000", true, 1.15),
     ("send_5000", true, 1.25),
@@ -332,4 +351,6 @@ const BARS: [(&str, bool, f64); 10] = [
     ("hot_auction", false, 5.0),
     ("hot_p99_transactions", true, 3.0),
     ("quiet_p90", true, 3.0),
+    // On two cores.
+    ("spread_busiest", true, 0.65),
 ];

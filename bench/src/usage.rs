@@ -1,5 +1,6 @@
 //! What a process has used, as the system tells.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -18,6 +19,22 @@ const REST_LOOKS_MAX: usize = 40;
 pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
     let clock = nix::time::clock_getcpuclockid(Pid::from_raw(pid.try_into()?))?;
     Ok(nix::time::clock_gettime(clock)?.into())
+}
+
+/// The CPU time of each thread of a process since its start, in nanoseconds, by the thread's id.
+///
+/// # Errors
+/// When there is no such process, or no /proc.
+pub(crate) fn threads(pid: u32) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut threads = BTreeMap::new();
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).context("/proc")? {
+        let thread = thread?;
+        // One may end meanwhile.
+        let Ok(stat) = std::fs::read_to_string(thread.path().join("schedstat")) else { continue };
+        let used = stat.split(' ').next().and_then(|ns| ns.parse().ok()).context("schedstat")?;
+        threads.insert(thread.file_name().to_string_lossy().into_owned(), used);
+    }
+    Ok(threads)
 }
 
 /// Waits until a process has no work left but its routine.

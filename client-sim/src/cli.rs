@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::base_url;
-use crate::last_mile::LastMile;
-use crate::plan::Layout;
-use crate::scenario::Name;
-use crate::server::VERSION;
-use crate::slo::Slo;
+use crate::load::scenario::Name;
+use crate::measure::slo::Slo;
+use crate::service::base_url;
+use crate::service::last_mile::LastMile;
+use crate::service::nodes::Layout;
+use crate::service::server::VERSION;
 use service::ServiceArgs;
 
+pub mod bid;
+pub mod watch;
 mod plans;
 mod service;
 mod values;

@@ -6,10 +6,14 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use client_sim::cli::{Cli, Command, CompareArgs, RunArgs};
-use client_sim::paper::{html, of_comparison, of_run};
-use client_sim::report::Verdict;
-use client_sim::server::take_negative_numbers;
-use client_sim::{bid, compare, lab, outputs, run, server, show, trace, watch};
+use client_sim::cli::{bid, watch};
+use client_sim::lab::saved;
+use client_sim::output::pages::{comparison, html, run_report};
+use client_sim::output::report::Verdict;
+use client_sim::output::{compare, files, text};
+use client_sim::service::server::take_negative_numbers;
+use client_sim::service::{server, trace};
+use client_sim::{lab, run};
 
 const FAILED: u8 = 1;
 
@@ -56,7 +60,7 @@ async fn carry_out(cli: Cli, mut command: clap::Command) -> anyhow::Result<u8> {
             print!("{}", lab::list());
             Ok(0)
         }
-        Command::Lab(args) => lab::run(args.ask()?).await,
+        Command::Lab(args) => lab::run(args.options()?).await,
         Command::Compare(args) => compare_and_show(&args),
         Command::Plain => {
             server::plain(lab::overheads::plain_routes()).await?;
@@ -94,21 +98,21 @@ async fn carry_out(cli: Cli, mut command: clap::Command) -> anyhow::Result<u8> {
 
 fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {
     let tolerance = args.tolerance / 100.0;
-    outputs::check("--html", args.html.as_deref())?;
-    let (before, after) = (compare::read(&args.before)?, compare::read(&args.after)?);
+    files::check("--html", args.html.as_deref())?;
+    let (before, after) = (saved::read(&args.before)?, saved::read(&args.after)?);
     let not_compared = compare::not_compared(&before, &after);
     let pairs = compare::pairs(before, after, tolerance)?;
     for pair in &pairs {
         println!("{}", pair.name);
-        print!("{}", show::table(&of_comparison::table(pair)));
+        print!("{}", text::table(&comparison::table(pair)));
     }
-    println!("{}", of_comparison::verdict(&pairs, tolerance).1);
+    println!("{}", comparison::verdict(&pairs, tolerance).1);
     println!("{}", compare::noise(&pairs));
     if let Some(line) = not_compared {
         println!("{line}");
     }
     if let Some(path) = &args.html {
-        let page = html::write(&of_comparison::page(&pairs, tolerance)?);
+        let page = html::write(&comparison::page(&pairs, tolerance)?);
         std::fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;
     }
     let has_regressed = pairs.iter().any(compare::Pair::has_regressed);
@@ -117,8 +121,8 @@ fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {
 
 async fn run_and_show(args: &RunArgs) -> anyhow::Result<u8> {
     let plan = args.plan()?;
-    outputs::check("--json", args.json.as_deref())?;
-    outputs::check("--html", args.html.as_deref())?;
+    files::check("--json", args.json.as_deref())?;
+    files::check("--html", args.html.as_deref())?;
     let scenario = &plan.scenario;
     println!(
         "{}: {} auctions, {} bidders, {} watchers, {:.3} bids/s for {:?}, seed {}\n",
@@ -131,13 +135,13 @@ async fn run_and_show(args: &RunArgs) -> anyhow::Result<u8> {
         plan.seed
     );
     let report = run::run_again(&plan, args.repeat).await?;
-    print!("{}", show::text(&report));
+    print!("{}", text::report(&report));
     if let Some(path) = &args.json {
         let json = serde_json::to_string_pretty(&report)?;
         std::fs::write(path, json + "\n").with_context(|| format!("--json {}", path.display()))?;
     }
     if let Some(path) = &args.html {
-        let page = html::write(&of_run::page(&report)?);
+        let page = html::write(&run_report::page(&report)?);
         std::fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;
     }
     Ok(report.verdict.exit_code())

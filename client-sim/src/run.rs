@@ -1,21 +1,27 @@
 //! `run`: from a plan to a report.
 
-use anyhow::Context as _;
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 
-use crate::chaos;
+use anyhow::Context as _;
+
 use crate::clock;
-use crate::compare;
-use crate::environment::Environment;
-use crate::last_mile::{LastMile, Road};
-use crate::nodes::{Ended, Nodes};
-use crate::plan::{Layout, Plan, Target, View};
-use crate::probe::{self, Probe};
-use crate::report::{Circumstances, Report};
-use crate::scenario::{Name, Scenario};
-use crate::series::Event;
-use crate::stage::{Seen, Stage};
-use crate::tokens::Tokens;
+use crate::load::chaos;
+use crate::load::course::Course;
+use crate::load::plan::{Plan, Target, View};
+use crate::load::scenario::Scenario;
+use crate::load::session::Session;
+use crate::measure::environment::Environment;
+use crate::measure::idle_store::{self, Probe};
+use crate::measure::live::Live;
+use crate::measure::seen::Seen;
+use crate::measure::series::Event;
+use crate::output::compare;
+use crate::output::progress;
+use crate::output::report::{Report, RunContext};
+use crate::service::last_mile::{LastMile, Proxy};
+use crate::service::nodes::Layout;
+use crate::service::nodes::{Ended, Nodes, Start};
+use crate::service::tokens::Tokens;
 use crate::units::time;
 
 /// Runs a scenario.
@@ -24,19 +30,19 @@ use crate::units::time;
 /// When it cannot be set up or finished; what the run shows is in the report's verdict.
 pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let environment = Environment::begin();
-    let (seen, mut circumstances) = match &plan.target {
+    let (seen, mut context) = match &plan.target {
         Target::Url { url, tokens, relay } => {
             let road = road(plan, url).await?;
-            let edge = road.as_ref().map_or(url.as_str(), Road::url).to_owned();
+            let edge = road.as_ref().map_or(url.as_str(), Proxy::url).to_owned();
             let edges = [edge];
-            let stage = stage(plan, url, &edges, tokens, true);
-            let seen = Box::pin(stage.play(CancellationToken::new())).await?;
+            let course = Course::default();
+            let seen = Box::pin(play(plan, url, &edges, tokens, true, course)).await?;
             let relay = relay.clone().unwrap_or_else(|| "unknown".to_owned());
-            (seen, Circumstances { relay, ..Circumstances::default() })
+            (seen, RunContext { relay, ..RunContext::default() })
         }
         Target::Own { relay, flags, layouts } => {
             let mut seen = Seen::default();
-            let mut all = Circumstances { relay: relay.clone(), ..Circumstances::default() };
+            let mut all = RunContext { relay: relay.clone(), ..RunContext::default() };
             for layout in layouts {
                 let (more, found) =
                     Box::pin(Own { plan, relay, flags, layout: *layout }.run()).await?;
@@ -46,9 +52,9 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
             (seen, all)
         }
     };
-    circumstances.environment = environment.end();
-    circumstances.environment.modelled = modelled(plan);
-    Ok(Report::new(plan, &seen, circumstances))
+    context.environment = environment.end();
+    context.environment.modelled = modelled(plan);
+    Ok(Report::new(plan, &seen, context))
 }
 
 /// What stood in for the real thing.
@@ -109,21 +115,43 @@ fn middle(mut reports: Vec<Report>) -> Report {
     report
 }
 
-fn stage<'a>(
+/// Plays the plan's scenario against a service, and shows it meanwhile.
+async fn play(
     plan: &Plan,
-    url: &'a str,
-    edges: &'a [String],
-    tokens: &'a Tokens,
+    url: &str,
+    edges: &[String],
+    tokens: &Tokens,
     is_guest: bool,
-) -> Stage<'a> {
-    let view = plan.view;
-    Stage { scenario: plan.scenario, seed: plan.seed, url, edges, tokens, is_guest, view }
+    course: Course,
+) -> anyhow::Result<Seen> {
+    let live = Arc::<Live>::default();
+    let session = Session {
+        scenario: plan.scenario,
+        seed: plan.seed,
+        url,
+        edges,
+        tokens,
+        is_guest,
+        live: Arc::clone(&live),
+        course: course.clone(),
+    };
+    let showing = async {
+        if plan.view == View::Live {
+            course.begun.cancelled().await;
+            progress::show(&live, plan.scenario.duration, &course.settled).await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        seen = session.run() => seen,
+        seen = showing => seen,
+    }
 }
 
-async fn road(plan: &Plan, url: &str) -> anyhow::Result<Option<Road>> {
+async fn road(plan: &Plan, url: &str) -> anyhow::Result<Option<Proxy>> {
     match plan.last_mile {
         LastMile::None => Ok(None),
-        mile => Ok(Some(Road::open(url, mile, plan.seed).await?)),
+        mile => Ok(Some(Proxy::open(url, mile, plan.seed).await?)),
     }
 }
 
@@ -136,16 +164,23 @@ struct Own<'a> {
 }
 
 impl Own<'_> {
-    async fn run(&self) -> anyhow::Result<(Seen, Circumstances)> {
+    async fn run(&self) -> anyhow::Result<(Seen, RunContext)> {
         let directory = tempfile::tempdir().context("a temporary directory")?;
         let started_us = clock::now_us();
         let Self { plan, relay, flags, layout } = self;
-        let faults = match plan.scenario.name {
-            Name::Chaos => Some(serde_json::to_string(&chaos::behaviour())?),
-            _ => None,
-        };
+        let faults = plan.scenario.faults.then(chaos::behaviour);
+        let faults = faults.as_ref().map(serde_json::to_string).transpose()?;
         let (faults, directory) = (faults.as_deref(), directory.path());
-        let mut nodes = Nodes::start(plan, relay, flags, *layout, faults, directory).await?;
+        let start = Start {
+            servers: plan.scenario.nodes,
+            relay,
+            flags,
+            layout: *layout,
+            faults,
+            seed: plan.seed,
+            directory,
+        };
+        let mut nodes = Nodes::start(start).await?;
         let probe = self.probe(&nodes).await?;
         let played = self.play(&mut nodes).await;
         let memory_peak_kb = nodes.memory_peak_kb();
@@ -153,7 +188,7 @@ impl Own<'_> {
         let (seen, mut events) = played?;
         let Ended { counts, unclean } = ended?;
         events.extend(self.scripted(started_us));
-        let circumstances = Circumstances {
+        let context = RunContext {
             relay: self.relay.to_owned(),
             layouts: vec![self.layout],
             probe,
@@ -162,9 +197,9 @@ impl Own<'_> {
             counts,
             memory_peak_kb,
             unclean,
-            ..Circumstances::default()
+            ..RunContext::default()
         };
-        Ok((seen, circumstances))
+        Ok((seen, context))
     }
 
     /// What the store's script did, about: it counts from the store's own start.
@@ -179,10 +214,8 @@ impl Own<'_> {
     /// The idle store's own times; not where faults are the point.
     async fn probe(&self, nodes: &Nodes) -> anyhow::Result<Option<Probe>> {
         match nodes.endpoint() {
-            Some(endpoint)
-                if self.plan.scenario.name != Name::Chaos && self.plan.view == View::Live =>
-            {
-                Ok(Some(probe::measure(endpoint).await?))
+            Some(endpoint) if !self.plan.scenario.faults && self.plan.view == View::Live => {
+                Ok(Some(idle_store::measure(endpoint).await?))
             }
             _ => Ok(None),
         }
@@ -191,25 +224,25 @@ impl Own<'_> {
     async fn play(&self, nodes: &mut Nodes) -> anyhow::Result<(Seen, Vec<Event>)> {
         let Scenario { kills, duration, .. } = self.plan.scenario;
         let (urls, tokens) = (nodes.urls(), Tokens::Secret(nodes.secret()));
-        let over = CancellationToken::new();
+        let course = Course::default();
         let mut roads = Vec::new();
         for url in &urls {
             roads.extend(road(self.plan, url).await?);
         }
         let edges: Vec<String> = roads.iter().map(|road| road.url().to_owned()).collect();
         let edges = if edges.is_empty() { &urls } else { &edges };
-        let stage = stage(self.plan, &urls[0], edges, &tokens, false);
+        let playing = Box::pin(play(self.plan, &urls[0], edges, &tokens, false, course.clone()));
         if kills == 0 {
             // A service that has gone answers nothing: its cause beats what time-outs would say.
             return tokio::select! {
-                played = Box::pin(stage.play(over.clone())) => Ok((played?, Vec::new())),
+                played = playing => Ok((played?, Vec::new())),
                 gone = nodes.ended() => Err(gone),
             };
         }
         let killing = async {
             let seed = self.plan.seed;
-            chaos::kill_again_and_again(nodes, kills, duration, seed, over.clone()).await
+            chaos::kill_again_and_again(nodes, kills, duration, seed, course.over.clone()).await
         };
-        tokio::try_join!(Box::pin(stage.play(over.clone())), killing)
+        tokio::try_join!(playing, killing)
     }
 }

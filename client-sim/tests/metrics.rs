@@ -4,16 +4,16 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use client_sim::last_mile::LastMile;
-use client_sim::latency::Summary;
-use client_sim::path::HOPS;
-use client_sim::plan::{Plan, Target, View};
-use client_sim::report::Report;
+use client_sim::load::plan::{Plan, Target, View};
+use client_sim::load::scenario::{Name, Scenario};
+use client_sim::measure::latency::Summary;
+use client_sim::measure::path::HOPS;
+use client_sim::measure::scrape::Scrape;
+use client_sim::output::report::Report;
 use client_sim::run::run;
-use client_sim::scenario::{Name, Scenario};
-use client_sim::scrape::Scrape;
-use client_sim::server::ReadyLine;
-use client_sim::tokens::Tokens;
+use client_sim::service::last_mile::LastMile;
+use client_sim::service::server::ReadyLine;
+use client_sim::service::tokens::Tokens;
 
 const SECRET: &str = "a secret of client-sim's own tests, long enough";
 

@@ -8,11 +8,10 @@ mod lambda;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crate::limits;
 use anyhow::{Context as _, bail};
-use gavel_core::limits;
 use gavel_core::relay::Health;
 use gavel_core::store::connect::{Endpoint, connect};
 use gavel_core::store::setup::{SetupError, open_table};
@@ -50,8 +49,6 @@ pub struct Ready {
     pub has_playground: bool,
     /// Auctions and tokens to play with, if asked for.
     pub demo: Option<Demo>,
-    /// How many events the fan-out has executed, now and later.
-    pub executions: Arc<AtomicU64>,
     /// What the relay has counted, now and later.
     pub relay: Health,
 }
@@ -146,7 +143,6 @@ pub async fn run(
         embedded_endpoint: embedded.as_ref().map(Embedded::endpoint),
         has_playground: args.access.playground == Switch::On,
         demo,
-        executions: parts.sockets.fanout.executions(),
         relay: parts.relay.health(),
     };
     let examples = Examples {

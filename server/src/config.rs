@@ -18,8 +18,8 @@ pub mod service;
 pub mod observing;
 pub mod print;
 
+use crate::limits;
 use clap::{Args as ClapArgs, ValueEnum};
-use gavel_core::limits;
 
 use self::access::AccessArgs;
 use self::clients::ClientArgs;

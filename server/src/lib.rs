@@ -4,6 +4,7 @@
 //! process. ARCHITECTURE.md follows one bid and one watcher through both.
 
 pub mod version;
+pub mod limits;
 pub mod config;
 pub mod readiness;
 pub mod compute;
@@ -16,3 +17,4 @@ pub mod http;
 pub mod telemetry;
 pub mod demo;
 pub mod app;
+pub mod command;

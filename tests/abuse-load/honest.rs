@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use client_sim::token::Mint;
+use client_sim::service::token::Mint;
 use e2e::socket::{Event, Socket};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;

@@ -8,8 +8,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use client_sim::answer::BidAnswer;
-use client_sim::api::{Api, Bid};
+use client_sim::service::answer::BidAnswer;
+use client_sim::service::api::{Api, Bid};
 use e2e::Gavel;
 use futures_util::future::join_all;
 use serde_json::json;

@@ -82,9 +82,10 @@ async fn tokens_that_are_expired_forged_or_missing_are_told_apart_from_roles_tha
         let key = jsonwebtoken::EncodingKey::from_secret(gavel.secret().as_bytes());
         jsonwebtoken::encode(&header, &claims, &key).unwrap()
     };
-    let forged = client_sim::token::Mint::new("another secret, also of more than 32 bytes")
-        .token("ann", &["bidder"], std::time::Duration::from_secs(60))
-        .unwrap();
+    let forged =
+        client_sim::service::token::Mint::new("another secret, also of more than 32 bytes")
+            .token("ann", &["bidder"], std::time::Duration::from_secs(60))
+            .unwrap();
     for token in [expired.as_str(), forged.as_str(), "garbage"] {
         assert_eq!(errors_of(&gavel, Some(token), &place).await.0, "UNAUTHENTICATED", "{token}");
         // Not even what an anonymous caller may: the client believes it is someone.

@@ -10,11 +10,11 @@ use e2e::{Gavel, soon};
 use gavel_core::auction::AuctionId;
 use gavel_core::broker::Broker;
 use gavel_core::broker::demand::Demand;
-use gavel_core::limits;
 use gavel_core::store::Dynamo;
 use gavel_core::store::connect::{Endpoint, connect};
 use gavel_core::store::item::{Item, SK_STATE, auction_pk, bid_sk};
 use gavel_core::tasks::Tasks;
+use gavel_server::limits;
 use serde_json::json;
 use tokio::time::sleep;
 

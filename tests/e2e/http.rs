@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use e2e::{Gavel, Socket};
-use gavel_core::limits;
+use gavel_server::limits;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

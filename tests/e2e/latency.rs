@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use client_sim::delivery::Source;
-use client_sim::last_mile::LastMile;
-use client_sim::plan::{Plan, Target, View};
-use client_sim::report::Report;
+use client_sim::load::plan::{Plan, Target, View};
+use client_sim::load::scenario::{Name, Scenario};
+use client_sim::measure::delivery::Source;
+use client_sim::output::report::Report;
+use client_sim::output::text;
 use client_sim::run::run;
-use client_sim::scenario::{Name, Scenario};
-use client_sim::show;
-use client_sim::tokens::Tokens;
+use client_sim::service::last_mile::LastMile;
+use client_sim::service::tokens::Tokens;
 use e2e::Gavel;
 
 async fn measure(scenario: Scenario, relay: &str) -> Report {
@@ -33,7 +33,7 @@ async fn measure_with(scenario: Scenario, relay: &str, flags: &[&str]) -> Report
         command: "cargo test -p e2e latency".to_owned(),
     };
     let report = run(&plan).await.unwrap();
-    println!("{}", show::text(&report));
+    println!("{}", text::report(&report));
     gavel.stop().await.unwrap();
     report
 }

@@ -6,7 +6,7 @@ use e2e::gavel::from_now;
 use e2e::{Gavel, soon};
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use gavel_core::limits;
+use gavel_server::limits;
 use serde_json::{Value, json};
 
 /// Lots with the same end.

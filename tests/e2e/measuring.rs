@@ -3,18 +3,18 @@
 
 use std::time::Duration;
 
-use client_sim::api::Api;
+use client_sim::lab::cases::Place;
 use client_sim::lab::experiment::Depth;
-use client_sim::lab::play::Place;
-use client_sim::lab::{self, Ask};
-use client_sim::last_mile::LastMile;
-use client_sim::modesty::{Chosen, fit};
-use client_sim::plan::{Plan, Target, View};
-use client_sim::report::Report;
+use client_sim::lab::{self, Options};
+use client_sim::load::fit::{Chosen, fit};
+use client_sim::load::plan::{Plan, Target, View};
+use client_sim::load::scenario::{Name, Scenario};
+use client_sim::output::report::Report;
 use client_sim::run::run;
-use client_sim::scenario::{Name, Scenario};
-use client_sim::tokens::Tokens;
-use client_sim::{base_url, show};
+use client_sim::service::api::Api;
+use client_sim::service::last_mile::LastMile;
+use client_sim::service::tokens::Tokens;
+use client_sim::{output::text, service::base_url};
 use e2e::Gavel;
 use serde_json::json;
 
@@ -36,7 +36,7 @@ async fn measure(gavel: &Gavel, scenario: Scenario, tokens: Tokens) -> anyhow::R
         command: "cargo test -p e2e measuring".to_owned(),
     };
     let report = run(&plan).await?;
-    println!("{}", show::text(&report));
+    println!("{}", text::report(&report));
     Ok(report)
 }
 
@@ -84,7 +84,7 @@ async fn fanout_opens_a_crowd_of_watchers_at_a_default_service() {
 async fn the_lab_sends_its_traffic_to_a_default_service() {
     let gavel = Gavel::with(&DEFAULTS).await;
     let out = tempfile::tempdir().unwrap();
-    let ask = Ask {
+    let ask = Options {
         depth: Depth::Quick,
         only: vec!["war".to_owned(), "snipe".to_owned()],
         seed: 3,
@@ -155,6 +155,6 @@ async fn a_limit_that_is_met_is_named_with_the_flag_that_raises_it() {
     let scenario = Scenario { bidders: 20, watchers: 20, ..short(Name::Steady) };
     let report = measure(&gavel, scenario, secret(&gavel)).await.unwrap();
     assert!(report.limits_met["bids_per_user"] > 0, "{:?}", report.limits_met);
-    assert!(show::text(&report).contains("--bids-per-user-per-second"));
+    assert!(text::report(&report).contains("--bids-per-user-per-second"));
     gavel.stop().await.unwrap();
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use client_sim::scrape::Scrape;
+use client_sim::measure::scrape::Scrape;
 use dynamodb_emulator::{Command, Emulator, FaultKind, FaultRule, Options, Target};
 use e2e::{Gavel, code};
 use gavel_core::metrics::Label as _;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use client_sim::api::Api;
+use client_sim::service::api::Api;
 use dynamodb_emulator::{Emulator, Options};
 use e2e::gavel::{args, store_url};
 use e2e::{Gavel, code};

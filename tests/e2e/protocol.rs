@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::issuer::{Key, Published, SILENCE, jwks};
 use e2e::raw::RawSocket;
 use e2e::{Event, Gavel, Socket, code};
-use gavel_core::limits;
+use gavel_server::limits;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 

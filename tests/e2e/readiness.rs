@@ -25,7 +25,7 @@ async fn readyz(gavel: &Gavel) -> (u16, Value) {
 
 async fn is_degraded(gavel: &Gavel, part: &str) -> bool {
     let page = format!("http://{}/metrics", gavel.ready.admin_address);
-    let page = client_sim::scrape::Scrape::fetch(&page).await.unwrap();
+    let page = client_sim::measure::scrape::Scrape::fetch(&page).await.unwrap();
     page.counter("gavel_degraded", "part", part) == 1
 }
 
@@ -110,7 +110,7 @@ async fn one_auction_that_cannot_be_written_does_not_make_the_server_unready() {
     fault(&emulator, FaultKind::InternalError, Target::Transactions);
     let bid = gavel.bid("ann", &id, 1000);
     let watching = async {
-        let deadline = std::time::Instant::now() + gavel_core::limits::STORE_DOWN_AFTER * 2;
+        let deadline = std::time::Instant::now() + gavel_server::limits::STORE_DOWN_AFTER * 2;
         while std::time::Instant::now() < deadline {
             assert_eq!(readyz(&gavel).await.0, 200);
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;

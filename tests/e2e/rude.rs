@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use client_sim::socket::{Said, Socket as SmallSocket};
+use client_sim::service::socket::{Said, Socket as SmallSocket};
 use e2e::gavel::DEADLINE;
 use e2e::{Gavel, Socket};
-use gavel_core::limits;
+use gavel_server::limits;
 use serde_json::json;
 use tokio::time::timeout;
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use client_sim::last_mile::LastMile;
-use client_sim::plan::{Plan, Target, View};
-use client_sim::report::Report;
+use client_sim::load::plan::{Plan, Target, View};
+use client_sim::load::scenario::{Name, Scenario};
+use client_sim::measure::scrape::Scrape;
+use client_sim::output::report::Report;
 use client_sim::run::run;
-use client_sim::scenario::{Name, Scenario};
-use client_sim::scrape::Scrape;
-use client_sim::tokens::Tokens;
+use client_sim::service::last_mile::LastMile;
+use client_sim::service::tokens::Tokens;
 use e2e::collector::Collector;
 use e2e::gavel::DEADLINE;
 use e2e::{Gavel, Socket};
@@ -95,11 +95,13 @@ fn check_way(trace: &[Span]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_bid_to_two_watchers_is_one_trace_whose_hops_add_up() {
     let collector = Collector::start().await;
-    client_sim::trace::start(Tracer::to(&collector.url, Sampler::ALL, "client-sim").unwrap());
+    client_sim::service::trace::start(
+        Tracer::to(&collector.url, Sampler::ALL, "client-sim").unwrap(),
+    );
     let gavel = Gavel::with(&["--otlp-endpoint", &collector.url]).await;
     let report = one_bid_to_two_watchers(&gavel).await;
     gavel.stop().await.unwrap();
-    tokio::task::spawn_blocking(client_sim::trace::flush).await.unwrap();
+    tokio::task::spawn_blocking(client_sim::service::trace::flush).await.unwrap();
 
     // Other tests of this process may have exported from their clients.
     let traces = traces_with(&collector.spans(), "mutation.place_bid");
@@ -140,11 +142,11 @@ async fn in_a_process_with(variables: &[(&str, &str)]) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the tests below run it, with variables"]
 async fn as_the_variables_say() {
-    client_sim::trace::start(Tracer::from_env("client-sim").unwrap());
+    client_sim::service::trace::start(Tracer::from_env("client-sim").unwrap());
     let gavel = Gavel::start().await;
     one_bid_to_two_watchers(&gavel).await;
     gavel.stop().await.unwrap();
-    tokio::task::spawn_blocking(client_sim::trace::flush).await.unwrap();
+    tokio::task::spawn_blocking(client_sim::service::trace::flush).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

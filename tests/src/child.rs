@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 use std::ops::Deref;
 use std::process::Stdio;
 
-use client_sim::server::ReadyLine;
 pub use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -54,8 +53,10 @@ impl Child {
         let mut stdout = BufReader::new(process.stdout.take().expect("its output")).lines();
         let line = timeout(DEADLINE * 3, stdout.next_line()).await.expect("it starts in time");
         let line = line.expect("its output is text").expect("it starts");
-        let ready: ReadyLine = serde_json::from_str(&line).expect("its ready line");
-        let child = Self { process, stdin, stdout, client: Client::from(ready.url, HARNESS) };
+        let url =
+            line.strip_prefix("gavel-server listens on ").and_then(|line| line.split(' ').next());
+        let url = url.and_then(|url| url.strip_suffix("/graphql")).expect("its first line");
+        let child = Self { process, stdin, stdout, client: Client::from(url.to_owned(), HARNESS) };
         soon("the server is ready", || async { child.get("/readyz").await.0 == 200 }).await;
         child
     }

@@ -5,9 +5,9 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser};
-use client_sim::scrape::Scrape;
+use client_sim::measure::scrape::Scrape;
+use client_sim::service::token::Mint;
 use client_sim::stamp::format_us;
-use client_sim::token::Mint;
 use gavel_server::app::{self, Ready};
 use gavel_server::config::Args;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};

@@ -3,15 +3,16 @@
 use clap::{Parser, ValueEnum as _};
 
 use super::{LabArgs, RunArgs, TokenArgs};
-use crate::lab::Ask;
+use crate::lab::Options;
+use crate::lab::cases::Place;
 use crate::lab::experiment::Depth;
-use crate::lab::play::Place;
-use crate::last_mile::LastMile;
-use crate::modesty::{self, Chosen};
+use crate::load::fit::{self, Chosen};
+use crate::load::plan::{Plan, Target, View};
+use crate::load::scenario::Scenario;
 use crate::open_files;
-use crate::plan::{Layout, Plan, Target, View};
-use crate::scenario::{Name, Scenario};
-use crate::token::Mint;
+use crate::service::last_mile::LastMile;
+use crate::service::nodes::Layout;
+use crate::service::token::Mint;
 
 impl Default for RunArgs {
     /// What `client-sim` alone means.
@@ -55,7 +56,7 @@ impl RunArgs {
                 );
                 let is_chosen =
                     Chosen { rate: self.rate.is_some(), bidders: self.bidders.is_some() };
-                scenario = modesty::fit(scenario, &tokens, is_chosen);
+                scenario = fit::fit(scenario, &tokens, is_chosen);
                 Target::Url { url, tokens, relay: self.relay.clone() }
             }
             None => Target::Own {
@@ -63,12 +64,12 @@ impl RunArgs {
                 flags: self.server_flag.clone(),
                 layouts: match self.layout {
                     Some(layout) => vec![layout],
-                    None if scenario.name == Name::Chaos => vec![Layout::Apart, Layout::Inside],
+                    None if scenario.faults => vec![Layout::Apart, Layout::Inside],
                     None => vec![Layout::Inside],
                 },
             },
         };
-        let slos = if self.slo.is_empty() && scenario.name.judges_latency() {
+        let slos = if self.slo.is_empty() && scenario.judges_latency {
             vec!["p99<300ms".parse().map_err(anyhow::Error::msg)?]
         } else {
             self.slo.clone()
@@ -129,7 +130,7 @@ impl LabArgs {
     ///
     /// # Errors
     /// One line that names the flag.
-    pub fn ask(&self) -> anyhow::Result<Ask> {
+    pub fn options(&self) -> anyhow::Result<Options> {
         let place = match self.service.target()? {
             Some((url, tokens)) => Place::Url { url, tokens },
             None => Place::Own,
@@ -148,7 +149,7 @@ impl LabArgs {
         }
         let depth = if self.quick { Depth::Quick } else { Depth::Full };
         let (only, out) = (self.only.clone(), self.out.clone());
-        Ok(Ask { depth, only, seed: self.seed, place, out, command })
+        Ok(Options { depth, only, seed: self.seed, place, out, command })
     }
 }
 

@@ -3,8 +3,8 @@
 use anyhow::{bail, ensure};
 use clap::Args;
 
-use crate::base_url;
-use crate::tokens::Tokens;
+use crate::service::base_url;
+use crate::service::tokens::Tokens;
 
 /// Which service, and as whom.
 #[derive(Debug, Clone, Default, Args)]

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::token::ROLES;
+use crate::service::token::ROLES;
 
 /// A whole number.
 pub(super) fn whole<T: FromStr>(text: &str) -> Result<T, String> {

@@ -10,10 +10,10 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::experiment::{Shown, ShownCase};
+use super::experiment::{CaseResult, ExperimentResult};
 use super::overheads::Overheads;
-use crate::latency::Summary;
-use crate::report::Report;
+use crate::measure::latency::Summary;
+use crate::output::report::Report;
 use crate::units::time;
 
 /// A question and its answer.
@@ -33,7 +33,7 @@ pub struct Answer {
 /// What was found, to be looked up.
 pub struct Found<'a> {
     /// The experiments.
-    pub shown: &'a [Shown],
+    pub shown: &'a [ExperimentResult],
     /// What requests cost, if that was measured.
     pub overheads: Option<&'a Overheads>,
 }
@@ -77,7 +77,7 @@ pub fn all(found: &Found<'_>) -> Vec<Answer> {
 
 impl Found<'_> {
     /// The cases of an experiment.
-    pub fn cases(&self, experiment: &str) -> &[ShownCase] {
+    pub fn cases(&self, experiment: &str) -> &[CaseResult] {
         let shown = self.shown.iter().find(|shown| shown.name == experiment);
         shown.map_or(&[], |shown| &shown.cases)
     }

@@ -7,8 +7,8 @@ use dynamodb_emulator::{Behaviour, Command, Order, Step};
 use serde_json::json;
 
 use super::experiment::{Case, Depth, Experiment};
-use crate::last_mile::LastMile;
-use crate::scenario::{Arrivals, Name, Scenario};
+use crate::load::scenario::{Arrivals, Name, Scenario};
+use crate::service::last_mile::LastMile;
 
 /// All of them, in the order in which they run: long cases first.
 pub const ALL: [Experiment; 13] = [

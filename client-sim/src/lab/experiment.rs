@@ -4,9 +4,9 @@ use dynamodb_emulator::Behaviour;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::last_mile::LastMile;
-use crate::report::Report;
-use crate::scenario::Scenario;
+use crate::load::scenario::Scenario;
+use crate::output::report::Report;
+use crate::service::last_mile::LastMile;
 
 /// How long cases are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,18 +80,18 @@ impl Case {
 
 /// What an experiment has shown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Shown {
+pub struct ExperimentResult {
     /// The experiment.
     pub name: String,
     /// What it asked.
     pub asks: String,
     /// Its cases.
-    pub cases: Vec<ShownCase>,
+    pub cases: Vec<CaseResult>,
 }
 
 /// What a case has shown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ShownCase {
+pub struct CaseResult {
     /// What differs.
     pub name: String,
     /// The settings of `--relay lambda` that are not the default.

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::{self, Answer, Found};
 use super::catalogue::DEPLOYED;
-use super::experiment::{Depth, Shown};
+use super::experiment::{Depth, ExperimentResult};
 use super::overheads::Overheads;
-use crate::environment::Environment;
-use crate::latency::Summary;
-use crate::report::{Report, Verdict};
+use crate::measure::environment::Environment;
+use crate::measure::latency::Summary;
+use crate::output::report::{Report, Verdict};
 use crate::units::time;
 
 /// Streams to Lambda as published (SOURCES.md#latency), in microseconds: p50 and p90.
@@ -36,7 +36,7 @@ pub struct Findings {
     /// What it was held against.
     pub bars: Vec<Bar>,
     /// The experiments.
-    pub experiments: Vec<Shown>,
+    pub experiments: Vec<ExperimentResult>,
     /// What GraphQL and a token cost, if that was measured.
     pub overheads: Option<Overheads>,
 }
@@ -54,7 +54,7 @@ impl Findings {
     /// Finds.
     pub fn new(
         (command, seed, depth, took_ms): (String, u64, Depth, u64),
-        experiments: Vec<Shown>,
+        experiments: Vec<ExperimentResult>,
         overheads: Option<Overheads>,
     ) -> Self {
         let found = Found { shown: &experiments, overheads: overheads.as_ref() };

@@ -2,22 +2,24 @@
 
 pub mod experiment;
 pub mod catalogue;
-pub mod play;
+pub mod cases;
 pub mod overheads;
 pub mod answers;
 pub mod findings;
+pub mod page;
+pub mod saved;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
-use crate::environment::Environment;
-use crate::outputs;
-use crate::paper::{html, markdown, of_lab};
+use crate::measure::environment::Environment;
+use crate::output::files;
+use crate::output::pages::{html, markdown};
+use cases::{Lab, Place};
 use experiment::{Depth, Experiment};
 use findings::Findings;
-use play::{Lab, Place};
 
 /// What the part is called that measures single requests.
 pub const OVERHEADS: &str = "overheads";
@@ -27,7 +29,7 @@ const REPORTS: [&str; 3] = ["report.html", "report.md", "report.json"];
 
 /// What is asked of the lab.
 #[derive(Debug, Clone)]
-pub struct Ask {
+pub struct Options {
     /// How long cases are.
     pub depth: Depth,
     /// The experiments; empty: all.
@@ -54,11 +56,11 @@ pub fn list() -> String {
 ///
 /// # Errors
 /// When an experiment is not known, cannot be set up, or a report cannot be written.
-pub async fn run(ask: Ask) -> anyhow::Result<u8> {
+pub async fn run(ask: Options) -> anyhow::Result<u8> {
     if let Some(out) = &ask.out {
         std::fs::create_dir_all(out).with_context(|| format!("--out {}", out.display()))?;
         for name in REPORTS {
-            outputs::check("--out", Some(&out.join(name)))?;
+            files::check("--out", Some(&out.join(name)))?;
         }
     }
     let (experiments, with_overheads) = chosen(&ask)?;
@@ -84,7 +86,7 @@ pub async fn run(ask: Ask) -> anyhow::Result<u8> {
     Ok(findings.exit_code())
 }
 
-fn chosen(ask: &Ask) -> anyhow::Result<(Vec<Experiment>, bool)> {
+fn chosen(ask: &Options) -> anyhow::Result<(Vec<Experiment>, bool)> {
     if matches!(ask.place, Place::Url { .. }) {
         let known = (catalogue::DEPLOYED.cases)(ask.depth);
         for name in &ask.only {
@@ -106,7 +108,7 @@ fn chosen(ask: &Ask) -> anyhow::Result<(Vec<Experiment>, bool)> {
 }
 
 fn write(findings: &Findings, out: &Path) -> anyhow::Result<()> {
-    let page = of_lab::page(findings)?;
+    let page = page::page(findings)?;
     let json = serde_json::to_string_pretty(findings)? + "\n";
     for (name, text) in REPORTS.into_iter().zip([html::write(&page), markdown::write(&page), json])
     {

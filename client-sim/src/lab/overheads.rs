@@ -9,13 +9,13 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answer::BidAnswer;
-use crate::api::{Api, Bid};
 use crate::clock;
-use crate::latency::{Latency, Summary};
-use crate::server::{Plain, Server};
+use crate::measure::latency::{Latency, Summary};
+use crate::service::answer::BidAnswer;
+use crate::service::api::{Api, Bid};
+use crate::service::server::{Plain, Server};
+use crate::service::token::Mint;
 use crate::stamp::format_us;
-use crate::token::Mint;
 
 const WARM_UP: usize = 100;
 /// An amount that is below the minimum of every auction here.

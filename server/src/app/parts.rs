@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::limits;
 use anyhow::bail;
 use axum::Router;
 use gavel_core::bidding::{Herald, LaneSettings, Lanes, schedule};
 use gavel_core::broker::Broker;
 use gavel_core::broker::demand::Demand;
-use gavel_core::limits;
 use gavel_core::relay::Relay;
 use gavel_core::relay::stream::DynamoStreams;
 use gavel_core::store::Dynamo;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::limits;
 use anyhow::Context as _;
-use gavel_core::limits;
 use parking_lot::RwLock;
 use reqwest::header::LOCATION;
 use tokio::sync::Mutex;

@@ -8,7 +8,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, P
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 
-use gavel_core::limits;
+use crate::limits;
 
 /// A public key, and the one algorithm that it verifies.
 #[derive(Clone)]

@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits;
 use gavel_core::auction::text::is_plain_name;
 use gavel_core::auction::{Timestamp, UserId};
-use gavel_core::limits;
 use gavel_core::metrics::Counter;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};

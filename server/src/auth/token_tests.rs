@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::limits;
 use gavel_core::auction::Timestamp;
-use gavel_core::limits;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
 use super::principal::{AuthError, Role};

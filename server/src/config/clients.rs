@@ -1,7 +1,7 @@
 //! Settings of what one client may do, in numbers and in work. docs/LIMITS.md has the cost model.
 
+use crate::limits;
 use clap::Args as ClapArgs;
-use gavel_core::limits;
 
 use super::Switch;
 use super::command_line::heading;

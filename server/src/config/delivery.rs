@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::limits;
 use clap::{Args as ClapArgs, ValueEnum};
-use gavel_core::limits;
 use gavel_core::relay::Paces;
 
 use super::command_line::heading;

@@ -1,7 +1,7 @@
 //! Settings of what one document may ask for. docs/LIMITS.md has the cost model.
 
+use crate::limits;
 use clap::Args as ClapArgs;
-use gavel_core::limits;
 
 use super::command_line::heading;
 use super::{ConfigError, in_range};

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::limits;
 use clap::Args as ClapArgs;
-use gavel_core::limits;
 
 use super::command_line::heading;
 use super::{ConfigError, Switch, error};

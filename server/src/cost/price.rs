@@ -7,12 +7,12 @@
 
 use std::collections::HashMap;
 
+use crate::limits;
 use async_graphql::parser::types::{
     ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
 };
 use async_graphql::{Name, Variables};
 use async_graphql_value::{ConstValue, Value};
-use gavel_core::limits;
 
 use super::weights::{INTROSPECTION_DISCOUNT, OPERATION_POINTS, introspection_times, weight};
 

@@ -1,6 +1,6 @@
 //! What a document may ask for.
 
-use gavel_core::limits;
+use crate::limits;
 
 /// What may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

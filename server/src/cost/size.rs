@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 
+use crate::limits;
 use async_graphql::parser::types::{
     Directive, ExecutableDocument, Selection, SelectionSet, VariableDefinition,
 };
 use async_graphql::{Name, Positioned};
 use async_graphql_value::{ConstValue, Value};
-use gavel_core::limits;
 
 use super::rules::QueryRules;
 use crate::guard::Bound;

@@ -11,7 +11,7 @@ use async_graphql::parser::types::OperationDefinition;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use gavel_core::limits;
+use crate::limits;
 
 /// Why variables cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

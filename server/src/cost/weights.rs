@@ -4,7 +4,7 @@
 //! A point is about what resolving one plain field takes: one to two microseconds. The other figures
 //! are multiples of that, measured on the embedded store.
 
-use gavel_core::limits;
+use crate::limits;
 
 /// What one field costs by itself, its selections aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! Opaque cursors of connections.
 
+use crate::limits;
 use async_graphql::Error;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gavel_core::auction::{AuctionId, Timestamp};
-use gavel_core::limits;
 use gavel_core::store::phase::Place;
 
 use super::error::{Code, api_error};

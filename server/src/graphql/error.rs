@@ -3,13 +3,13 @@
 //! Policy: the client is told what happened to its request and what to do; internal detail is
 //! logged, once, where it is handled. A refused bid is data, not an error.
 
+use crate::limits;
 use async_graphql::{
     Error, ErrorExtensionValues, ErrorExtensions as _, Pos, Response, ServerError, Value,
 };
 use gavel_core::auction::DraftError;
 use gavel_core::bidding::LaneError;
 use gavel_core::broker::TopicError;
-use gavel_core::limits;
 use gavel_core::metrics::Label;
 use gavel_core::store::StoreError;
 use tracing::{Span, error, warn};

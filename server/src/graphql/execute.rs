@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::limits;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, SDLExportOptions, ServerError};
 use gavel_core::bidding::Lanes;
-use gavel_core::limits;
 use gavel_core::store::Dynamo;
 use gavel_core::tasks::Tasks;
 use gavel_trace::{Tracer, log_span};

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::limits;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use gavel_core::auction::{AuctionId, BidId, BidRequest, Canceller, Draft, Transition};
 use gavel_core::bidding::{BidAnswer, BidTrace, Lanes, PlaceBid};
+use gavel_core::clock;
 use gavel_core::store::{Dynamo, IdempotencyKey};
-use gavel_core::{clock, limits};
 use gavel_trace::Tracer;
 
 use super::caller::Caller;

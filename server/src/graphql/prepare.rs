@@ -1,10 +1,10 @@
 //! An operation, from what a client sent to what can be run: parsed once, measured and priced before
 //! anything is validated or run. Pure.
 
+use crate::limits;
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, ServerError, Variables};
-use gavel_core::limits;
 use serde_json::value::RawValue;
 
 use super::document::nests_over;

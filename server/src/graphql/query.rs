@@ -6,10 +6,11 @@ use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, ID, Object, Result};
 use gavel_core::auction::{Auction, AuctionId};
 
+use crate::limits;
+use gavel_core::clock;
 use gavel_core::store::pages::Direction;
 use gavel_core::store::phase::{Phase, Place};
 use gavel_core::store::{Dynamo, Table as _};
-use gavel_core::{clock, limits};
 
 use super::caller::{Caller, turn_to_read};
 use super::cursor::{auction_cursor, parse_auction_cursor};

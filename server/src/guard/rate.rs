@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::limits;
 use gavel_core::auction::Timestamp;
-use gavel_core::limits;
 use gavel_core::metrics::Counter;
 
 /// So many a second, evenly or at once.

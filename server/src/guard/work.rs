@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
+use crate::limits;
 use gavel_core::auction::{AuctionId, Timestamp, UserId};
-use gavel_core::limits;
 
 use super::count::{Counts, Held};
 use super::rate::{Rate, RateLimiter};

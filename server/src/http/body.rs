@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::limits;
 use axum::body::{Bytes, HttpBody};
-use gavel_core::limits;
 use hyper::body::{Frame, SizeHint};
 
 use crate::guard::HeldBytes;

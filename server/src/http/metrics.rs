@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::limits;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,7 +12,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use gavel_core::bidding::Lanes;
-use gavel_core::limits;
 use gavel_core::metrics::page::{self, Page};
 use gavel_core::relay::{Health, Standing};
 use gavel_core::store::Dynamo;
@@ -184,7 +184,7 @@ impl Metrics {
         let counts = fanout.counts();
         page.gauge("gavel_groups", "Groups of equal subscriptions", fanout.count() as f64);
         let help = "Events that groups have executed";
-        page.counter("gavel_executions_total", help, fanout.executions().load(Relaxed));
+        page.counter("gavel_executions_total", help, counts.executions.get());
         let help = "Members of a group, each time that it delivers";
         page.histogram("gavel_group_members", help, &counts.group_members.snapshot());
         let subscriptions = counts.subscriptions.get() as f64;

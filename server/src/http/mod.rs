@@ -14,6 +14,7 @@ mod compress;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::limits;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{
@@ -23,8 +24,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
+use gavel_core::clock;
 use gavel_core::outage::Outage;
-use gavel_core::{clock, limits};
 use parking_lot::Mutex;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tracing::warn;

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Redirect};
 use axum::routing::get;
 use tower_http::services::ServeDir;
 
-use gavel_core::limits;
+use crate::limits;
 
 const PAGE: &str = include_str!("playground.html");
 const CDN: &str = "https://unpkg.com";

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::limits;
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::Extension;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use gavel_core::limits;
 
 use crate::graphql::error::{Code, Told, rate_limited, unlocated};
 use crate::guard::TooMany;

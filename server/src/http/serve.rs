@@ -8,12 +8,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
-use gavel_core::limits;
 use gavel_core::tasks::Tasks;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::limits;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use gavel_core::{clock, limits};
+use gavel_core::clock;
 
 use super::graphql::authorization;
 use super::refusal::{refuse, too_many};

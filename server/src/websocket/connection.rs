@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::limits;
 use async_graphql::ServerError;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt as _;
 use gavel_core::auction::UserId;
-use gavel_core::{clock, limits};
+use gavel_core::clock;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -323,7 +324,7 @@ impl Connection {
                     // What is replayed has its own bound.
                     let bytes = if permits.is_some() { 0 } else { payload.json().len() };
                     if subscriber.taken(number, bytes) {
-                        let text = payload.frame(&subscriber.prefix, replay);
+                        let text = payload.text(&subscriber.prefix, replay);
                         events.push((payload, replay, Payload::framed(text.len())));
                         texts.push(text);
                     }

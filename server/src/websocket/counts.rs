@@ -98,6 +98,8 @@ pub(super) fn bound_of(close: &Close) -> Option<Bound> {
 /// The counts of the sockets of a process.
 #[derive(Debug, Default)]
 pub struct SocketCounts {
+    /// Events that groups, and replays, have executed.
+    pub executions: Counter,
     /// Events that were handed to sockets.
     pub deliveries: CountBy<Delivery>,
     /// Their frames, in bytes.

@@ -1,8 +1,6 @@
 //! One running subscription execution, fed event by event.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 
 use async_graphql::Response;
 use futures_util::StreamExt as _;
@@ -10,6 +8,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 use tracing::error;
 
+use super::counts::SocketCounts;
 use super::payload::Payload;
 use crate::graphql::Schema;
 use crate::graphql::error::complete;
@@ -19,22 +18,25 @@ use crate::graphql::subscription::{Feed, FeedItem};
 pub struct Execution {
     events: mpsc::Sender<FeedItem>,
     responses: BoxStream<'static, Response>,
-    count: Arc<AtomicU64>,
+    counts: Arc<SocketCounts>,
 }
 
 impl Execution {
     /// Starts an execution. The operation has been checked by a probe.
-    /// `count` is raised with each event.
-    pub fn new(schema: &Schema, request: async_graphql::Request, count: Arc<AtomicU64>) -> Self {
+    pub fn new(
+        schema: &Schema,
+        request: async_graphql::Request,
+        counts: Arc<SocketCounts>,
+    ) -> Self {
         let (events, feed) = mpsc::channel(1);
         let responses = schema.execute_stream(request.data(Feed::new(feed)));
-        Self { events, responses, count }
+        Self { events, responses, counts }
     }
 
     /// Executes the operation on an event. `None`: the execution has ended, which it never does
     /// while events come.
     pub async fn run(&mut self, item: FeedItem) -> Option<Payload> {
-        self.count.fetch_add(1, Relaxed);
+        self.counts.executions.inc();
         let published_at = item.published_at();
         self.events.send(item).await.ok()?;
         let mut response = self.responses.next().await?;

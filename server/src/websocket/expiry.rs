@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use crate::limits;
 use gavel_core::auction::Timestamp;
-use gavel_core::{clock, limits};
+use gavel_core::clock;
 use tokio::sync::watch;
 use tokio::time::sleep;
 

@@ -6,11 +6,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
+use crate::limits;
 use async_graphql::Request;
 use gavel_core::broker::topic::Reader;
-use gavel_core::limits;
 use gavel_core::tasks::Tasks;
 use gavel_trace::Tracer;
 use parking_lot::Mutex;
@@ -48,7 +47,6 @@ pub struct Fanout {
     guard: Guard,
     tasks: Tasks,
     groups: Arc<Mutex<HashMap<GroupKey, mpsc::Sender<Join>>>>,
-    executions: Arc<AtomicU64>,
     tracer: Tracer,
     each_watcher: bool,
     counts: Arc<SocketCounts>,
@@ -59,19 +57,9 @@ pub struct Fanout {
 impl Fanout {
     /// A fan-out that executes on a schema. Groups run on `tasks`.
     pub fn new(schema: Schema, guard: Guard, tasks: Tasks, tracer: Tracer) -> Self {
-        let (groups, executions, counts) = Default::default();
+        let (groups, counts) = Default::default();
         let writers_max = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            schema,
-            guard,
-            tasks,
-            groups,
-            executions,
-            tracer,
-            each_watcher: false,
-            counts,
-            writers_max,
-        }
+        Self { schema, guard, tasks, groups, tracer, each_watcher: false, counts, writers_max }
     }
 
     /// The same; a delivery that is traced has a span for each watcher, too.
@@ -82,11 +70,6 @@ impl Fanout {
     /// The schema it executes on.
     pub fn schema(&self) -> &Schema {
         &self.schema
-    }
-
-    /// How many events groups have executed, now and later.
-    pub fn executions(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.executions)
     }
 
     /// What sockets and groups count.
@@ -136,8 +119,8 @@ impl Fanout {
         let held = self.guard.begin_group(cause.address, &key.auction_id, cause.weight())?;
         let (joins, requests) = mpsc::channel(limits::GROUP_JOINS_MAX);
         groups.insert(key.clone(), joins.clone());
-        let count = Arc::clone(&self.executions);
-        let execution = Execution::new(&self.schema, request(), count);
+        let counts = Arc::clone(&self.counts);
+        let execution = Execution::new(&self.schema, request(), counts);
         let group =
             Group::new(key, execution, topic.attach(), Arc::clone(&self.counts), self.writers_max)
                 .traced(self.tracer.clone(), self.each_watcher);

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::limits;
 use gavel_core::auction::AuctionId;
 use gavel_core::broker::topic::Reader;
 use gavel_core::broker::{Mark, PublishedBid};
-use gavel_core::limits;
 use gavel_core::metrics::Held;
 use gavel_trace::{Context, Tracer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};

@@ -70,8 +70,7 @@ fn subscribe<'a>(
 pub const BAD_ID: &str = "id must be 1 to 64 bytes of text";
 
 fn id(id: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, &'static str> {
-    let fits =
-        |id: &Cow<'_, str>| (1..=gavel_core::limits::OPERATION_ID_BYTES_MAX).contains(&id.len());
+    let fits = |id: &Cow<'_, str>| (1..=crate::limits::OPERATION_ID_BYTES_MAX).contains(&id.len());
     id.filter(fits).ok_or(BAD_ID)
 }
 

@@ -29,9 +29,9 @@ mod protocol_tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits;
 use axum::extract::ws::WebSocket;
 use gavel_core::broker::Broker;
-use gavel_core::limits;
 use gavel_core::tasks::Tasks;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::limits;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, ServerError};
 use futures_util::StreamExt as _;
 use gavel_core::broker::topic::Reader;
-use gavel_core::{clock, limits};
+use gavel_core::clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 use tracing::Instrument as _;
@@ -258,8 +259,8 @@ impl Beginning<'_> {
         let Self { sockets, subscriber, prepared, .. } = self;
         let missing = topic.mark().position.saturating_sub(after);
         self.pay_replay(missing.min(limits::STORE_PAGE_BIDS as u64)).await;
-        let executions = sockets.fanout.executions();
-        let mut execution = Execution::new(sockets.api.schema(), prepared.request(), executions);
+        let counts = Arc::clone(sockets.fanout.counts());
+        let mut execution = Execution::new(sockets.api.schema(), prepared.request(), counts);
         let places = Arc::new(Semaphore::new(limits::REPLAY_QUEUE_MAX));
         let mut reached = after;
         let history = sockets.broker.history(topic, after).await;

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use gavel_core::limits;
+use crate::limits;
 use gavel_core::metrics::Level;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
@@ -209,11 +209,6 @@ impl Subscriber {
     /// Sets where it starts.
     pub fn starts_after(&self, number: u64) {
         self.last.fetch_max(number, Ordering::Relaxed);
-    }
-
-    /// Reads what [`Self::write`] reads first, and no more; the value means nothing.
-    pub fn touch(&self) -> usize {
-        self.wire.strong_count()
     }
 
     /// Writes whole frames up to this number at once, if nothing is on its way before them and this

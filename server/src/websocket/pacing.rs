@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use crate::limits;
 use gavel_core::auction::Timestamp;
-use gavel_core::limits;
 use tokio::time::Instant;
 
 use crate::graphql::Operation;

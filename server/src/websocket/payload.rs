@@ -42,33 +42,26 @@ impl Payload {
             }
     }
 
-    /// The whole `next` frame: the subscription's own prefix, the shared payload.
-    pub fn frame(&self, prefix: &str, replay: bool) -> String {
-        let mut frame = String::with_capacity(prefix.len() + self.json.len() + REPLAY_MARK.len());
-        frame.push_str(prefix);
+    /// The `next` message, in parts: the subscription's own prefix, the shared payload.
+    fn message<'a>(&'a self, prefix: &'a str, replay: bool) -> [&'a str; 4] {
         if replay {
-            frame.push_str(&self.json[..self.json.len() - 1]);
-            frame.push_str(REPLAY_MARK);
+            let open = self.json.strip_suffix('}').unwrap_or(&self.json);
+            [prefix, open, REPLAY_MARK, FRAME_END]
         } else {
-            frame.push_str(&self.json);
+            [prefix, &self.json, "", FRAME_END]
         }
-        frame.push_str(FRAME_END);
-        frame
+    }
+
+    /// The whole `next` message as text.
+    pub fn text(&self, prefix: &str, replay: bool) -> String {
+        self.message(prefix, replay).concat()
     }
 
     /// The whole `next` message as a WebSocket frame.
     fn write_frame(&self, prefix: &str, replay: bool, out: &mut Vec<u8>) {
-        let mark = if replay { REPLAY_MARK.len() - 1 } else { 0 };
-        let length = prefix.len() + self.json.len() + mark + FRAME_END.len();
-        write_head(length, out);
-        out.extend_from_slice(prefix.as_bytes());
-        if replay {
-            out.extend_from_slice(&self.json.as_bytes()[..self.json.len() - 1]);
-            out.extend_from_slice(REPLAY_MARK.as_bytes());
-        } else {
-            out.extend_from_slice(self.json.as_bytes());
-        }
-        out.extend_from_slice(FRAME_END.as_bytes());
+        let message = self.message(prefix, replay);
+        write_head(message.iter().map(|part| part.len()).sum(), out);
+        message.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
     }
 
     /// The JSON alone.
@@ -141,7 +134,7 @@ mod tests {
             for live_from in [0, 1] {
                 let mut frames = Frames::default();
                 let bytes = frames.of(&events, &prefix, (0, live_from));
-                let text = events[0].1.frame(&prefix, live_from == 1);
+                let text = events[0].1.text(&prefix, live_from == 1);
                 let head = bytes.len() - text.len();
                 assert_eq!(&bytes[head..], text.as_bytes());
                 assert_eq!(Payload::framed(text.len()), bytes.len());
@@ -173,8 +166,8 @@ mod tests {
     fn a_replayed_frame_is_marked_and_both_are_json() {
         let payload = Payload::new(r#"{"data":{"bidCreated":{"sequence":1}}}"#.to_owned());
         let prefix = r#"{"id":"1","type":"next","payload":"#;
-        let live: serde_json::Value = serde_json::from_str(&payload.frame(prefix, false)).unwrap();
-        let replay: serde_json::Value = serde_json::from_str(&payload.frame(prefix, true)).unwrap();
+        let live: serde_json::Value = serde_json::from_str(&payload.text(prefix, false)).unwrap();
+        let replay: serde_json::Value = serde_json::from_str(&payload.text(prefix, true)).unwrap();
         assert_eq!(live["payload"]["extensions"], serde_json::Value::Null);
         assert_eq!(replay["payload"]["extensions"]["replay"], true);
         assert_eq!(live["payload"]["data"], replay["payload"]["data"]);

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::limits;
 use async_graphql::ServerError;
-use gavel_core::limits;
 use serde_json::value::RawValue;
 
 use super::SocketLimits;

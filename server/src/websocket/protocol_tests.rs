@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gavel_core::limits;
+use crate::limits;
 
 use super::SocketLimits;
 use super::protocol::{Action, Close, Protocol};

@@ -1,11 +1,11 @@
 //! A group's members, in shares: each share is written by one task, so that a large crowd is served by
 //! every core. A socket belongs to one share, which keeps its order.
 
-use std::hint::black_box;
 use std::sync::Arc;
 
+use crate::limits;
 use gavel_core::auction::Timestamp;
-use gavel_core::{clock, limits};
+use gavel_core::clock;
 use tokio::task::JoinSet;
 
 use super::counts::{SocketCounts, Tally};
@@ -124,9 +124,6 @@ async fn write(
     let writes_max =
         if is_burst { limits::GROUP_BURST_WRITES_MAX } else { limits::GROUP_WRITES_MAX };
     while at < members.len() {
-        if turn % limits::GROUP_LOOK_AHEAD == 0 {
-            look_ahead(&members[at..]);
-        }
         let told = members[at].tell(&events, &mut frames, &mut tally);
         if told == Told::Left {
             members.swap_remove(at);
@@ -147,11 +144,4 @@ async fn write(
     }
     tally.add_up(&events, &counts, clock::now);
     (members, times)
-}
-
-/// Touches what the next writes will look at. Between two events the system's own work has driven it
-/// out of the caches; asked for together, it is waited for once, not once a member.
-fn look_ahead(members: &[Member]) {
-    let next = members.iter().take(limits::GROUP_LOOK_AHEAD);
-    black_box(next.map(|member| member.subscriber.touch()).sum::<usize>());
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gavel_core::limits;
+use crate::limits;
 use parking_lot::Mutex;
 
 use crate::guard::{Address, Guard, Place};

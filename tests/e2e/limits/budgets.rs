@@ -7,7 +7,7 @@ use e2e::child::Child;
 use e2e::code;
 use e2e::socket::Socket;
 use futures_util::{StreamExt as _, stream};
-use gavel_core::limits;
+use gavel_server::limits;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

@@ -2,7 +2,7 @@
 
 use e2e::Socket;
 use e2e::child::Child;
-use gavel_core::limits;
+use gavel_server::limits;
 use serde_json::{Value, json};
 
 use super::{BALLAST_BYTES, JSON, ask, code, document_edge, edge, first, laden, send, socket};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use e2e::child::Child;
 use futures_util::future::join_all;
-use gavel_core::limits;
+use gavel_server::limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use client_sim::socket::{Said, Socket as SmallSocket};
+use client_sim::service::socket::{Said, Socket as SmallSocket};
 use e2e::Socket;
 use e2e::child::{Child, Signal};
 use e2e::gavel::DEADLINE;
 use e2e::raw::{self, RawSocket};
 use futures_util::future::join_all;
-use gavel_core::limits;
+use gavel_server::limits;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use e2e::child::Child;
 use e2e::{Event, Socket, code};
 use futures_util::future::join_all;
-use gavel_core::limits;
+use gavel_server::limits;
 use serde_json::json;
 
 use super::{WATCH, edge, laden, socket, upgrade};

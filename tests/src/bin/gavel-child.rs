@@ -1,7 +1,16 @@
-//! The service as a child of the tests: its memory is its own. Ends when its standard input does.
+//! The real `gavel-server` as a child of the tests. It ends when its standard input does, so that none is
+//! left behind by a test that was killed.
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let flags: Vec<_> = std::env::args_os().skip(1).collect();
-    client_sim::server::serve(&flags).await
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use nix::sys::signal::{Signal, raise};
+
+fn main() -> ExitCode {
+    std::thread::spawn(|| {
+        // Whatever becomes of the pipe, the test is over.
+        std::io::stdin().read_to_end(&mut Vec::new()).ok();
+        raise(Signal::SIGTERM).expect("a signal to itself");
+    });
+    gavel_server::command::main()
 }

@@ -31,7 +31,7 @@ pub(super) fn trace(found: &Found<'_>) -> Option<Finding> {
     let examples = &stream.series.examples;
     let bid = examples.first()?;
     let adds_up = examples.iter().all(|bid| bid.hops_us.iter().sum::<i64>() == bid.total_us);
-    let hops = crate::path::HOPS.iter().zip(bid.hops_us);
+    let hops = crate::measure::path::HOPS.iter().zip(bid.hops_us);
     let hops: Vec<String> =
         hops.map(|(hop, us)| format!("{hop} {}", time(u64::try_from(us).unwrap_or(0)))).collect();
     let total = time(u64::try_from(bid.total_us).unwrap_or(0));
@@ -58,7 +58,7 @@ pub(super) fn tuning(found: &Found<'_>) -> Option<Finding> {
             time(after - before)
         )
     };
-    let ends = |report: &crate::report::Report| {
+    let ends = |report: &crate::output::report::Report| {
         let accepted = report.bids.accepted;
         format!("{accepted} accepted, p50 {}, p95 {}", p50(report), p95(report))
     };

@@ -1,7 +1,7 @@
 //! How the relays reach watchers.
 
 use super::{Finding, Found, holds_goal, last, longest, over_goal, p50, p95, p99, percent, wrong};
-use crate::report::Report;
+use crate::output::report::Report;
 
 pub(super) fn deployed(found: &Found<'_>) -> Option<Finding> {
     let cases = found.cases("deployed");

@@ -2,7 +2,7 @@
 
 use super::{Finding, Found, last, longest, p50, wrong};
 use crate::lab::catalogue::{FAILS_AT, FAILURES};
-use crate::report::Report;
+use crate::output::report::Report;
 
 pub(super) fn mid_batch(found: &Found<'_>) -> Option<Finding> {
     let counts = |case: &str| found.report("mid-batch", case)?.relay_counts;

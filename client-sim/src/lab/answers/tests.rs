@@ -2,18 +2,19 @@
 
 use super::riddle::{Fit, REVIEW_US};
 use super::*;
-use crate::check::Deliveries;
 use crate::lab::experiment::Depth;
 use crate::lab::findings::Findings;
-use crate::last_mile::LastMile;
-use crate::paper::model::{Block, Table};
-use crate::paper::{html, markdown, of_lab};
-use crate::plan::{Plan, Target, View};
-use crate::report::Circumstances;
-use crate::scenario::{Name, Scenario};
-use crate::series::{Example, First};
-use crate::server::RelayCounts;
-use crate::stage::Seen;
+use crate::lab::page;
+use crate::load::plan::{Plan, Target, View};
+use crate::load::scenario::{Name, Scenario};
+use crate::measure::check::Deliveries;
+use crate::measure::seen::Seen;
+use crate::measure::series::{Example, First};
+use crate::output::pages::model::{Block, Table};
+use crate::output::pages::{html, markdown};
+use crate::output::report::RunContext;
+use crate::service::last_mile::LastMile;
+use crate::service::server::RelayCounts;
 
 const N: u64 = 1_000;
 
@@ -29,7 +30,7 @@ fn run(p50_us: u64, over_goal: u64) -> Report {
         script: Vec::new(),
         command: String::new(),
     };
-    let mut report = Report::new(&plan, &Seen::default(), Circumstances::default());
+    let mut report = Report::new(&plan, &Seen::default(), RunContext::default());
     let high = if over_goal * 20 > N { 400_000 } else { p50_us };
     report.latency_us.client_to_last_client = Summary {
         n: N,
@@ -45,13 +46,17 @@ fn run(p50_us: u64, over_goal: u64) -> Report {
     report
 }
 
-fn shown(name: &str, cases: Vec<(&str, Report)>) -> Shown {
+fn shown(name: &str, cases: Vec<(&str, Report)>) -> ExperimentResult {
     let case =
-        |(name, report): (&str, Report)| ShownCase { name: name.into(), lambda: None, report };
-    Shown { name: name.into(), asks: String::new(), cases: cases.into_iter().map(case).collect() }
+        |(name, report): (&str, Report)| CaseResult { name: name.into(), lambda: None, report };
+    ExperimentResult {
+        name: name.into(),
+        asks: String::new(),
+        cases: cases.into_iter().map(case).collect(),
+    }
 }
 
-fn answer(question: &str, shown: Vec<Shown>) -> String {
+fn answer(question: &str, shown: Vec<ExperimentResult>) -> String {
     let answers = all(&Found { shown: &shown, overheads: None });
     let found = answers.iter().find(|answer| answer.question.contains(question));
     found.unwrap_or_else(|| panic!("no answer to {question}")).answer.clone()
@@ -61,7 +66,7 @@ fn begins(text: &str, word: &str) {
     assert!(text.starts_with(word), "{word:?} was expected: {text}");
 }
 
-fn modes(lambda: u64, stream: u64) -> Vec<Shown> {
+fn modes(lambda: u64, stream: u64) -> Vec<ExperimentResult> {
     let steady = |mode: &str, over| (format!("{mode}, steady"), run(100_000, over));
     let cases = [
         steady("lambda", lambda),
@@ -89,7 +94,7 @@ fn whether_a_service_holds_the_goal_follows_from_its_worst_traffic() {
     begins(&missed, "No: war misses it");
 }
 
-fn batches(replayed: u64, missing: u64) -> Vec<Shown> {
+fn batches(replayed: u64, missing: u64) -> Vec<ExperimentResult> {
     let case = |name, replayed| {
         let mut report = run(100_000, 0);
         report.relay_counts = Some(RelayCounts { replayed, ..RelayCounts::default() });
@@ -243,7 +248,7 @@ fn the_first_screen_is_one_chart_and_one_table_and_its_words_follow_from_the_fig
                 Example { percent: 50.0, total_us: 100_000, hops_us, commit_us: Some(25_000) };
             case.report.series.examples = vec![bid];
         }
-        of_lab::page(&Findings::new(("lab".into(), 1, Depth::Quick, 1), all, None)).unwrap()
+        page::page(&Findings::new(("lab".into(), 1, Depth::Quick, 1), all, None)).unwrap()
     };
     let page = page_of(0);
     let first = &page.sections[0];

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::limits;
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, Enum, ID, Object, Result};
 use gavel_core::auction::{Auction, Status};
+use gavel_core::clock;
 use gavel_core::store::Dynamo;
 use gavel_core::store::{Order, Table as _};
-use gavel_core::{clock, limits};
 
 use super::bid::{BidObject, int};
 use crate::auth::{Principal, Role};

@@ -1,0 +1,55 @@
+//! What simulated bidders know of each auction: what its watchers were told.
+
+use parking_lot::Mutex;
+
+/// One auction of the run.
+#[derive(Debug)]
+pub struct Auction {
+    /// Its id.
+    pub id: String,
+    /// The least first bid.
+    pub opening_price: u64,
+    /// The least step.
+    pub increment: u64,
+    /// When it ends, soft closes aside.
+    pub ends_us: i64,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    sequence: u64,
+    price: u64,
+}
+
+impl Auction {
+    /// An auction without bids.
+    pub fn new(id: String, opening_price: u64, increment: u64, ends_us: i64) -> Self {
+        let price = opening_price.saturating_sub(increment);
+        Self {
+            id,
+            opening_price,
+            increment,
+            ends_us,
+            known: Mutex::new(Known { sequence: 0, price }),
+        }
+    }
+
+    /// What a bidder attempts who outbids the known price by so many steps.
+    pub fn outbid(&self, steps: u64) -> u64 {
+        self.known.lock().price + steps * self.increment
+    }
+
+    /// What the bid of this number (from 0) attempts where each is over all before it.
+    pub fn nth(&self, number: u64) -> u64 {
+        self.opening_price + number * self.increment
+    }
+
+    /// A watcher was told of a bid.
+    pub fn told(&self, sequence: u64, amount: u64) {
+        let mut known = self.known.lock();
+        if sequence > known.sequence {
+            *known = Known { sequence, price: amount };
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The limits of a client that a default service has (docs/LIMITS.md): how much is asked of a service
+//! that is somebody's, and what to do where a limit was met.
+
+/// Sockets of one user. A service takes 20; those that were just left are still counted.
+pub const SOCKETS_PER_USER: usize = 16;
+/// New sockets in a second. A service takes 100 of an address.
+pub const HANDSHAKES_PER_SECOND: u32 = 80;
+/// Bids of one user in a second, on average. A service takes 20.
+pub const BIDS_PER_USER_PER_SECOND: f64 = 10.0;
+/// Bids under way at a time, each on a connection of its own. A service takes 256 connections of an
+/// address.
+pub const BIDS_IN_FLIGHT: usize = 180;
+/// Other requests under way at a time.
+pub const REQUESTS_IN_FLIGHT: usize = 20;
+/// Bids, and other requests, under way at a time to a service without limits.
+pub const UNLIMITED: usize = 10_000;
+
+/// The flag that raises a limit of the service, by the limit's name in `extensions.limit` or by the
+/// reason of a close.
+pub fn flag_of(limit: &str) -> Option<&'static str> {
+    Some(match limit {
+        "connections_per_address" => "--connections-per-address",
+        "sockets_per_address" => "--sockets-per-address",
+        "sockets_per_user" | "Too many sockets of this user" => "--sockets-per-user",
+        "handshakes_per_address" => "--handshakes-per-second",
+        "bids_per_user" => "--bids-per-user-per-second",
+        "bids_per_auction" => "--bids-per-auction-per-second",
+        "work_per_user" => "--work-per-user",
+        "work_per_address" => "--work-per-address",
+        "operation_rate_per_socket" => "--operations-per-second",
+        "replays_per_client" => "--replays-per-second",
+        _ => return None,
+    })
+}
+
+/// What to do about a limit, in a sentence.
+pub fn advice(limit: &str) -> String {
+    let raise = match flag_of(limit) {
+        Some(flag) => format!("raise the service's {flag}"),
+        None => "see docs/LIMITS.md".to_owned(),
+    };
+    format!(
+        "a limit of the service was met ({limit}): {raise}, ask for fewer --watchers or a lower \
+         --rate, or start the service with --client-limits off for the test"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_named_with_the_flag_that_raises_it() {
+        let text = advice("sockets_per_user");
+        assert!(text.contains("sockets_per_user") && text.contains("--sockets-per-user"), "{text}");
+        assert!(advice("something new").contains("docs/LIMITS.md"));
+    }
+}

@@ -1,0 +1,159 @@
+//! The servers of a run, and the store that all of them use.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use futures_util::future::select_all;
+use serde::{Deserialize, Serialize};
+
+use crate::service::server::{RelayCounts, Server, Store};
+
+/// Where the store of a started service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// In the service's process.
+    Inside,
+    /// In a process of its own: it outlives a service that is killed.
+    Apart,
+}
+
+/// What is to be started.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// How many servers.
+    pub servers: usize,
+    /// Their relay mode.
+    pub relay: &'a str,
+    /// Further flags.
+    pub flags: &'a [String],
+    /// Where their store is.
+    pub layout: Layout,
+    /// What the store suffers from (JSON); its servers are then silent.
+    pub faults: Option<&'a str>,
+    /// What its faults are drawn with.
+    pub seed: u64,
+    /// Keeps what must outlive a kill.
+    pub directory: &'a Path,
+}
+
+/// Servers on one table, with tokens of one secret.
+#[derive(Debug)]
+pub struct Nodes {
+    /// The servers; the first one has the store in its process, where it is not apart.
+    servers: Vec<Server>,
+    store: Option<Store>,
+}
+
+/// How they ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// What the relays have counted, all together, if each of them ended cleanly.
+    pub counts: Option<RelayCounts>,
+    /// How the first that did not end cleanly did.
+    pub unclean: Option<String>,
+}
+
+impl Nodes {
+    /// Starts servers, and their store.
+    ///
+    /// # Errors
+    /// When one of them does not start; it says why.
+    pub async fn start(start: Start<'_>) -> anyhow::Result<Self> {
+        let Start { servers: count, relay, flags: more, layout, faults, seed, directory } = start;
+        let common = ["--relay", relay].map(str::to_owned);
+        let (mut flags, mut store) = (common.to_vec(), None);
+        let mut add = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
+        match (layout, faults) {
+            (Layout::Apart, _) => {
+                let apart = Store::start(seed, faults.unwrap_or("{}")).await?;
+                add("--dynamodb", apart.endpoint().to_owned());
+                store = Some(apart);
+            }
+            (Layout::Inside, Some(faults)) => {
+                let path = |name: &str| directory.join(name).display().to_string();
+                std::fs::write(path("behaviour.json"), faults).context("a temporary file")?;
+                add("--embedded-behaviour", path("behaviour.json"));
+                add("--embedded-seed", seed.to_string());
+                add("--data-dir", path("data"));
+            }
+            (Layout::Inside, None) => {}
+        }
+        flags.extend_from_slice(more);
+        let first = Server::start(&flags, faults.is_some()).await?;
+        let endpoint = first.embedded_endpoint().map(str::to_owned);
+        if let Some(endpoint) = endpoint {
+            // The others use the store of the first, which has what was asked of it.
+            let is_its_own = |flag: &String| {
+                ["--embedded-", "--data-dir"].iter().any(|its| flag.starts_with(its))
+            };
+            flags = common.to_vec();
+            flags.extend(more.iter().filter(|flag| !is_its_own(flag)).cloned());
+            flags.extend(["--dynamodb".to_owned(), endpoint]);
+        }
+        let mut servers = vec![first];
+        while servers.len() < count {
+            let secret = servers[0].secret.clone();
+            servers.push(Server::with_secret(secret, &flags, faults.is_some()).await?);
+        }
+        Ok(Self { servers, store })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// Where they are.
+    pub fn urls(&self) -> Vec<String> {
+        self.servers.iter().map(|server| server.url().to_owned()).collect()
+    }
+
+    /// The secret that tokens are signed with.
+    pub fn secret(&self) -> String {
+        self.servers[0].secret.clone()
+    }
+
+    /// The store's endpoint, if one was started.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.servers[0].embedded_endpoint().or(self.store.as_ref().map(Store::endpoint))
+    }
+
+    /// One of them.
+    pub fn server(&mut self, number: usize) -> &mut Server {
+        &mut self.servers[number]
+    }
+
+    /// Waits until one ends although nobody stopped it; says how.
+    pub async fn ended(&mut self) -> anyhow::Error {
+        let ends = self.servers.iter_mut().map(|server| Box::pin(server.ended()));
+        select_all(ends).await.0
+    }
+
+    /// The most memory that one of them has had since it was started, in KiB.
+    pub fn memory_peak_kb(&self) -> Option<u64> {
+        self.servers.iter().filter_map(Server::memory_peak_kb).max()
+    }
+
+    /// Stops them, then the store.
+    ///
+    /// # Errors
+    /// When the store does not end cleanly.
+    pub async fn stop(mut self) -> anyhow::Result<Ended> {
+        let mut ended = Ended::default();
+        let mut counts = RelayCounts::default();
+        // The one that has the store last.
+        while let Some(server) = self.servers.pop() {
+            match server.stop().await {
+                Ok(more) => counts.add(more),
+                Err(error) => _ = ended.unclean.get_or_insert(format!("{error:#}")),
+            }
+        }
+        ended.counts = ended.unclean.is_none().then_some(counts);
+        if let Some(store) = self.store {
+            store.stop().await?;
+        }
+        Ok(ended)
+    }
+}

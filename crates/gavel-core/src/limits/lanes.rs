@@ -1,0 +1,35 @@
+//! The lanes, one for each auction that is being written.
+
+use std::time::Duration;
+
+/// Actions in one transaction (AWS: SOURCES.md#writes).
+pub const TRANSACTION_ACTIONS_MAX: usize = 100;
+/// Bids committed in one transaction, by default and at most.
+pub const GROUP_COMMIT_MAX: usize = 40;
+/// Commands that wait for one lane; a further one is OVERLOADED.
+pub const LANE_QUEUE_MAX: usize = 1_000;
+/// Lanes at a time; each is a task and the state of one busy auction.
+pub const LANES_MAX: usize = 10_000;
+/// A lane without work ends after this.
+pub const LANE_IDLE: Duration = Duration::from_secs(60);
+/// Answers to keyed bids that a lane remembers, to answer repeats without a read.
+pub const LANE_RECENT_KEYS_MAX: usize = 1_000;
+/// Tries of a group whose version was taken by another server, then CONTENTION.
+pub const CONFLICT_TRIES_MAX: u32 = 10;
+/// How long a group with an unknown outcome is sent again.
+pub const UNKNOWN_OUTCOME_RETRY: Duration = Duration::from_secs(30);
+/// How long a request that was certainly not written is tried again, then STORE_UNAVAILABLE.
+pub const UNAVAILABLE_RETRY: Duration = Duration::from_secs(3);
+/// A bid that has waited so long for its first write is STORE_UNAVAILABLE.
+pub const BID_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Closing waits this long after the end: at least the clock skew allowed between servers.
+pub const CLOSE_GRACE: Duration = Duration::from_millis(500);
+/// A client's stamp that lies further from the service's clock says nothing about the way between.
+pub const SENT_AT_SKEW_MAX: Duration = Duration::from_secs(60);
+/// How far the clocks of servers, and of DynamoDB, may lie apart.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_millis(500);
+const _: () = assert!(CLOSE_GRACE.as_millis() >= CLOCK_SKEW_MAX.as_millis());
+/// How long an idempotency key is kept.
+pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
+const _: () = assert!(1 + 2 * GROUP_COMMIT_MAX <= TRANSACTION_ACTIONS_MAX);
+const _: () = assert!(LANE_RECENT_KEYS_MAX >= GROUP_COMMIT_MAX);
