@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum as _};
+use feature_set as _;
 
 use self::suite::Part;
 

@@ -3,6 +3,8 @@
 //! It knows the service by its sockets and schema.graphql; its only link to the server crate is
 //! [`service::server`], which starts one as a child process. Each module may import those above it.
 
+use feature_set as _;
+
 pub mod clock;
 pub mod stamp;
 pub mod units;

@@ -3,6 +3,8 @@
 //! What stands before [`gavel_core`]: settings, tokens, budgets, GraphQL, sockets, HTTP, and the
 //! process. ARCHITECTURE.md follows one bid and one watcher through both.
 
+use feature_set as _;
+
 pub mod version;
 pub mod limits;
 pub mod config;

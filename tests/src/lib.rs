@@ -3,6 +3,8 @@
 //! The store is the embedded DynamoDB, or the one at GAVEL_TEST_DYNAMODB (a URL), with a table of
 //! its own for each server: `tests/stores/run` runs the same suite against other projects' stores.
 
+use feature_set as _;
+
 pub mod collector;
 pub mod gavel;
 pub mod child;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
-use gavel_core::labels;
-use gavel_core::metrics::{CountBy, Counter};
+use gavel_core::metrics::{Counter, CounterVec};
+use gavel_core::{labels, metrics};
 
 use super::error::{Code, Told};
 use crate::guard::Guard;
@@ -32,23 +32,30 @@ impl From<OperationType> for Kind {
     }
 }
 
-/// The counts of an API.
+metrics! {
+    /// The counts of an API.
+    pub Totals {
+        /// GraphQL operations.
+        operations: CounterVec<Kind> = "gavel_operations_total" by "kind",
+        /// Errors that clients were told.
+        errors: CounterVec<Code> = "gavel_errors_total" by "code",
+        /// Subscriptions that began with a cursor.
+        resumes: Counter = "gavel_resumes_total",
+    }
+}
+
+/// Counts operations, and the limits that their errors are about.
 #[derive(Debug)]
 pub struct ApiCounts {
-    /// Operations that were run.
-    pub operations: CountBy<Kind>,
-    /// Errors that clients were told, by code.
-    pub errors: CountBy<Code>,
-    /// Subscriptions that began with a cursor.
-    pub resumes: Counter,
+    /// The counts.
+    pub totals: Totals,
     guard: Guard,
 }
 
 impl ApiCounts {
     /// Counts, and a guard that counts the limits that errors are about.
     pub fn new(guard: Guard) -> Arc<Self> {
-        let (operations, errors, resumes) = Default::default();
-        Arc::new(Self { operations, errors, resumes, guard })
+        Arc::new(Self { totals: Totals::default(), guard })
     }
 
     /// A client is told these errors.
@@ -61,7 +68,7 @@ impl ApiCounts {
     /// A client was told these.
     pub fn told(&self, told: &Told) {
         for (code, bound) in &told.0 {
-            self.errors.inc(*code);
+            self.totals.errors.inc(*code);
             if let Some(bound) = bound {
                 self.guard.meets(*bound);
             }

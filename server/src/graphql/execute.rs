@@ -156,7 +156,7 @@ impl Api {
 
     async fn run(&self, prepared: Prepared, caller: Caller) -> Response {
         let kind = prepared.kind;
-        self.counts.operations.inc(kind.into());
+        self.counts.totals.operations.inc(kind.into());
         let schema = self.schema.clone();
         let span = self.log_span(&caller);
         let is_heavy = prepared.is_heavy();

@@ -26,7 +26,7 @@ pub use reads::Turn;
 pub use work::{HeldBytes, HeldGroup, Payer};
 
 use gavel_core::auction::{AuctionId, Timestamp, UserId};
-use gavel_core::metrics::{CountBy, Held as HeldLevel, Level};
+use gavel_core::metrics::{CounterVec, Gauge, GaugeGuard};
 
 use self::count::{Counts, Held};
 use self::rate::{Rate, RateLimiter};
@@ -237,8 +237,8 @@ struct Inner {
     trusted_header: Option<HeaderName>,
     origins: Origins,
     refused: [AtomicU64; Limit::ALL.len()],
-    met: CountBy<Bound>,
-    open: Arc<Level>,
+    met: CounterVec<Bound>,
+    open: Arc<Gauge>,
 }
 
 /// How long one waits for a place that somebody has to give up first.
@@ -260,7 +260,7 @@ impl Guard {
             trusted_header: allowed.trusted_header,
             origins: allowed.origins,
             refused: Default::default(),
-            met: CountBy::default(),
+            met: CounterVec::default(),
             open: Arc::default(),
         }))
     }
@@ -323,7 +323,7 @@ impl Guard {
     }
 
     /// How often each limit that is the same for all was met.
-    pub fn met(&self) -> &CountBy<Bound> {
+    pub fn met(&self) -> &CounterVec<Bound> {
         &self.0.met
     }
 
@@ -337,8 +337,8 @@ impl Guard {
     }
 
     /// Counts an HTTP connection as open while the result lives.
-    pub fn hold_open(&self) -> HeldLevel {
-        HeldLevel::one(Arc::clone(&self.0.open))
+    pub fn hold_open(&self) -> GaugeGuard {
+        GaugeGuard::one(Arc::clone(&self.0.open))
     }
 
     /// How many HTTP connections are open.

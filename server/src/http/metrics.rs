@@ -12,7 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use gavel_core::bidding::Lanes;
-use gavel_core::metrics::page::{self, Page};
+use gavel_core::metrics::exposition::{self, Exposition};
 use gavel_core::relay::{Health, Standing};
 use gavel_core::store::Dynamo;
 use gavel_core::tasks::Tasks;
@@ -49,7 +49,7 @@ pub fn routes(metrics: Metrics) -> Router {
 
 async fn scrape(State(metrics): State<Metrics>) -> Response {
     match metrics.page().text() {
-        Ok(text) => ([(CONTENT_TYPE, page::CONTENT_TYPE)], text).into_response(),
+        Ok(text) => ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response(),
         Err(error) => {
             error!(%error, "the metrics cannot be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -59,13 +59,11 @@ async fn scrape(State(metrics): State<Metrics>) -> Response {
 
 impl Metrics {
     /// What a scrape is answered with.
-    pub fn page(&self) -> Page {
-        let mut page = Page::default();
-        self.path(&mut page);
+    pub fn page(&self) -> Exposition {
+        let mut page = Exposition::default();
         self.bids(&mut page);
         self.relay(&mut page);
         self.broker(&mut page);
-        self.fanout(&mut page);
         self.clients(&mut page);
         self.refusals(&mut page);
         self.readiness(&mut page);
@@ -77,7 +75,7 @@ impl Metrics {
         page
     }
 
-    fn readiness(&self, page: &mut Page) {
+    fn readiness(&self, page: &mut Exposition) {
         let verdict = self.readiness.verdict();
         let is = |holds: bool| f64::from(u8::from(holds));
         let help = "Whether the service can serve, as /readyz says";
@@ -91,38 +89,15 @@ impl Metrics {
         page.gauges("gavel_degraded", help, "part", parts.map(|(part, of)| (part, is(of))));
     }
 
-    fn clock(&self, page: &mut Page) {
+    fn clock(&self, page: &mut Exposition) {
         let help = "How far the clock is ahead of DynamoDB's, at least";
         page.gauge("gavel_clock_skew_seconds", help, self.readiness.clock_ahead_us() as f64 / 1e6);
         let help = "How often the machine's clock was set while the process ran";
         page.counter("gavel_clock_steps_total", help, self.readiness.clock_steps());
     }
 
-    fn path(&self, page: &mut Page) {
-        let (lanes, broker) = (self.lanes.counts(), self.sockets.broker.counts());
-        let hops = [
-            ("request", &lanes.request),
-            ("lane", &lanes.lane),
-            ("commit", &lanes.commit),
-            ("store_and_stream", &broker.store_and_stream),
-            ("relay", &broker.relay),
-            ("deliver", &self.sockets.fanout.counts().deliver),
-        ];
-        let help = "How long bids took over each hop of their path";
-        let hops = hops.map(|(name, durations)| (name, durations.snapshot()));
-        page.histograms("gavel_hop_seconds", help, "hop", hops);
-    }
-
-    fn bids(&self, page: &mut Page) {
-        let counts = self.lanes.counts();
-        let help = "Bids by what their clients were told";
-        page.counters("gavel_bids_total", help, "outcome", counts.bids.each());
-        let help = "Transactions by what became of them";
-        page.counters("gavel_commits_total", help, "outcome", counts.commits.each());
-        let help = "Transactions that were sent again unchanged";
-        page.counter("gavel_commit_resends_total", help, counts.resends.get());
-        let help = "Bids in each committed transaction";
-        page.histogram("gavel_group_commit_bids", help, &counts.group_bids.snapshot());
+    fn bids(&self, page: &mut Exposition) {
+        self.lanes.counts().expose(page);
         page.gauge("gavel_lanes", "Auctions that are being written", self.lanes.count() as f64);
         let (all, longest) = self.lanes.queued();
         page.gauge("gavel_lane_queued", "Commands that wait for their lane", all as f64);
@@ -132,7 +107,7 @@ impl Metrics {
         page.counters("gavel_store_errors_total", help, "kind", self.store.errors().each());
     }
 
-    fn relay(&self, page: &mut Page) {
+    fn relay(&self, page: &mut Exposition) {
         let stats = self.relay.stats();
         let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
         let (polls, empty) = (get(&stats.polls), get(&stats.empty_polls));
@@ -163,62 +138,23 @@ impl Metrics {
         lambda(page, *stats.handlers.lock());
     }
 
-    fn broker(&self, page: &mut Page) {
+    fn broker(&self, page: &mut Exposition) {
         let broker = &self.sockets.broker;
-        let counts = broker.counts();
+        broker.counts().expose(page);
         page.gauge("gavel_topics", "Auctions that are watched", broker.count() as f64);
-        let help = "Bids published to watchers, by where they were read";
-        page.counters("gavel_published_bids_total", help, "source", counts.published.each());
-        let help = "Gaps that were read from the table";
-        page.counter("gavel_repairs_total", help, counts.repairs.get());
-        let help = "Bids that were read to close gaps";
-        page.counter("gavel_repaired_bids_total", help, counts.repaired.get());
-        let help = "Writes that the stream did not show in time";
-        page.counter("gavel_late_writes_total", help, counts.late.get());
-        let help = "Watched auctions that were read because the stream showed nothing";
-        page.counter("gavel_quiet_checks_total", help, counts.quiet_checks.get());
     }
 
-    fn fanout(&self, page: &mut Page) {
+    fn clients(&self, page: &mut Exposition) {
         let fanout = &self.sockets.fanout;
-        let counts = fanout.counts();
+        fanout.counts().expose(page);
         page.gauge("gavel_groups", "Groups of equal subscriptions", fanout.count() as f64);
-        let help = "Events that groups have executed";
-        page.counter("gavel_executions_total", help, counts.executions.get());
-        let help = "Members of a group, each time that it delivers";
-        page.histogram("gavel_group_members", help, &counts.group_members.snapshot());
-        let subscriptions = counts.subscriptions.get() as f64;
-        page.gauge(
-            "gavel_subscriptions",
-            "Subscriptions that are members of groups",
-            subscriptions,
-        );
-        let help = "Events handed to sockets";
-        page.counters("gavel_deliveries_total", help, "kind", counts.deliveries.each());
-        let help = "Bytes of the frames of these events";
-        page.counter("gavel_delivered_bytes_total", help, counts.bytes.get());
-        let queued = counts.queued.get() as f64;
-        page.gauge("gavel_queued_frames", "Events that wait in the queues of sockets", queued);
-        let help = "Subscriptions that ended because they did not keep up";
-        page.counter("gavel_slow_consumers_total", help, counts.slow.get());
-        let help = "Subscriptions that began with a cursor";
-        page.counter("gavel_resumes_total", help, self.sockets.api.counts().resumes.get());
-    }
-
-    fn clients(&self, page: &mut Page) {
         page.gauge("gavel_sockets", "Open sockets", self.sockets.open() as f64);
-        let ends = self.sockets.fanout.counts().ends.each();
-        page.counters("gavel_socket_ends_total", "Sockets that ended, by close code", "code", ends);
         let open = self.sockets.guard.open() as f64;
         page.gauge("gavel_http_connections", "Open HTTP connections, sockets not counted", open);
-        let counts = self.sockets.api.counts();
-        let operations = counts.operations.each();
-        page.counters("gavel_operations_total", "GraphQL operations", "kind", operations);
-        let help = "Errors that clients were told";
-        page.counters("gavel_errors_total", help, "code", counts.errors.each());
+        self.sockets.api.counts().totals.expose(page);
     }
 
-    fn refusals(&self, page: &mut Page) {
+    fn refusals(&self, page: &mut Exposition) {
         let guard = &self.sockets.guard;
         let clients = guard.refusals().map(|(limit, count)| (limit.name(), count));
         let lanes = self.lanes.counts();
@@ -236,7 +172,7 @@ impl Metrics {
 
 /// What the modelled Lambda trigger has done.
 #[cfg(feature = "lambda-model")]
-fn lambda(page: &mut Page, handlers: lambda_model::Tally) {
+fn lambda(page: &mut Exposition, handlers: lambda_model::Tally) {
     let results = [("ok", handlers.invocations - handlers.failed), ("failed", handlers.failed)];
     let help = "Invocations by the modelled Lambda trigger";
     page.counters("gavel_lambda_invocations_total", help, "result", results);

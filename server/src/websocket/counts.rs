@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gavel_core::auction::Timestamp;
-use gavel_core::labels;
-use gavel_core::metrics::{CountBy, Counter, Durations, Level, Sizes};
+use gavel_core::metrics::{Counter, CounterVec, Durations, Gauge, Sizes};
+use gavel_core::{labels, metrics};
 
 use super::payload::Payload;
 use super::protocol::Close;
@@ -95,27 +95,28 @@ pub(super) fn bound_of(close: &Close) -> Option<Bound> {
     .find_map(|(of, bound)| (of == *close).then_some(bound))
 }
 
-/// The counts of the sockets of a process.
-#[derive(Debug, Default)]
-pub struct SocketCounts {
-    /// Events that groups, and replays, have executed.
-    pub executions: Counter,
-    /// Events that were handed to sockets.
-    pub deliveries: CountBy<Delivery>,
-    /// Their frames, in bytes.
-    pub bytes: Counter,
-    /// The hop from the publication to the socket: a sample a live delivery of a bid.
-    pub deliver: Durations,
-    /// Members of a group, each time that it delivers.
-    pub group_members: Sizes,
-    /// Members of all groups.
-    pub subscriptions: Arc<Level>,
-    /// Frames in the queues of sockets.
-    pub queued: Arc<Level>,
-    /// Subscriptions that did not keep up.
-    pub slow: Counter,
-    /// Sockets that have ended.
-    pub ends: CountBy<End>,
+metrics! {
+    /// The counts of the sockets of a process.
+    pub SocketCounts {
+        /// Events that groups, and replays, have executed.
+        executions: Counter = "gavel_executions_total",
+        /// Events handed to sockets.
+        deliveries: CounterVec<Delivery> = "gavel_deliveries_total" by "kind",
+        /// Bytes of the frames of these events.
+        bytes: Counter = "gavel_delivered_bytes_total",
+        /// From the publication to the socket: a sample for each live delivery of a bid.
+        deliver: Durations = "gavel_hop_seconds" hop "deliver",
+        /// Members of a group, each time that it delivers.
+        group_members: Sizes = "gavel_group_members",
+        /// Subscriptions that are members of groups.
+        subscriptions: Arc<Gauge> = "gavel_subscriptions",
+        /// Events that wait in the queues of sockets.
+        queued: Arc<Gauge> = "gavel_queued_frames",
+        /// Subscriptions that ended because they did not keep up.
+        slow: Counter = "gavel_slow_consumers_total",
+        /// Sockets that ended, by close code.
+        ends: CounterVec<End> = "gavel_socket_ends_total" by "code",
+    }
 }
 
 impl SocketCounts {
@@ -135,7 +136,7 @@ impl SocketCounts {
 
 /// What a group has handed to sockets in a part of a turn: plain numbers, added up at its end.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct BatchTotals {
     /// How many members got the events from each place on, the first of them live at a place.
     from: Vec<u64>,
     live_from: Vec<u64>,
@@ -143,7 +144,7 @@ pub(super) struct Tally {
     members: usize,
 }
 
-impl Tally {
+impl BatchTotals {
     /// Members between two looks at the clock: some 150 us.
     const PART: usize = 32;
 
@@ -223,7 +224,7 @@ mod tests {
     fn a_turn_is_added_up_event_by_event_live_and_replayed_apart() {
         let counts = SocketCounts::default();
         let events = [event(1, Some(NOW)), event(2, Some(NOW)), event(3, Some(NOW))];
-        let mut tally = Tally::new(events.len());
+        let mut tally = BatchTotals::new(events.len());
         // All three live; all three, the first two replayed; the last alone.
         tally.add((0, 0), 30);
         tally.add((0, 2), 40);
@@ -244,7 +245,7 @@ mod tests {
     fn a_state_has_no_deliver_hop() {
         let counts = SocketCounts::default();
         let events = [event(7, None)];
-        let mut tally = Tally::new(1);
+        let mut tally = BatchTotals::new(1);
         tally.add((0, 0), 10);
         tally.add_up(&events, &counts, || NOW);
         counts.delivered(&events[0].1, false, 10, NOW);

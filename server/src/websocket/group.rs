@@ -7,7 +7,7 @@ use crate::limits;
 use gavel_core::auction::AuctionId;
 use gavel_core::broker::topic::Reader;
 use gavel_core::broker::{Mark, PublishedBid};
-use gavel_core::metrics::Held;
+use gavel_core::metrics::GaugeGuard;
 use gavel_trace::{Context, Tracer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -78,7 +78,7 @@ pub struct Group {
     each_watcher: bool,
     counts: Arc<SocketCounts>,
     /// Its members among all.
-    counted: Held,
+    counted: GaugeGuard,
 }
 
 impl Group {
@@ -103,7 +103,7 @@ impl Group {
             ring: VecDeque::new(),
             ring_bytes: 0,
             left: Arc::default(),
-            counted: Held::new(Arc::clone(&counts.subscriptions)),
+            counted: GaugeGuard::new(Arc::clone(&counts.subscriptions)),
             counts,
             topic,
             tracer: Tracer::off(),

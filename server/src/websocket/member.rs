@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::counts::Tally;
+use super::counts::BatchTotals;
 use super::outbox::Subscriber;
 use super::payload::{Frames, Payload};
 
@@ -40,7 +40,7 @@ impl Member {
         &self,
         events: &[(u64, Arc<Payload>)],
         frames: &mut Frames,
-        tally: &mut Tally,
+        totals: &mut BatchTotals,
     ) -> Told {
         let from = events.partition_point(|(number, _)| *number <= self.after);
         let Some((last, _)) = events.last().filter(|_| from < events.len()) else {
@@ -50,7 +50,7 @@ impl Member {
         let subscriber = &self.subscriber;
         let bytes = frames.of(events, &self.prefix, (from, live_from));
         if subscriber.write(bytes, *last, self.membership) {
-            tally.add((from, live_from), bytes.len());
+            totals.add((from, live_from), bytes.len());
             return Told::Written;
         }
         let queued = self.stays()

@@ -95,7 +95,7 @@ pub(super) async fn run(
     };
     let refusal = match prepared {
         Ok(prepared) if prepared.kind == OperationType::Subscription => {
-            sockets.api.counts().operations.inc(Kind::Subscription);
+            sockets.api.counts().totals.operations.inc(Kind::Subscription);
             let span = sockets.api.log_span(&caller);
             let beginning = Beginning { sockets, subscriber, prepared: &prepared, caller: &caller };
             match beginning.subscribe().instrument(span).await {
@@ -141,7 +141,7 @@ impl Beginning<'_> {
         if let Some(after) = asked.after {
             refuse_if_ahead(sockets, &topic, after).await?;
             self.subscriber.starts_after(after);
-            sockets.api.counts().resumes.inc();
+            sockets.api.counts().totals.resumes.inc();
         }
         let view = view_of(&asked, &topic, &caller.principal);
         self.join(&asked, &topic, view).await?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::limits;
-use gavel_core::metrics::Level;
+use gavel_core::metrics::Gauge;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
@@ -73,7 +73,7 @@ pub struct Outbox {
     /// The connection's own: a socket ends with its connection, whoever may still know of it.
     wire: Weak<Wire>,
     /// The frames that are queued in all outboxes.
-    level: Arc<Level>,
+    level: Arc<Gauge>,
     bytes: QueuedBytes,
 }
 
@@ -81,7 +81,7 @@ impl Outbox {
     /// An outbox, and the receiving side for its connection.
     pub fn new(
         wire: &Arc<Wire>,
-        level: Arc<Level>,
+        level: Arc<Gauge>,
         guard: Guard,
         address: Address,
     ) -> (Arc<Self>, mpsc::Receiver<Frame>) {

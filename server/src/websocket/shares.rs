@@ -8,7 +8,7 @@ use gavel_core::auction::Timestamp;
 use gavel_core::clock;
 use tokio::task::JoinSet;
 
-use super::counts::{SocketCounts, Tally};
+use super::counts::{BatchTotals, SocketCounts};
 use super::member::{Member, Told};
 use super::payload::{Frames, Payload};
 
@@ -114,7 +114,7 @@ async fn write(
 ) -> (Vec<Member>, Times) {
     let mut times = Times::new();
     let mut frames = Frames::default();
-    let mut tally = Tally::new(events.len());
+    let mut totals = BatchTotals::new(events.len());
     let (mut at, mut turn) = (0, 0);
     let is_burst = events.len() > 1;
     if is_burst && members.len() >= limits::GROUP_LARGE {
@@ -124,7 +124,7 @@ async fn write(
     let writes_max =
         if is_burst { limits::GROUP_BURST_WRITES_MAX } else { limits::GROUP_WRITES_MAX };
     while at < members.len() {
-        let told = members[at].tell(&events, &mut frames, &mut tally);
+        let told = members[at].tell(&events, &mut frames, &mut totals);
         if told == Told::Left {
             members.swap_remove(at);
         } else {
@@ -133,8 +133,8 @@ async fn write(
         if notes_times {
             times.push((told, clock::now()));
         }
-        if tally.is_ripe() {
-            tally.add_up(&events, &counts, clock::now);
+        if totals.is_ripe() {
+            totals.add_up(&events, &counts, clock::now);
         }
         turn += 1;
         if turn % writes_max == 0 {
@@ -142,6 +142,6 @@ async fn write(
             tokio::task::yield_now().await;
         }
     }
-    tally.add_up(&events, &counts, clock::now);
+    totals.add_up(&events, &counts, clock::now);
     (members, times)
 }

@@ -4,7 +4,8 @@ use super::command::{BidAnswer, LaneError};
 use crate::auction::{RefusalCode, Timestamp};
 use crate::labels;
 use crate::limits;
-use crate::metrics::{CountBy, Counter, Durations, Sizes};
+use crate::metrics;
+use crate::metrics::{Counter, CounterVec, Durations, Sizes};
 use crate::store::Transaction;
 
 labels! {
@@ -97,25 +98,26 @@ impl From<&Result<BidAnswer, LaneError>> for BidOutcome {
     }
 }
 
-/// The counts of the lanes of a process.
-#[derive(Debug, Default)]
-pub struct LaneCounts {
-    /// Bids that were answered.
-    pub bids: CountBy<BidOutcome>,
-    /// Transactions.
-    pub commits: CountBy<CommitOutcome>,
-    /// Transactions that were sent again, unchanged.
-    pub resends: Counter,
-    /// Bids in each committed transaction that had some.
-    pub group_bids: Sizes,
-    /// Commands that found no place.
-    pub no_place: CountBy<NoPlace>,
-    /// The hop from the client's stamp to the service's, of bids that have one.
-    pub request: Durations,
-    /// The hop from there to the seal.
-    pub lane: Durations,
-    /// From the seal to the store's acknowledgement.
-    pub commit: Durations,
+metrics! {
+    /// The counts of the lanes of a process.
+    pub LaneCounts {
+        /// Bids by what their clients were told.
+        bids: CounterVec<BidOutcome> = "gavel_bids_total" by "outcome",
+        /// Transactions by what became of them.
+        commits: CounterVec<CommitOutcome> = "gavel_commits_total" by "outcome",
+        /// Transactions that were sent again unchanged.
+        resends: Counter = "gavel_commit_resends_total",
+        /// Bids in each committed transaction that had some.
+        group_bids: Sizes = "gavel_group_commit_bids",
+        /// Commands that found no place: limits that were met.
+        no_place: CounterVec<NoPlace>,
+        /// From the client's stamp to the service's, of bids that have one.
+        request: Durations = "gavel_hop_seconds" hop "request",
+        /// From there to the seal.
+        lane: Durations = "gavel_hop_seconds" hop "lane",
+        /// From the seal to the store's acknowledgement.
+        commit: Durations = "gavel_hop_seconds" hop "commit",
+    }
 }
 
 impl LaneCounts {

@@ -1,7 +1,8 @@
 //! What the broker counts.
 
 use super::event::{PublishedBid, Source};
-use crate::metrics::{CountBy, Counter, Durations, Label};
+use crate::metrics;
+use crate::metrics::{Counter, CounterVec, Durations, Label};
 
 impl Label for Source {
     const ALL: &'static [Self] = &[Self::Stream, Self::Lane, Self::Table];
@@ -15,25 +16,26 @@ impl Label for Source {
     }
 }
 
-/// The counts of a broker.
-#[derive(Debug, Default)]
-pub struct BrokerCounts {
-    /// Bids that were published, by where they were read.
-    pub published: CountBy<Source>,
-    /// Repairs that were started.
-    pub repairs: Counter,
-    /// Bids that repairs have read.
-    pub repaired: Counter,
-    /// Writes that the stream did not show in time.
-    pub late: Counter,
-    /// Auctions that were read because the stream showed nothing.
-    pub quiet_checks: Counter,
-    /// Auctions that found no place among those that are watched.
-    pub no_place: Counter,
-    /// The hop from the seal to the read.
-    pub store_and_stream: Durations,
-    /// The hop from the read to the publication.
-    pub relay: Durations,
+metrics! {
+    /// The counts of a broker.
+    pub BrokerCounts {
+        /// Bids published to watchers, by where they were read.
+        published: CounterVec<Source> = "gavel_published_bids_total" by "source",
+        /// Gaps that were read from the table.
+        repairs: Counter = "gavel_repairs_total",
+        /// Bids that were read to close gaps.
+        repaired: Counter = "gavel_repaired_bids_total",
+        /// Writes that the stream did not show in time.
+        late: Counter = "gavel_late_writes_total",
+        /// Watched auctions that were read because the stream showed nothing.
+        quiet_checks: Counter = "gavel_quiet_checks_total",
+        /// Auctions that found no place among those that are watched: a limit that was met.
+        no_place: Counter,
+        /// From the seal to the read.
+        store_and_stream: Durations = "gavel_hop_seconds" hop "store_and_stream",
+        /// From the read to the publication.
+        relay: Durations = "gavel_hop_seconds" hop "relay",
+    }
 }
 
 impl BrokerCounts {

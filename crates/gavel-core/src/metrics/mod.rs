@@ -1,13 +1,16 @@
-//! What metrics are made of: counters, levels and histograms that cost an atomic add, and the page
-//! that a scrape gets.
+//! What metrics are made of: counters, gauges and histograms that cost an atomic add, and the text that
+//! a scrape gets.
 //!
-//! Each part of the service owns its counts and hands them to the app, which hands them to the page
-//! (`gavel_server::http::metrics`). There is no registry that all can reach, and no label is looked up
-//! where bids or deliveries pass. docs/METRICS.md says what each name means.
+//! Each part of the service declares its counts by [`metrics!`](crate::metrics!), which names each metric
+//! once, and hands them to the app. There is no registry that all can reach, and no label is looked up
+//! where bids or deliveries pass. They are not the `prometheus` crate's own because a thousand equal
+//! deliveries are one addition here. docs/METRICS.md says what each name means.
 
-pub mod number;
+pub mod counter;
 pub mod histogram;
-pub mod page;
+pub mod exposition;
+mod declare;
 
+pub use counter::{Counter, CounterVec, Gauge, GaugeGuard, Label};
+pub use declare::Metric;
 pub use histogram::{Durations, Sizes};
-pub use number::{CountBy, Counter, Held, Label, Level};

@@ -17,7 +17,7 @@ use super::shards::ShardId;
 use super::stream::StreamError;
 use crate::auction::Timestamp;
 use crate::limits;
-use crate::metrics::Level;
+use crate::metrics::Gauge;
 
 /// Counters of the relay, since start.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub struct Stats {
     /// Calls that failed.
     pub errors: AtomicU64,
     /// How long the last record that was read had been on its way since its seal, in microseconds.
-    pub lag_us: Level,
+    pub lag_us: Gauge,
     /// The handlers of `--relay lambda`.
     #[cfg(feature = "lambda-model")]
     pub handlers: Mutex<Tally>,

@@ -19,7 +19,7 @@ use super::phase::due_of;
 use super::watch::Watch;
 use super::{Order, StoredBid, Table, Transaction, transact};
 use crate::auction::{Auction, AuctionId};
-use crate::metrics::{CountBy, Counter};
+use crate::metrics::{Counter, CounterVec};
 use crate::{clock, limits};
 
 /// One table of one DynamoDB.
@@ -27,7 +27,7 @@ use crate::{clock, limits};
 pub struct Dynamo {
     pub(super) client: Client,
     pub(super) table: String,
-    pub(super) errors: Arc<CountBy<Kind>>,
+    pub(super) errors: Arc<CounterVec<Kind>>,
     pub(super) watch: Arc<Watch>,
     pub(super) agenda: Arc<Mutex<Agenda>>,
     /// Turns of requests that read for queries and watchers.
@@ -76,7 +76,7 @@ impl Dynamo {
     }
 
     /// How many requests have failed, by kind.
-    pub fn errors(&self) -> &CountBy<Kind> {
+    pub fn errors(&self) -> &CounterVec<Kind> {
         &self.errors
     }
 

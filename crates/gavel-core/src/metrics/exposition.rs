@@ -1,4 +1,4 @@
-//! The page of a scrape, in Prometheus' text format: the library writes it.
+//! What a scrape gets, in Prometheus' text format: the library writes it.
 
 use prometheus::TextEncoder;
 use prometheus::proto::{
@@ -10,13 +10,16 @@ use super::histogram::Snapshot;
 /// What a scrape is answered with.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
-/// A page that is being written, name by name.
+/// The help text of the hops.
+const HOPS: &str = "How long bids took over each hop of their path";
+
+/// What is being written, name by name.
 #[derive(Debug, Default)]
-pub struct Page {
+pub struct Exposition {
     families: Vec<MetricFamily>,
 }
 
-impl Page {
+impl Exposition {
     /// A counter.
     pub fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.amount(name, help, value as f64);
@@ -72,17 +75,13 @@ impl Page {
         self.family(name, help, MetricType::HISTOGRAM, metrics);
     }
 
-    /// A histogram for each value of a label.
-    pub fn histograms<'a>(
-        &mut self,
-        name: &str,
-        help: &str,
-        label: &str,
-        values: impl IntoIterator<Item = (&'a str, Snapshot)>,
-    ) {
-        let metrics = values.into_iter();
-        let metrics = metrics.map(|(text, of)| distributed(vec![pair(label, text)], &of)).collect();
-        self.family(name, help, MetricType::HISTOGRAM, metrics);
+    /// One hop of a bid's path, in the family of all hops.
+    pub fn hop(&mut self, name: &str, hop: &str, snapshot: Snapshot) {
+        let metric = distributed(vec![pair("hop", hop)], &snapshot);
+        match self.families.iter_mut().find(|family| family.name() == name) {
+            Some(family) => family.mut_metric().push(metric),
+            None => self.family(name, HOPS, MetricType::HISTOGRAM, vec![metric]),
+        }
     }
 
     /// The text.

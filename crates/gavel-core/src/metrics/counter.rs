@@ -27,9 +27,9 @@ impl Counter {
 
 /// How much of something there is now.
 #[derive(Debug, Default)]
-pub struct Level(AtomicI64);
+pub struct Gauge(AtomicI64);
 
-impl Level {
+impl Gauge {
     /// More, or less, of it.
     pub fn add(&self, change: i64) {
         self.0.fetch_add(change, Relaxed);
@@ -48,19 +48,19 @@ impl Level {
 
 /// A part of a level: it goes when this is dropped.
 #[derive(Debug)]
-pub struct Held {
-    level: Arc<Level>,
+pub struct GaugeGuard {
+    level: Arc<Gauge>,
     part: i64,
 }
 
-impl Held {
+impl GaugeGuard {
     /// Nothing of it yet.
-    pub fn new(level: Arc<Level>) -> Self {
+    pub fn new(level: Arc<Gauge>) -> Self {
         Self { level, part: 0 }
     }
 
     /// One of it.
-    pub fn one(level: Arc<Level>) -> Self {
+    pub fn one(level: Arc<Gauge>) -> Self {
         let mut held = Self::new(level);
         held.set(1);
         held
@@ -76,7 +76,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.set(0);
     }
@@ -93,18 +93,18 @@ pub trait Label: Copy + PartialEq + 'static {
 
 /// A counter for each value of a label.
 #[derive(Debug)]
-pub struct CountBy<L> {
+pub struct CounterVec<L> {
     counters: Box<[Counter]>,
     of: PhantomData<L>,
 }
 
-impl<L: Label> Default for CountBy<L> {
+impl<L: Label> Default for CounterVec<L> {
     fn default() -> Self {
         Self { counters: L::ALL.iter().map(|_| Counter::default()).collect(), of: PhantomData }
     }
 }
 
-impl<L: Label> CountBy<L> {
+impl<L: Label> CounterVec<L> {
     /// The counter of a value.
     pub fn of(&self, value: L) -> &Counter {
         let at = L::ALL.iter().position(|other| *other == value);
@@ -160,16 +160,16 @@ mod tests {
 
     #[test]
     fn each_value_of_a_label_has_a_count_of_its_own_and_is_told_at_zero() {
-        let counts = CountBy::<Fruit>::default();
+        let counts = CounterVec::<Fruit>::default();
         counts.inc(Fruit::Pear);
         assert_eq!(counts.each().collect::<Vec<_>>(), [("apple", 0), ("pear", 1)]);
     }
 
     #[test]
     fn what_is_held_of_a_level_goes_when_its_holder_does() {
-        let level = Arc::new(Level::default());
-        let mut held = Held::one(Arc::clone(&level));
-        let other = Held::one(Arc::clone(&level));
+        let level = Arc::new(Gauge::default());
+        let mut held = GaugeGuard::one(Arc::clone(&level));
+        let other = GaugeGuard::one(Arc::clone(&level));
         held.set(5);
         assert_eq!(level.get(), 6);
         drop(held);
