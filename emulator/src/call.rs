@@ -207,10 +207,10 @@ fn error_type(name: &str) -> String {
 /// Why a call gets no answer at all: its connection is closed instead.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is dropped without an answer")]
-pub(crate) struct Hangup;
+pub(crate) struct DroppedConnection;
 
 /// What every layer returns: a reply to come, or none.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, Hangup>> + Send>>;
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, DroppedConnection>> + Send>>;
 
 /// An answer that is there already.
 pub(crate) fn at_once(reply: Reply) -> Answer {

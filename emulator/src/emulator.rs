@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Bounds, Engine};
-use crate::front::Front;
+use crate::service_stack::ServiceStack;
 use crate::store::Store;
-use crate::{Behaviour, Control, Options, control, server, upkeep};
+use crate::{Behaviour, Control, Options, control, maintenance, server};
 
 /// How long dropping an [`Emulator`] waits for its thread.
 const DROP_WAIT_MAX: Duration = Duration::from_secs(3);
@@ -98,8 +98,8 @@ pub struct Emulator {
 impl Emulator {
     /// Starts an emulator and returns once it listens.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        if let Some(mistake) = options.behaviour.mistake() {
-            return Err(StartError::Options(mistake));
+        if let Some(problem) = options.behaviour.problem() {
+            return Err(StartError::Options(problem));
         }
         let stop = CancellationToken::new();
         let (started_sender, started) = oneshot::channel();
@@ -167,7 +167,7 @@ fn run(
     };
     let seed = options.seed.unwrap_or_else(rand::random);
     let engine = Engine::new(store.database.clone(), store.streams.clone(), bounds(options));
-    let front = Front::new(engine.clone(), options, seed);
+    let front = ServiceStack::new(engine.clone(), options, seed);
     if options.behaviour != Behaviour::default() {
         // Without it a run with faults could not be repeated.
         tracing::info!(seed, %address, "the emulator is not ideal");
@@ -176,9 +176,10 @@ fn run(
     if started.send(Ok((address, front.handle()))).is_ok() {
         let script =
             control::follow(options.behaviour.script.clone(), front.handle(), stop.clone());
-        let upkeep = upkeep::keep(engine, stop.clone());
-        runtime
-            .block_on(async { tokio::join!(server::serve(listener, front, stop), script, upkeep) });
+        let maintenance = maintenance::keep(engine, stop.clone());
+        runtime.block_on(async {
+            tokio::join!(server::serve(listener, front, stop), script, maintenance)
+        });
     }
     // Connections still open hold the database: they go before it.
     runtime.shutdown_timeout(RUNTIME_WAIT_MAX);

@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 use tower::Service;
 
 use crate::arn::{self, StreamName};
-use crate::call::{Answer, Call, Hangup, Kind, Operation, Reply, at_once, with_operations};
+use crate::call::{
+    Answer, Call, DroppedConnection, Kind, Operation, Reply, at_once, with_operations,
+};
 use crate::clock::{self, Micros};
 use crate::contention::items::KeyNames;
 use crate::store::{Page, Stream, StreamTable, watch_unchanged};
@@ -358,10 +360,10 @@ impl Engine {
 
 impl Service<Call> for Engine {
     type Response = Reply;
-    type Error = Hangup;
+    type Error = DroppedConnection;
     type Future = Answer;
 
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Hangup>> {
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), DroppedConnection>> {
         Poll::Ready(Ok(()))
     }
 

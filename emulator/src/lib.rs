@@ -14,7 +14,7 @@
 //!   `faults`, `tables`, `contention`, `latency`, `streams`.
 //! - `engine`: runs a call on dynoxide.
 //! - `store`: where the database file lives, who may open it, and its streams.
-//! - `upkeep`: old stream records and expired items go.
+//! - `maintenance`: old stream records and expired items go.
 //! - `control`: the levers of the layers, from Rust, HTTP and scripts.
 //!
 //! What decides (fault schedule, claims, buckets, delays, shard lineage,
@@ -30,7 +30,7 @@ mod server;
 mod wire;
 mod arn;
 mod call;
-mod front;
+mod service_stack;
 mod faults;
 mod tables;
 mod contention;
@@ -39,7 +39,7 @@ mod streams;
 mod engine;
 mod store;
 mod control;
-mod upkeep;
+mod maintenance;
 mod clock;
 mod random;
 

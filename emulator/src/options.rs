@@ -94,7 +94,7 @@ impl Behaviour {
     }
 
     /// What is wrong with it, in one line.
-    pub fn mistake(&self) -> Option<&'static str> {
+    pub fn problem(&self) -> Option<&'static str> {
         let has_shards = self.streams.shards > 0;
         if !self.latency.is_valid() {
             Some("latency: a delay is a finite number, not below 0")
@@ -130,7 +130,7 @@ mod tests {
     fn told(change: impl FnOnce(&mut Behaviour)) -> Option<&'static str> {
         let mut behaviour = Behaviour::default();
         change(&mut behaviour);
-        behaviour.mistake()
+        behaviour.problem()
     }
 
     fn step(command: Command) -> Step {
@@ -144,7 +144,7 @@ mod tests {
         let late = Latency { propagation: late, ..Latency::none() };
         let always_twice = FaultRule::new(FaultKind::LostAnswer).rate(2.0);
         assert_eq!(OPEN_MAX, 256, "the text below says so");
-        for (begins, mistake) in [
+        for (begins, problem) in [
             ("latency:", told(|b| b.latency.write.base_ms = f64::NAN)),
             ("latency: propagation", told(|b| b.latency = late)),
             ("streams: at most 256", told(|b| b.streams.shards = 257)),
@@ -157,9 +157,9 @@ mod tests {
                 told(|b| b.script.push(again))
             }),
         ] {
-            assert!(mistake.is_some_and(|told| told.starts_with(begins)), "{begins} {mistake:?}");
+            assert!(problem.is_some_and(|told| told.starts_with(begins)), "{begins} {problem:?}");
         }
         assert_eq!(told(|_| {}), None);
-        assert_eq!(Behaviour::aws_like().mistake(), None);
+        assert_eq!(Behaviour::aws_like().problem(), None);
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::front::Front;
+use crate::service_stack::ServiceStack;
 use crate::wire;
 
 /// Connections open at once; the next one waits in the kernel's backlog.
@@ -22,7 +22,7 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` is cancelled and open requests have finished, or the
 /// drain deadline has passed.
-pub(crate) async fn serve(listener: TcpListener, front: Front, stop: CancellationToken) {
+pub(crate) async fn serve(listener: TcpListener, front: ServiceStack, stop: CancellationToken) {
     let connections = TaskTracker::new();
     let free = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
@@ -63,7 +63,7 @@ async fn accept(
     Ok((stream, permit))
 }
 
-async fn connection(stream: TcpStream, front: Front, stop: CancellationToken) {
+async fn connection(stream: TcpStream, front: ServiceStack, stop: CancellationToken) {
     let service = service_fn(|request| wire::answer(&front, request));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower::{Layer, Service};
 
-use crate::call::{Answer, Call, Hangup, Kind, Operation, Reply, at_once};
+use crate::call::{Answer, Call, DroppedConnection, Kind, Operation, Reply, at_once};
 use crate::clock::{self, Micros};
 
 /// The state that a table, or an index, is shown in.
@@ -138,13 +138,13 @@ pub(crate) struct Stated<S> {
 
 impl<S> Service<Call> for Stated<S>
 where
-    S: Service<Call, Response = Reply, Error = Hangup, Future = Answer>,
+    S: Service<Call, Response = Reply, Error = DroppedConnection, Future = Answer>,
 {
     type Response = Reply;
-    type Error = Hangup;
+    type Error = DroppedConnection;
     type Future = Answer;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Hangup>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), DroppedConnection>> {
         self.inner.poll_ready(context)
     }
 

@@ -11,9 +11,9 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use crate::arn;
-use crate::call::{Call, Hangup, Operation, Reply};
+use crate::call::{Call, DroppedConnection, Operation, Reply};
 use crate::control;
-use crate::front::Front;
+use crate::service_stack::ServiceStack;
 
 /// The largest request body, in bytes: DynamoDB's own limit.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -23,11 +23,11 @@ const SERIALIZATION: &str = "SerializationException";
 /// Answers one HTTP request.
 ///
 /// # Errors
-/// [`Hangup`]: close the connection, write nothing.
+/// [`DroppedConnection`]: close the connection, write nothing.
 pub(crate) async fn answer(
-    front: &Front,
+    front: &ServiceStack,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Hangup> {
+) -> Result<Response<Full<Bytes>>, DroppedConnection> {
     let (parts, body) = request.into_parts();
     if control::is_control(&parts.uri)
         && let Some(handle) = front.endpoint_control()
@@ -66,12 +66,12 @@ pub(crate) async fn answer(
 }
 
 /// The whole body; `None` if it is no text or too large.
-async fn text(body: Incoming) -> Result<Option<String>, Hangup> {
+async fn text(body: Incoming) -> Result<Option<String>, DroppedConnection> {
     match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(collected) => Ok(String::from_utf8(collected.to_bytes().into()).ok()),
         Err(error) if error.is::<LengthLimitError>() => Ok(None),
         // The client has gone in the middle of its request.
-        Err(_) => Err(Hangup),
+        Err(_) => Err(DroppedConnection),
     }
 }
 

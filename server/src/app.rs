@@ -27,11 +27,11 @@ use crate::auth::{Jwks, JwksSource, Role, Rules, Verifier};
 use crate::compute::ComputePool;
 use crate::config::{self, Args, Dynamodb, Switch};
 use crate::demo::{self, Demo};
-use crate::guard::Guard;
 use crate::http::playground::{Examples, Playground};
 use crate::http::serve::listen;
+use crate::limiter::ClientLimiter;
 use embedded::Embedded;
-use parts::{Listeners, Parts};
+use parts::{Components, Listeners};
 
 /// The name of this service in traces.
 const SERVICE: &str = "gavel-server";
@@ -86,9 +86,9 @@ pub async fn run(
         Some(source) => Some(Jwks::open(source.clone()).await.context("--jwks")?),
         None => None,
     };
-    #[cfg(feature = "sabotage")]
-    if let Some(what) = args.observing.sabotage {
-        gavel_core::sabotage::set(what);
+    #[cfg(feature = "fault-injection")]
+    if let Some(what) = args.observing.fault_injection {
+        gavel_core::fault_injection::set(what);
     }
     let allowances = args.allowances()?;
     let (verifier, secret_is_random) = verifier(&args, jwks.clone())?;
@@ -119,10 +119,10 @@ pub async fn run(
         let place = clients.place(&endpoint).await;
         return Err(SetupError::Absent { table: args.store.table.clone(), place }.into());
     };
-    let guard = Guard::new(allowances);
+    let limiter = ClientLimiter::new(allowances);
     let compute = ComputePool::start()?;
     let mut parts =
-        Parts::build(&args, &clients, &stream_arn, verifier, guard, tracer.clone(), compute);
+        Components::build(&args, &clients, &stream_arn, verifier, limiter, tracer.clone(), compute);
     parts.jwks = jwks;
     #[cfg(feature = "lambda-model")]
     if let Some(settings) = lambda {

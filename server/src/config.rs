@@ -36,7 +36,7 @@ use self::service::ServiceArgs;
 pub use self::store::Dynamodb;
 use self::store::StoreArgs;
 use self::tokens::TokenArgs;
-use crate::guard::Allowances;
+use crate::limiter::ClientLimits;
 
 /// Whether callers without a token may read and watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -153,11 +153,11 @@ fn check_budgets(args: &Args) -> Result<(), ConfigError> {
 
 impl Args {
     /// What each client, and all together, may do.
-    pub fn allowances(&self) -> Result<Allowances, ConfigError> {
-        let open = Allowances {
+    pub fn allowances(&self) -> Result<ClientLimits, ConfigError> {
+        let open = ClientLimits {
             trusted_header: self.access.trusted_proxy_header.clone(),
             origins: self.access.origins()?,
-            ..Allowances::default()
+            ..ClientLimits::default()
         };
         let is_limited = self.clients.client_limits == Switch::On;
         Ok(if is_limited { self.service.allow(self.clients.allow(open)) } else { open })

@@ -11,7 +11,7 @@ pub mod config;
 pub mod readiness;
 pub mod compute;
 pub mod auth;
-pub mod guard;
+pub mod limiter;
 pub mod cost;
 pub mod graphql;
 pub mod websocket;

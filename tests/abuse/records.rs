@@ -92,14 +92,14 @@ proptest! {
         }
         // What is known before it is decoded is what decoding finds.
         let subject = record::subject(&record).map(|subject| (subject.auction_id, subject.written_at));
-        if let Ok(Some(stamped)) = &event {
-            let decoded = (stamped.event.auction_id().clone(), Some(stamped.written_at));
+        if let Ok(Some(envelope)) = &event {
+            let decoded = (envelope.event.auction_id().clone(), Some(envelope.written_at));
             prop_assert_eq!(subject, Some(decoded));
         } else if let Ok(None) = &event {
             prop_assert_eq!(subject, None);
         }
-        if let Ok(Some(stamped)) = event
-            && let Event::Bid(bid) = stamped.event
+        if let Ok(Some(envelope)) = event
+            && let Event::Bid(bid) = envelope.event
         {
             prop_assert!(bid.sequence > 0);
         }

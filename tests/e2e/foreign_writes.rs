@@ -109,7 +109,7 @@ async fn where_somebody_deleted_bids_the_others_are_told() {
     // What is known to be missing is waited for once.
     let started = Instant::now();
     told(&mut watch(gavel, &id, Some(0)).await, &[1, 3, 5]).await;
-    assert!(started.elapsed() < limits::HOLE_STANDS, "{:?}", started.elapsed());
+    assert!(started.elapsed() < limits::MISSING_STANDS, "{:?}", started.elapsed());
     shared.stop().await;
 }
 
@@ -143,7 +143,7 @@ async fn bids_that_were_deleted_before_they_were_told_keep_nobody_waiting_for_ev
     shared.put(shared.bid_like_the_first(&id, 4).await).await;
     shared.put(state).await;
     told(&mut live_one, &[4]).await;
-    assert!(started.elapsed() >= limits::HOLE_STANDS, "{:?}", started.elapsed());
+    assert!(started.elapsed() >= limits::MISSING_STANDS, "{:?}", started.elapsed());
     let update = live_one.next("u").await;
     assert_eq!(update["data"]["auctionUpdated"]["sequence"], 5, "the hole at the end, too");
     live_one.send(json!({ "type": "complete", "id": "u" })).await;
@@ -171,7 +171,7 @@ async fn a_bid_ahead_of_its_auction_costs_those_before_it_nothing() {
     let gavel = &shared.gavel;
     let (id, mut socket) = watched(gavel).await;
     shared.put(shared.bid_like_the_first(&id, 4).await).await;
-    sleep(limits::HOLE_STANDS * 2).await;
+    sleep(limits::MISSING_STANDS * 2).await;
     for n in 2..=3 {
         assert_eq!(gavel.bid("ann", &id, 1000 * n).await["bid"]["sequence"], n);
     }
@@ -218,7 +218,8 @@ async fn page(gavel: &Gavel, id: &str, arguments: &str) -> (Vec<u64>, String, bo
     );
     let bids = gavel.look(None, id, &fields).await["bids"].clone();
     let edges = bids["edges"].as_array().unwrap();
-    let sequences = edges.iter().filter_map(|edge| edge["node"]["sequence"].as_u64()).collect();
+    let sequences =
+        edges.iter().filter_map(|limit_case| limit_case["node"]["sequence"].as_u64()).collect();
     let end = bids["pageInfo"]["endCursor"].as_str().unwrap_or_default().to_owned();
     (sequences, end, bids["pageInfo"]["hasNextPage"] == true)
 }
@@ -273,7 +274,8 @@ async fn items_that_somebody_keeps_beside_bids_and_in_the_index_cost_nobody_anyt
     let answer = gavel.graphql(None, list, json!({})).await;
     let edges =
         answer["data"]["auctions"]["edges"].as_array().unwrap_or_else(|| panic!("{answer}"));
-    let ids: Vec<&str> = edges.iter().filter_map(|edge| edge["node"]["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        edges.iter().filter_map(|limit_case| limit_case["node"]["id"].as_str()).collect();
     assert_eq!(ids, [id.as_str()]);
     // One auction that cannot be read leaves the others in the list.
     let mut broken = state.clone();

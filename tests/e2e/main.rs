@@ -17,7 +17,7 @@ mod outage;
 mod denied;
 mod environment;
 mod clock;
-mod rude;
+mod misbehaving;
 mod http;
 mod auth;
 mod limits;

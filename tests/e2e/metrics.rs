@@ -7,7 +7,7 @@ use client_sim::measure::scrape::Scrape;
 use dynamodb_emulator::{Command, Emulator, FaultKind, FaultRule, Options, Target};
 use e2e::{Gavel, code};
 use gavel_core::metrics::Label as _;
-use gavel_server::guard::{Bound, Limit};
+use gavel_server::limiter::{Bound, Limit};
 use serde_json::{Value, json};
 
 const METRICS: &str = include_str!("../../docs/METRICS.md");

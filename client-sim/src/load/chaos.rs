@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_faults_fit_the_emulator_and_all_come_within_fifteen_seconds() {
         let behaviour = behaviour();
-        assert_eq!(behaviour.mistake(), None);
+        assert_eq!(behaviour.problem(), None);
         let first = |wanted: &Command| {
             let steps = behaviour.script.iter().filter(|step| step.command == *wanted);
             steps.map(|step| step.at_ms).min().expect("it is in the script")

@@ -8,7 +8,7 @@ pub mod limits;
 pub mod metrics;
 pub mod tasks;
 pub mod outage;
-pub mod sabotage;
+pub mod fault_injection;
 pub mod auction;
 pub mod store;
 pub mod broker;

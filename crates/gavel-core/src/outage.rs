@@ -47,7 +47,7 @@ impl Outage {
 
     /// It went well. Something: an outage is over, and how long it lasted. A single failure was told
     /// with its line.
-    pub fn went_well(&mut self, now: Instant) -> Option<Duration> {
+    pub fn succeeded(&mut self, now: Instant) -> Option<Duration> {
         self.in_a_row = 0;
         let going = self.going.take_if(|going| now.duration_since(going.last) >= QUIET)?;
         let lasted = going.last - going.since;
@@ -64,16 +64,16 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut outage = Outage::default();
-        assert_eq!(outage.went_well(at(0)), None, "nothing was wrong");
+        assert_eq!(outage.succeeded(at(0)), None, "nothing was wrong");
         let told: Vec<u64> = (0..=130).filter(|&second| outage.failed(at(second))).collect();
         assert_eq!((told, outage.in_a_row()), (vec![0, 60, 120], 131));
-        assert_eq!(outage.went_well(at(131)), None, "it may flicker");
+        assert_eq!(outage.succeeded(at(131)), None, "it may flicker");
         assert_eq!(outage.in_a_row(), 0);
         assert!(!outage.failed(at(132)), "it did");
-        assert_eq!(outage.went_well(at(137)), Some(Duration::from_secs(132)));
-        assert_eq!(outage.went_well(at(138)), None);
+        assert_eq!(outage.succeeded(at(137)), Some(Duration::from_secs(132)));
+        assert_eq!(outage.succeeded(at(138)), None);
         assert!(outage.failed(at(139)), "the next is another");
-        assert_eq!(outage.went_well(at(144)), None, "one failure, one line");
+        assert_eq!(outage.succeeded(at(144)), None, "one failure, one line");
         assert!(outage.failed(at(145)));
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower::{Layer, Service};
 
-use crate::call::{Answer, Call, Hangup, Kind, Operation, Reply, at_once};
+use crate::call::{Answer, Call, DroppedConnection, Kind, Operation, Reply, at_once};
 use crate::clock;
 use crate::engine::Engine;
 use crate::faults::THROTTLED;
@@ -126,13 +126,16 @@ pub(crate) struct Contended<S> {
 
 impl<S> Service<Call> for Contended<S>
 where
-    S: Service<Call, Response = Reply, Error = Hangup, Future = Answer> + Clone + Send + 'static,
+    S: Service<Call, Response = Reply, Error = DroppedConnection, Future = Answer>
+        + Clone
+        + Send
+        + 'static,
 {
     type Response = Reply;
-    type Error = Hangup;
+    type Error = DroppedConnection;
     type Future = Answer;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Hangup>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), DroppedConnection>> {
         self.inner.poll_ready(context)
     }
 

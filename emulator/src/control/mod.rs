@@ -219,7 +219,7 @@ pub struct Status {
 }
 
 /// What the front's layers share with the control.
-pub(crate) struct Levers {
+pub(crate) struct ControlState {
     pub(crate) seed: u64,
     pub(crate) began: Micros,
     pub(crate) calls: AtomicU64,
@@ -236,29 +236,32 @@ pub(crate) struct Levers {
 /// A handle on a running emulator: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Control {
-    levers: Arc<Levers>,
+    control_state: Arc<ControlState>,
 }
 
 impl fmt::Debug for Control {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Control").field("seed", &self.levers.seed).finish_non_exhaustive()
+        formatter
+            .debug_struct("Control")
+            .field("seed", &self.control_state.seed)
+            .finish_non_exhaustive()
     }
 }
 
 impl Control {
-    pub(crate) fn new(levers: Arc<Levers>) -> Self {
-        Self { levers }
+    pub(crate) fn new(control_state: Arc<ControlState>) -> Self {
+        Self { control_state }
     }
 
     /// The seed of everything random: the same seed, the same faults.
     pub fn seed(&self) -> u64 {
-        self.levers.seed
+        self.control_state.seed
     }
 
     /// Carries `command` out at once.
     pub fn apply(&self, command: Command) -> Result<(), CommandError> {
         tracing::info!(?command, "control");
-        let levers = &self.levers;
+        let control_state = &self.control_state;
         let now = clock::now();
         match command {
             Command::Split { shard, table } => self.close(shard.as_deref(), table.as_deref(), 2),
@@ -269,9 +272,9 @@ impl Control {
             }
             Command::Resume => self.each(None, StreamState::resume),
             Command::ExpireIterators => self.each(None, |stream| stream.expire_iterators(now)),
-            Command::Trim { keep_ms, table } if !levers.streams.is_on() => {
+            Command::Trim { keep_ms, table } if !control_state.streams.is_on() => {
                 let oldest = now.minus(Duration::from_millis(keep_ms));
-                levers.engine.prune_streams(table.as_deref(), oldest);
+                control_state.engine.prune_streams(table.as_deref(), oldest);
                 Ok(())
             }
             Command::Trim { keep_ms, table } => {
@@ -287,35 +290,35 @@ impl Control {
             Command::EnableStream { table } => self.switch_stream(table.as_deref(), true),
             Command::TableState { table, index, state, for_ms } => {
                 let span = for_ms.map(Duration::from_millis);
-                levers.tables.set(table, index, state, span, now);
+                control_state.tables.set(table, index, state, span, now);
                 Ok(())
             }
             Command::SweepTtl => {
-                levers.engine.sweep_expired_items();
+                control_state.engine.sweep_expired_items();
                 Ok(())
             }
             Command::ForgetTokens => {
-                levers.contention.forget_tokens();
+                control_state.contention.forget_tokens();
                 Ok(())
             }
             Command::Fault(rule) => {
-                if let Some(mistake) = rule.mistake() {
-                    return Err(CommandError::Invalid(mistake));
+                if let Some(problem) = rule.problem() {
+                    return Err(CommandError::Invalid(problem));
                 }
-                levers.faults.lock().add(rule, now);
+                control_state.faults.lock().add(rule, now);
                 Ok(())
             }
             Command::ClearFaults => {
-                levers.faults.lock().clear();
+                control_state.faults.lock().clear();
                 Ok(())
             }
             Command::Latency(latency) => self.set_latency(latency),
             Command::Limits(limits) => {
-                levers.contention.set_limits(limits);
+                control_state.contention.set_limits(limits);
                 Ok(())
             }
             Command::DropConnections => {
-                levers.drop_connections.notify_waiters();
+                control_state.drop_connections.notify_waiters();
                 Ok(())
             }
         }
@@ -323,10 +326,10 @@ impl Control {
 
     /// What has happened so far.
     pub fn status(&self) -> Status {
-        let levers = &self.levers;
+        let control_state = &self.control_state;
         let now = clock::now();
         let mut streams = Vec::new();
-        levers.streams.each(None, |stream| {
+        control_state.streams.each(None, |stream| {
             let shards = stream.lineage.shards().iter().map(|shard| ShardStatus {
                 id: shard.id.clone(),
                 parent: shard.parent.clone(),
@@ -340,29 +343,29 @@ impl Control {
             });
         });
         Status {
-            seed: levers.seed,
-            uptime_ms: now.since(levers.began).as_millis() as u64,
-            calls: levers.calls.load(Ordering::Relaxed),
-            faults: levers.faults.lock().counts().clone(),
-            refusals: levers.contention.refusals(),
+            seed: control_state.seed,
+            uptime_ms: now.since(control_state.began).as_millis() as u64,
+            calls: control_state.calls.load(Ordering::Relaxed),
+            faults: control_state.faults.lock().counts().clone(),
+            refusals: control_state.contention.refusals(),
             streams,
         }
     }
 
     fn switch_stream(&self, table: Option<&str>, enable: bool) -> Result<(), CommandError> {
-        self.levers.engine.switch_streams(table, enable).map_err(CommandError::Refused)
+        self.control_state.engine.switch_streams(table, enable).map_err(CommandError::Refused)
     }
 
     fn set_latency(&self, latency: Latency) -> Result<(), CommandError> {
         if !latency.is_valid() {
             return Err(CommandError::Invalid("a delay is a finite number, not below 0"));
         }
-        let streams = &self.levers.streams;
+        let streams = &self.control_state.streams;
         if !latency.propagation.is_none() && !streams.is_on() {
             return Err(CommandError::NoShards);
         }
         streams.set_propagation(latency.propagation);
-        self.levers.latency.set(latency);
+        self.control_state.latency.set(latency);
         Ok(())
     }
 
@@ -389,7 +392,7 @@ impl Control {
         table: Option<&str>,
         mut change: impl FnMut(&mut StreamState),
     ) -> Result<(), CommandError> {
-        let streams = &self.levers.streams;
+        let streams = &self.control_state.streams;
         if !streams.is_on() {
             return Err(CommandError::NoShards);
         }

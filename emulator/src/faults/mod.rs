@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tower::{Layer, Service};
 
-use crate::call::{Answer, Call, Hangup, Kind, Operation, Reply, at_once};
+use crate::call::{Answer, Call, DroppedConnection, Kind, Operation, Reply, at_once};
 use crate::clock;
 use crate::contention::items;
 
@@ -45,13 +45,16 @@ pub(crate) struct Faulty<S> {
 
 impl<S> Service<Call> for Faulty<S>
 where
-    S: Service<Call, Response = Reply, Error = Hangup, Future = Answer> + Clone + Send + 'static,
+    S: Service<Call, Response = Reply, Error = DroppedConnection, Future = Answer>
+        + Clone
+        + Send
+        + 'static,
 {
     type Response = Reply;
-    type Error = Hangup;
+    type Error = DroppedConnection;
     type Future = Answer;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Hangup>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), DroppedConnection>> {
         self.inner.poll_ready(context)
     }
 
@@ -70,7 +73,7 @@ where
 /// What becomes of `call` under `fault`.
 fn meet<S>(fault: Fault, mut call: Call, mut inner: S) -> Answer
 where
-    S: Service<Call, Response = Reply, Error = Hangup, Future = Answer> + Send + 'static,
+    S: Service<Call, Response = Reply, Error = DroppedConnection, Future = Answer> + Send + 'static,
 {
     tracing::debug!(operation = ?call.operation, kind = ?fault.kind, "a fault");
     if let Some(error) = fault.error {
@@ -79,7 +82,7 @@ where
     match fault.kind {
         FaultKind::InternalError => at_once(Reply::internal_error("a scripted fault")),
         FaultKind::Throttled => at_once(throttled(&call)),
-        FaultKind::DropConnection => Box::pin(std::future::ready(Err(Hangup))),
+        FaultKind::DropConnection => Box::pin(std::future::ready(Err(DroppedConnection))),
         FaultKind::LostRequest => Box::pin(silence()),
         FaultKind::TransactionInProgress => at_once(Reply::refused(
             "TransactionInProgressException",
@@ -107,7 +110,7 @@ where
             let reply = inner.call(call).await?;
             match kind {
                 FaultKind::InternalErrorAfter => Ok(Reply::internal_error("a scripted fault")),
-                FaultKind::DropAnswer => Err(Hangup),
+                FaultKind::DropAnswer => Err(DroppedConnection),
                 FaultKind::LostAnswer => silence().await,
                 _ => {
                     tokio::time::sleep(fault.delay).await;
@@ -119,10 +122,10 @@ where
 }
 
 /// No answer until the client has long given up.
-async fn silence() -> Result<Reply, Hangup> {
+async fn silence() -> Result<Reply, DroppedConnection> {
     match tokio::time::timeout(SILENCE_MAX, pending()).await {
         Ok(never) => never,
-        Err(_) => Err(Hangup),
+        Err(_) => Err(DroppedConnection),
     }
 }
 

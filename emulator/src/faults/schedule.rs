@@ -216,7 +216,7 @@ impl FaultRule {
     }
 
     /// What is wrong with it, in one line.
-    pub fn mistake(&self) -> Option<&'static str> {
+    pub fn problem(&self) -> Option<&'static str> {
         let is_error = self.kind == FaultKind::Error;
         if !(0.0..=1.0).contains(&self.rate) {
             Some("a rate is between 0 and 1")
@@ -236,9 +236,9 @@ impl FaultRule {
         }
     }
 
-    /// Whether it has no [`mistake`](Self::mistake).
+    /// Whether it has no [`problem`](Self::mistake).
     pub fn is_valid(&self) -> bool {
-        self.mistake().is_none()
+        self.problem().is_none()
     }
 
     fn includes(&self, call: &Call, body: &mut Option<Value>) -> bool {
@@ -396,8 +396,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_in_a_rule_is_said() {
-        let rule = |text: &str| serde_json::from_str::<FaultRule>(text).unwrap().mistake();
-        for (text, mistake) in [
+        let rule = |text: &str| serde_json::from_str::<FaultRule>(text).unwrap().problem();
+        for (text, problem) in [
             (r#"{"kind": "lost_answer", "rate": 2}"#, Some("a rate")),
             (r#"{"kind": "throttled", "operation": "describe"}"#, Some("there is no operation")),
             (r#"{"kind": "error"}"#, Some("the kind error needs")),
@@ -405,9 +405,9 @@ mod tests {
             (r#"{"kind": "error", "error": "X", "status": 200}"#, Some("a status")),
             (r#"{"kind": "error", "error": "X", "status": 503, "key": "a#1"}"#, None),
         ] {
-            assert_eq!(rule(text).is_some(), mistake.is_some(), "{text}");
+            assert_eq!(rule(text).is_some(), problem.is_some(), "{text}");
             assert!(
-                rule(text).unwrap_or_default().starts_with(mistake.unwrap_or_default()),
+                rule(text).unwrap_or_default().starts_with(problem.unwrap_or_default()),
                 "{text}"
             );
         }

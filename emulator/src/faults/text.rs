@@ -26,9 +26,9 @@ impl FromStr for FaultRule {
         }
         let rule: Self = serde_json::from_value(Value::Object(members))
             .map_err(|error| FaultTextError(error.to_string()))?;
-        match rule.mistake() {
+        match rule.problem() {
             None => Ok(rule),
-            Some(mistake) => Err(FaultTextError(mistake.to_owned())),
+            Some(problem) => Err(FaultTextError(problem.to_owned())),
         }
     }
 }

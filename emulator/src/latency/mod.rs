@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rand_chacha::ChaCha8Rng;
 use tower::{Layer, Service};
 
-use crate::call::{Answer, Call, Hangup, Kind, Operation, Reply};
+use crate::call::{Answer, Call, DroppedConnection, Kind, Operation, Reply};
 use crate::random;
 
 pub use profile::{Delay, Latency, Order, Propagation};
@@ -71,13 +71,16 @@ pub(crate) struct Delayed<S> {
 
 impl<S> Service<Call> for Delayed<S>
 where
-    S: Service<Call, Response = Reply, Error = Hangup, Future = Answer> + Clone + Send + 'static,
+    S: Service<Call, Response = Reply, Error = DroppedConnection, Future = Answer>
+        + Clone
+        + Send
+        + 'static,
 {
     type Response = Reply;
-    type Error = Hangup;
+    type Error = DroppedConnection;
     type Future = Answer;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Hangup>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), DroppedConnection>> {
         self.inner.poll_ready(context)
     }
 

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tower::{Layer, Service};
 
 use crate::arn::StreamName;
-use crate::call::{Answer, Call, Hangup, Kind, Operation, Reply};
+use crate::call::{Answer, Call, DroppedConnection, Kind, Operation, Reply};
 use crate::clock::{self, Micros};
 use crate::engine::Engine;
 use crate::latency::Propagation;
@@ -291,13 +291,13 @@ pub(crate) struct Sharded<S> {
 
 impl<S> Service<Call> for Sharded<S>
 where
-    S: Service<Call, Response = Reply, Error = Hangup, Future = Answer>,
+    S: Service<Call, Response = Reply, Error = DroppedConnection, Future = Answer>,
 {
     type Response = Reply;
-    type Error = Hangup;
+    type Error = DroppedConnection;
     type Future = Answer;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Hangup>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), DroppedConnection>> {
         self.inner.poll_ready(context)
     }
 

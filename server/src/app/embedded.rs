@@ -39,8 +39,8 @@ impl Embedded {
 
 /// Checks the settings, and the file that they name.
 pub(super) fn check(args: &EmbeddedArgs) -> anyhow::Result<()> {
-    if let Some(mistake) = behaviour(args)?.mistake() {
-        bail!("--embedded-behaviour: {mistake}");
+    if let Some(problem) = behaviour(args)?.problem() {
+        bail!("--embedded-behaviour: {problem}");
     }
     Ok(())
 }

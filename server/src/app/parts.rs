@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::limits;
 use anyhow::bail;
 use axum::Router;
-use gavel_core::bidding::{Herald, LaneSettings, Lanes, schedule};
+use gavel_core::bidding::{CommitNotifier, LaneSettings, Lanes, schedule};
 use gavel_core::broker::Broker;
 use gavel_core::broker::demand::Demand;
 use gavel_core::relay::Relay;
@@ -20,15 +20,15 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::auth::{Gate, Jwks, Verifier};
+use crate::auth::{Authenticator, Jwks, Verifier};
 use crate::compute::ComputePool;
 use crate::config::{Args, RelayMode, Switch};
 use crate::graphql::Api;
-use crate::guard::{Allowances, Guard};
 use crate::http;
 use crate::http::metrics::Metrics;
 use crate::http::playground::Playground;
 use crate::http::serve::{ConnectionLimits, serve};
+use crate::limiter::{ClientLimiter, ClientLimits};
 use crate::readiness::Readiness;
 use crate::websocket::Sockets;
 use crate::websocket::fanout::Fanout;
@@ -40,7 +40,7 @@ pub(super) struct Listeners {
 }
 
 /// The parts of a service that has not started.
-pub(super) struct Parts {
+pub(super) struct Components {
     pub(super) jwks: Option<Jwks>,
     pub(super) store: Arc<Dynamo>,
     pub(super) verifier: Verifier,
@@ -51,13 +51,13 @@ pub(super) struct Parts {
     tasks: Tasks,
 }
 
-impl Parts {
+impl Components {
     pub(super) fn build(
         args: &Args,
         clients: &Clients,
         stream_arn: &str,
         verifier: Verifier,
-        guard: Guard,
+        limiter: ClientLimiter,
         tracer: Tracer,
         compute: ComputePool,
     ) -> Self {
@@ -78,33 +78,36 @@ impl Parts {
             group_commit_max: args.delivery.group_commit_max,
             ..LaneSettings::default()
         };
-        let herald = match args.delivery.relay {
-            RelayMode::Stream => Herald::Relay(demand.clone()),
-            RelayMode::Hybrid => Herald::Broker(broker.clone()),
+        let notifier = match args.delivery.relay {
+            RelayMode::Stream => CommitNotifier::Relay(demand.clone()),
+            RelayMode::Hybrid => CommitNotifier::Broker(broker.clone()),
             #[cfg(feature = "lambda-model")]
-            RelayMode::Lambda => Herald::Nobody,
+            RelayMode::Lambda => CommitNotifier::Nobody,
         };
-        let lanes = Lanes::new(Arc::clone(&store), herald, settings, tasks.clone());
+        let lanes = Lanes::new(Arc::clone(&store), notifier, settings, tasks.clone());
         let streams = DynamoStreams { clients: clients.clone(), table: args.store.table.clone() };
-        let paces = args.delivery.paces();
-        let relay = Relay::new(streams, stream_arn.into(), broker.clone(), demand, paces);
+        let poll_intervals = args.delivery.poll_intervals();
+        let relay = Relay::new(streams, stream_arn.into(), broker.clone(), demand, poll_intervals);
         let rules = args.documents.rules(args.access.introspection == Switch::On);
         let api = Api::new(
             reading,
             lanes.clone(),
-            guard.clone(),
+            limiter.clone(),
             rules,
             tasks.clone(),
             tracer.clone(),
             compute,
         );
         let sockets = Arc::new(Sockets {
-            fanout: Fanout::new(api.schema().clone(), guard.clone(), tasks.clone(), tracer)
+            fanout: Fanout::new(api.schema().clone(), limiter.clone(), tasks.clone(), tracer)
                 .telling_each_watcher(args.observing.trace_watchers),
             api,
-            gate: Gate::new(verifier.clone(), args.tokens.anonymous == Switch::On),
+            authenticator: Authenticator::new(
+                verifier.clone(),
+                args.tokens.anonymous == Switch::On,
+            ),
             broker: broker.clone(),
-            guard,
+            limiter,
             limits: args.connection.socket_limits(),
             places: args.service.sockets,
             room: Arc::new(Semaphore::new(args.service.sockets)),
@@ -119,9 +122,9 @@ impl Parts {
         listeners: Listeners,
         playground: Option<Arc<Playground>>,
         args: &Args,
-    ) -> Running {
+    ) -> RunningService {
         let body_bytes_max = args.connection.http_body_bytes;
-        let running = Running {
+        let running = RunningService {
             connections: ConnectionLimits {
                 connections_max: args.service.connections,
                 keep_alive: args.connection.keep_alive(),
@@ -149,26 +152,33 @@ impl Parts {
         self.tasks.spawn("schedule", schedule::run(self.store, self.lanes, stop()));
 
         let api = self.sockets.api.clone();
-        let gate = self.sockets.gate.clone();
+        let authenticator = self.sockets.authenticator.clone();
         if let Some(jwks) = self.jwks {
             self.tasks.spawn("jwks", jwks.keep(stop()));
         }
         let sockets = self.sockets;
-        let guard = sockets.guard.clone();
+        let limiter = sockets.limiter.clone();
         let refused_origins = Arc::default();
-        let state = http::State { api, gate, sockets, playground, body_bytes_max, refused_origins };
+        let state = http::State {
+            api,
+            authenticator,
+            sockets,
+            playground,
+            body_bytes_max,
+            refused_origins,
+        };
         let told = health.merge(metrics);
         let Listeners { public: listener, admin } = listeners;
         match admin {
             None => {
                 let public = http::routes(state, Some(told));
-                running.serve("http", listener, public, guard, &running.serving);
+                running.serve("http", listener, public, limiter, &running.serving);
             }
             // On an address of their own, health and metrics are told until the end, to whoever asks.
             Some(admin) => {
-                let open = Guard::new(Allowances::default());
+                let open = ClientLimiter::new(ClientLimits::default());
                 let public = http::routes(state, None);
-                running.serve("http", listener, public, guard, &running.serving);
+                running.serve("http", listener, public, limiter, &running.serving);
                 running.serve("admin", admin, told, open, &running.background);
             }
         }
@@ -177,7 +187,7 @@ impl Parts {
 }
 
 /// A service that runs.
-pub(super) struct Running {
+pub(super) struct RunningService {
     connections: ConnectionLimits,
     pub(super) tasks: Tasks,
     lanes: Lanes<Dynamo>,
@@ -187,17 +197,17 @@ pub(super) struct Running {
     background: CancellationToken,
 }
 
-impl Running {
+impl RunningService {
     fn serve(
         &self,
         name: &'static str,
         listener: TcpListener,
         router: Router,
-        guard: Guard,
+        limiter: ClientLimiter,
         until: &CancellationToken,
     ) {
         let (limits, tasks) = (self.connections, self.tasks.clone());
-        self.tasks.spawn(name, serve(listener, router, guard, limits, tasks, until.clone()));
+        self.tasks.spawn(name, serve(listener, router, limiter, limits, tasks, until.clone()));
     }
 
     /// The shutdown sequence: stop accepting and close sockets with 1012, finish what runs, finish

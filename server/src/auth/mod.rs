@@ -13,5 +13,5 @@ mod token_tests;
 
 pub use jwks::{Jwks, JwksSource};
 pub use principal::{AuthError, Principal, Role, RoleSet};
-pub use session::{Gate, Session};
+pub use session::{Authenticator, Session};
 pub use token::{Rules, SecretError, Verifier};

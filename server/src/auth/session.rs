@@ -10,12 +10,12 @@ use super::token::{Verifier, bearer};
 
 /// Lets callers in by their `Authorization`.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct Authenticator {
     verifier: Verifier,
     anonymous: bool,
 }
 
-impl Gate {
+impl Authenticator {
     /// A gate that lets callers without a token in if `anonymous`.
     pub fn new(verifier: Verifier, anonymous: bool) -> Self {
         Self { verifier, anonymous }
@@ -38,14 +38,14 @@ impl Gate {
 /// Who is on a socket: set when it is admitted, renewed by the same user.
 #[derive(Debug)]
 pub struct Session {
-    gate: Gate,
+    authenticator: Authenticator,
     principal: watch::Sender<Principal>,
 }
 
 impl Session {
     /// The session of an admitted caller.
-    pub fn new(gate: Gate, principal: Principal) -> Self {
-        Self { gate, principal: watch::Sender::new(principal) }
+    pub fn new(authenticator: Authenticator, principal: Principal) -> Self {
+        Self { authenticator, principal: watch::Sender::new(principal) }
     }
 
     /// Who it is now.
@@ -60,12 +60,12 @@ impl Session {
 
     /// How long after its token has expired it lives on.
     pub fn grace(&self) -> Duration {
-        self.gate.verifier.leeway()
+        self.authenticator.verifier.leeway()
     }
 
     /// Puts a new token of the same user in place of the old one.
     pub async fn renew(&self, token: &str, now: Timestamp) -> Result<Principal, AuthError> {
-        let renewed = self.gate.verifier.verify(token, now).await?;
+        let renewed = self.authenticator.verifier.verify(token, now).await?;
         let is_same = self.principal.send_if_modified(|principal| {
             let is_same = principal.user_id == renewed.user_id;
             if is_same {

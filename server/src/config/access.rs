@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 
 use super::command_line::heading;
 use super::{ConfigError, Switch};
-use crate::guard::Origins;
+use crate::limiter::Origins;
 
 /// What browsers and strangers may do.
 #[derive(Debug, Clone, ClapArgs)]

@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 
 use super::Switch;
 use super::command_line::heading;
-use crate::guard::Allowances;
+use crate::limiter::ClientLimits;
 
 /// What one client may do.
 #[derive(Debug, Clone, ClapArgs)]
@@ -108,8 +108,8 @@ pub struct ClientArgs {
 
 impl ClientArgs {
     /// These allowances with what each client may do.
-    pub(super) fn allow(&self, allowances: Allowances) -> Allowances {
-        Allowances {
+    pub(super) fn allow(&self, allowances: ClientLimits) -> ClientLimits {
+        ClientLimits {
             connections_per_address: self.connections_per_address,
             sockets_per_address: self.sockets_per_address,
             sockets_per_user: self.sockets_per_user,

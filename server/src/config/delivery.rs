@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::limits;
 use clap::{Args as ClapArgs, ValueEnum};
-use gavel_core::relay::Paces;
+use gavel_core::relay::PollIntervals;
 
 use super::command_line::heading;
 use super::{ConfigError, error, in_range};
@@ -61,8 +61,8 @@ pub struct DeliveryArgs {
 
 impl DeliveryArgs {
     /// How often the stream is read.
-    pub fn paces(&self) -> Paces {
-        Paces {
+    pub fn poll_intervals(&self) -> PollIntervals {
+        PollIntervals {
             busy: Duration::from_millis(self.poll_busy_ms),
             watched: Duration::from_millis(self.poll_watched_ms),
             idle: Duration::from_millis(self.poll_idle_ms),

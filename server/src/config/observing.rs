@@ -31,8 +31,8 @@ pub struct ObservingArgs {
     #[arg(long, env = "GAVEL_LOG", value_enum, default_value_t = LogFormat::Pretty)]
     pub log: LogFormat,
 
-    /// Break a guarantee on purpose.
-    #[cfg(feature = "sabotage")]
+    /// Fault a guarantee on purpose.
+    #[cfg(feature = "fault-injection")]
     #[arg(long, help_heading = heading::OBSERVING)]
-    pub sabotage: Option<gavel_core::sabotage::Break>,
+    pub fault_injection: Option<gavel_core::fault_injection::Fault>,
 }

@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 
 use super::command_line::heading;
 use super::{ConfigError, in_range};
-use crate::guard::Allowances;
+use crate::limiter::ClientLimits;
 
 /// What all clients together may do.
 #[derive(Debug, Clone, ClapArgs)]
@@ -39,8 +39,8 @@ pub struct ServiceArgs {
 
 impl ServiceArgs {
     /// These allowances with what all together may do.
-    pub(super) fn allow(&self, allowances: Allowances) -> Allowances {
-        Allowances {
+    pub(super) fn allow(&self, allowances: ClientLimits) -> ClientLimits {
+        ClientLimits {
             anonymous_work: self.anonymous_work,
             anonymous_replays: limits::ANONYMOUS_REPLAYS_MAX,
             answer_bytes: self.answer_bytes_in_memory,

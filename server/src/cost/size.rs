@@ -14,7 +14,7 @@ use async_graphql::{Name, Positioned};
 use async_graphql_value::{ConstValue, Value};
 
 use super::rules::QueryRules;
-use crate::guard::Bound;
+use crate::limiter::Bound;
 
 /// What a document asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,7 +6,7 @@ use async_graphql::{Context, Result};
 use gavel_core::auction::Timestamp;
 
 use crate::auth::{Principal, Session};
-use crate::guard::{Address, Guard, Payer, Turn};
+use crate::limiter::{Address, ClientLimiter, Payer, Turn};
 
 /// Who asks, and when the request arrived.
 #[derive(Debug, Clone)]
@@ -28,5 +28,5 @@ pub struct Caller {
 /// Waits until the caller may make so many requests to the table at once.
 pub(super) async fn turn_to_read(ctx: &Context<'_>, requests: usize) -> Result<Option<Turn>> {
     let payer = &ctx.data::<Caller>()?.payer;
-    Ok(ctx.data::<Guard>()?.turn_to_read(payer, requests).await)
+    Ok(ctx.data::<ClientLimiter>()?.turn_to_read(payer, requests).await)
 }

@@ -7,8 +7,8 @@ use async_graphql::parser::types::OperationType;
 use gavel_core::metrics::{Counter, CounterVec};
 use gavel_core::{labels, metrics};
 
-use super::error::{Code, Told};
-use crate::guard::Guard;
+use super::error::{Code, ReportedErrors};
+use crate::limiter::ClientLimiter;
 
 labels! {
     /// The kind of an operation.
@@ -49,28 +49,28 @@ metrics! {
 pub struct ApiCounts {
     /// The counts.
     pub totals: Totals,
-    guard: Guard,
+    limiter: ClientLimiter,
 }
 
 impl ApiCounts {
     /// Counts, and a guard that counts the limits that errors are about.
-    pub fn new(guard: Guard) -> Arc<Self> {
-        Arc::new(Self { totals: Totals::default(), guard })
+    pub fn new(limiter: ClientLimiter) -> Arc<Self> {
+        Arc::new(Self { totals: Totals::default(), limiter })
     }
 
     /// A client is told these errors.
     pub fn tell(&self, errors: &[ServerError]) {
         if !errors.is_empty() {
-            self.told(&Told::of(errors));
+            self.told(&ReportedErrors::of(errors));
         }
     }
 
     /// A client was told these.
-    pub fn told(&self, told: &Told) {
+    pub fn told(&self, told: &ReportedErrors) {
         for (code, bound) in &told.0 {
             self.totals.errors.inc(*code);
             if let Some(bound) = bound {
-                self.guard.meets(*bound);
+                self.limiter.record_limit(*bound);
             }
         }
     }

@@ -15,7 +15,7 @@ use gavel_core::store::StoreError;
 use tracing::{Span, error, warn};
 
 use crate::auth::AuthError;
-use crate::guard::{Bound, Limit, TooMany};
+use crate::limiter::{Bound, Limit, TooMany};
 
 /// `extensions.code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -131,9 +131,9 @@ impl Label for Code {
 
 /// What an answer's errors are, for those who count them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told(pub Vec<(Code, Option<Bound>)>);
+pub struct ReportedErrors(pub Vec<(Code, Option<Bound>)>);
 
-impl Told {
+impl ReportedErrors {
     /// Of these errors.
     pub fn of(errors: &[ServerError]) -> Self {
         Self(errors.iter().filter_map(|e| Some((Code::of(e)?, bound_of(e)))).collect())

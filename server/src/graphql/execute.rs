@@ -23,7 +23,7 @@ use super::subscription::SubscriptionRoot;
 use crate::compute::ComputePool;
 use crate::cost::rules::QueryRules;
 use crate::cost::size;
-use crate::guard::{Guard, HeldBytes};
+use crate::limiter::{ClientLimiter, HeldBytes};
 
 /// The schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, SubscriptionRoot>;
@@ -33,7 +33,7 @@ pub type Schema = async_graphql::Schema<Query, Mutation, SubscriptionRoot>;
 pub struct Api {
     schema: Schema,
     rules: QueryRules,
-    guard: Guard,
+    limiter: ClientLimiter,
     tasks: Tasks,
     tracer: Tracer,
     counts: Arc<ApiCounts>,
@@ -64,20 +64,20 @@ impl Api {
     pub fn new(
         store: Arc<Dynamo>,
         lanes: Lanes<Dynamo>,
-        guard: Guard,
+        limiter: ClientLimiter,
         rules: QueryRules,
         tasks: Tasks,
         tracer: Tracer,
         compute: ComputePool,
     ) -> Self {
-        let counts = ApiCounts::new(guard.clone());
+        let counts = ApiCounts::new(limiter.clone());
         let mut builder =
-            builder().data(store).data(lanes).data(guard.clone()).data(tracer.clone());
+            builder().data(store).data(lanes).data(limiter.clone()).data(tracer.clone());
         if !rules.introspection {
             builder = builder.disable_introspection();
         }
         let heavy = Arc::new(Semaphore::new(limits::HEAVY_OPERATIONS_MAX));
-        Self { schema: builder.finish(), rules, guard, tasks, tracer, counts, compute, heavy }
+        Self { schema: builder.finish(), rules, limiter, tasks, tracer, counts, compute, heavy }
     }
 
     /// What it counts.
@@ -150,8 +150,8 @@ impl Api {
         }
         let price = prepared.price;
         let payer = (&caller.payer, caller.address);
-        self.guard.work(payer, price.points, caller.received_at).map_err(refused)?;
-        self.guard.answer(&caller.payer, price.bytes as usize).map_err(refused)
+        self.limiter.work(payer, price.points, caller.received_at).map_err(refused)?;
+        self.limiter.answer(&caller.payer, price.bytes as usize).map_err(refused)
     }
 
     async fn run(&self, prepared: Prepared, caller: Caller) -> Response {

@@ -20,7 +20,7 @@ use super::types::{
     AuctionObject, BidAccepted, BidObject, BidRejected, PlaceBidResult, Session, View,
 };
 use crate::auth::Role;
-use crate::guard::{Bound, Guard};
+use crate::limiter::{Bound, ClientLimiter};
 
 /// The mutation root.
 #[derive(Debug, Default)]
@@ -104,7 +104,7 @@ impl Mutation {
         let id = key.map_or_else(AuctionId::random, |key| AuctionId::of_key(&seller, key));
         let auction =
             draft.into_auction(id, seller, clock::now()).map_err(|error| from_draft(&error))?;
-        ctx.data::<Guard>()?
+        ctx.data::<ClientLimiter>()?
             .create(&auction.seller_id, caller.received_at)
             .map_err(rate_limited)?;
         let store = ctx.data::<Arc<Dynamo>>()?;
@@ -141,8 +141,8 @@ impl Mutation {
         let bidder_id = caller.principal.require(Role::Bidder).map_err(|e| from_auth(&e))?.clone();
         let auction_id = auction_id(&input.auction_id)?;
         let key = input.idempotency_key.as_deref().map(checked_key).transpose()?;
-        let guard = ctx.data::<Guard>()?;
-        guard.bid(&bidder_id, &auction_id, caller.received_at).map_err(rate_limited)?;
+        let limiter = ctx.data::<ClientLimiter>()?;
+        limiter.bid(&bidder_id, &auction_id, caller.received_at).map_err(rate_limited)?;
         let key = key.map(|key| IdempotencyKey::new(&auction_id, &bidder_id, key));
         let tracer = ctx.data::<Tracer>()?;
         let given = caller.traceparent.as_deref();
@@ -173,7 +173,7 @@ impl Mutation {
                     committed_at: DateTime(committed_at),
                 }))
             }
-            BidAnswer::Refused { code, auction } => {
+            BidAnswer::Rejected { code, auction } => {
                 let auction = view(ctx, *auction)?;
                 Ok(PlaceBidResult::BidRejected(BidRejected::new(code, auction)))
             }

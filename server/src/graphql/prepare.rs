@@ -13,7 +13,7 @@ use super::root;
 use crate::cost::rules::QueryRules;
 use crate::cost::weights::{DOCUMENT_POINTS, OPERATION_POINTS};
 use crate::cost::{DocumentSize, Price, merge, price, size, variables};
-use crate::guard::Bound;
+use crate::limiter::Bound;
 
 /// An operation as a client sends it.
 #[derive(Debug, Clone, Default)]

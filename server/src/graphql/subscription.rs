@@ -1,7 +1,7 @@
 //! Subscriptions: one execution a group of watchers, fed by the fan-out.
 //!
 //! The resolvers run in two ways. For each subscriber they run once as a [`Probe`]: arguments are
-//! checked and noted, nothing streams. For each group they run once over a [`Feed`], and that
+//! checked and noted, nothing streams. For each group they run once over a [`EventSource`], and that
 //! stream is executed event by event for all its members together.
 
 use std::sync::Arc;
@@ -52,14 +52,14 @@ impl Probe {
 
 /// An event for a group's execution.
 #[derive(Debug, Clone)]
-pub enum FeedItem {
+pub enum SourceEvent {
     /// For `bidCreated`, with the span of its delivery, if its trace is kept.
     Bid(Arc<PublishedBid>, Option<TraceContext>),
     /// For `auctionUpdated`, in the group's view.
     Auction(Arc<Auction>, View),
 }
 
-impl FeedItem {
+impl SourceEvent {
     /// When it was published, if it is a bid.
     pub fn published_at(&self) -> Option<Timestamp> {
         match self {
@@ -71,15 +71,15 @@ impl FeedItem {
 
 /// The events of a group: its one execution takes the receiver.
 #[derive(Debug)]
-pub struct Feed(Mutex<Option<mpsc::Receiver<FeedItem>>>);
+pub struct EventSource(Mutex<Option<mpsc::Receiver<SourceEvent>>>);
 
-impl Feed {
+impl EventSource {
     /// A feed of these events.
-    pub fn new(events: mpsc::Receiver<FeedItem>) -> Self {
+    pub fn new(events: mpsc::Receiver<SourceEvent>) -> Self {
         Self(Mutex::new(Some(events)))
     }
 
-    fn items(&self) -> BoxStream<'static, FeedItem> {
+    fn items(&self) -> BoxStream<'static, SourceEvent> {
         let Some(mut events) = self.0.lock().take() else { return stream::empty().boxed() };
         stream::poll_fn(move |ctx| events.poll_recv(ctx)).boxed()
     }
@@ -101,11 +101,11 @@ impl SubscriptionRoot {
         auction_id: ID,
         after: Option<i32>,
     ) -> Result<BoxStream<'static, BidObject>> {
-        if let Ok(feed) = ctx.data::<Feed>() {
+        if let Ok(feed) = ctx.data::<EventSource>() {
             let bids = feed.items().filter_map(|item| async move {
                 match item {
-                    FeedItem::Bid(bid, span) => Some(BidObject::from_published(&bid, span)),
-                    FeedItem::Auction(..) => None,
+                    SourceEvent::Bid(bid, span) => Some(BidObject::from_published(&bid, span)),
+                    SourceEvent::Auction(..) => None,
                 }
             });
             return Ok(bids.boxed());
@@ -122,11 +122,11 @@ impl SubscriptionRoot {
         ctx: &Context<'_>,
         auction_id: ID,
     ) -> Result<BoxStream<'static, AuctionObject>> {
-        if let Ok(feed) = ctx.data::<Feed>() {
+        if let Ok(feed) = ctx.data::<EventSource>() {
             let states = feed.items().filter_map(|item| async move {
                 match item {
-                    FeedItem::Auction(auction, view) => Some(AuctionObject { auction, view }),
-                    FeedItem::Bid(..) => None,
+                    SourceEvent::Auction(auction, view) => Some(AuctionObject { auction, view }),
+                    SourceEvent::Bid(..) => None,
                 }
             });
             return Ok(states.boxed());

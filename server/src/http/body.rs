@@ -9,7 +9,7 @@ use crate::limits;
 use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-use crate::guard::HeldBytes;
+use crate::limiter::HeldBytes;
 
 /// A body in pieces.
 struct Pieces {
@@ -67,25 +67,25 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::guard::{Allowances, Guard, Payer};
+    use crate::limiter::{ClientLimiter, ClientLimits, Payer};
 
     #[tokio::test]
     async fn a_body_comes_whole_and_its_bytes_are_held_until_then() {
-        let allowed = Allowances { answer_bytes_per_client: 100_000, ..Allowances::default() };
-        let guard = Guard::new(allowed);
+        let allowed = ClientLimits { answer_bytes_per_client: 100_000, ..ClientLimits::default() };
+        let limiter = ClientLimiter::new(allowed);
         let ann = Payer::User("ann".into());
         let bytes: Vec<u8> = (0..90_000).map(|n| (n % 251) as u8).collect();
-        let taken = guard.answer(&ann, 100_000).ok();
+        let taken = limiter.answer(&ann, 100_000).ok();
         let mut body = held(bytes.clone(), taken);
         assert_eq!(body.size_hint().exact(), Some(90_000));
         let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert_eq!(first.len(), limits::ANSWER_PIECE_BYTES);
-        assert!(guard.answer(&ann, 20_000).is_err(), "what is not taken is held");
-        assert!(guard.answer(&ann, 10_000).is_ok(), "and no more than that");
+        assert!(limiter.answer(&ann, 20_000).is_err(), "what is not taken is held");
+        assert!(limiter.answer(&ann, 10_000).is_ok(), "and no more than that");
         let rest = body.collect().await.unwrap().to_bytes();
-        assert!(guard.answer(&ann, 20_000).is_err(), "a piece is not written yet");
+        assert!(limiter.answer(&ann, 20_000).is_err(), "a piece is not written yet");
         assert_eq!([&first, &rest].map(AsRef::as_ref).concat(), bytes);
         drop((first, rest));
-        assert!(guard.answer(&ann, 100_000).is_ok());
+        assert!(limiter.answer(&ann, 100_000).is_ok());
     }
 }

@@ -24,11 +24,11 @@ use tokio::time::timeout;
 use super::refusal::{pause, seconds};
 use crate::auth::AuthError;
 use crate::cost::weights::READ_POINTS;
-use crate::graphql::error::{Code, Told, complete_error, from_auth, refused, unlocated};
+use crate::graphql::error::{Code, ReportedErrors, complete_error, from_auth, refused, unlocated};
 use crate::graphql::execute::{failed, is_traceparent};
 use crate::graphql::request::{self, Given};
 use crate::graphql::{Caller, Operation};
-use crate::guard::{Bound, Guard, HeldBytes, Payer};
+use crate::limiter::{Bound, ClientLimiter, HeldBytes, Payer};
 
 const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
@@ -60,7 +60,7 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
         Ok(caller) => caller,
         Err(refused) => return reply(media, StatusCode::UNAUTHORIZED, &refused, None),
     };
-    let body = match read(body, state.body_bytes_max, &state.sockets.guard).await {
+    let body = match read(body, state.body_bytes_max, &state.sockets.limiter).await {
         Ok(body) => body,
         Err((status, message)) => return problem(media, status, message),
     };
@@ -78,17 +78,17 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
 async fn read(
     body: axum::body::Body,
     max: usize,
-    guard: &Guard,
+    limiter: &ClientLimiter,
 ) -> Result<Bytes, (StatusCode, String)> {
     match timeout(limits::HTTP_BODY_TIMEOUT, to_bytes(body, max)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if is_too_large(&error) => {
-            guard.meets(Bound::HttpBody);
+            limiter.record_limit(Bound::HttpBody);
             Err((StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {max} bytes")))
         }
         Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "the body ended early".to_owned())),
         Err(_) => {
-            guard.meets(Bound::HttpBodyTime);
+            limiter.record_limit(Bound::HttpBodyTime);
             let seconds = limits::HTTP_BODY_TIMEOUT.as_secs();
             let message = format!("the body took longer than {seconds} s");
             Err((StatusCode::REQUEST_TIMEOUT, message))
@@ -160,9 +160,9 @@ async fn run(
     operation: Operation,
     method: Method,
 ) -> Response {
-    let guard = &state.sockets.guard;
+    let limiter = &state.sockets.limiter;
     let payer = (&caller.payer, caller.address);
-    if let Err(error) = guard.work(payer, operation.reading_points(), caller.received_at) {
+    if let Err(error) = limiter.work(payer, operation.reading_points(), caller.received_at) {
         return answer(media, &failed(refused(error)), None).await;
     }
     let prepared = match state.api.prepare(operation).await {
@@ -227,12 +227,12 @@ async fn caller(
     received_at: Timestamp,
 ) -> Result<Caller, GraphqlResponse> {
     let headers = &parts.headers;
-    let guard = &state.sockets.guard;
+    let limiter = &state.sockets.limiter;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |ConnectInfo(peer)| *peer);
-    let address = guard.address(peer, headers);
+    let address = limiter.address(peer, headers);
     let admitted = match authorization(headers) {
-        Ok(given) => state.gate.admit(given, received_at).await,
+        Ok(given) => state.authenticator.admit(given, received_at).await,
         Err(error) => Err(error),
     };
     let principal = match admitted {
@@ -240,7 +240,7 @@ async fn caller(
         Err(error) => {
             // A token that is not good is paid for by where it comes from.
             let payer = Payer::Address(address);
-            if let Err(refused) = guard.work((&payer, address), READ_POINTS, received_at) {
+            if let Err(refused) = limiter.work((&payer, address), READ_POINTS, received_at) {
                 pause(refused.retry_after).await;
             }
             return Err(failed(unlocated(from_auth(&error))));
@@ -314,7 +314,7 @@ fn reply(
     };
     match encode(response) {
         Ok(body) => {
-            let told = Extension(Told::of(&response.errors));
+            let told = Extension(ReportedErrors::of(&response.errors));
             let body = super::body::held(body, held);
             (status, [(CONTENT_TYPE, content_type)], told, body).into_response()
         }

@@ -149,22 +149,22 @@ impl Metrics {
         fanout.counts().expose(page);
         page.gauge("gavel_groups", "Groups of equal subscriptions", fanout.count() as f64);
         page.gauge("gavel_sockets", "Open sockets", self.sockets.open() as f64);
-        let open = self.sockets.guard.open() as f64;
+        let open = self.sockets.limiter.open() as f64;
         page.gauge("gavel_http_connections", "Open HTTP connections, sockets not counted", open);
         self.sockets.api.counts().totals.expose(page);
     }
 
     fn refusals(&self, page: &mut Exposition) {
-        let guard = &self.sockets.guard;
-        let clients = guard.refusals().map(|(limit, count)| (limit.name(), count));
+        let limiter = &self.sockets.limiter;
+        let clients = limiter.refusals().map(|(limit, count)| (limit.name(), count));
         let lanes = self.lanes.counts();
         let parts = [
             ("token", self.verifier.too_long()),
             ("topics", self.sockets.broker.counts().no_place.get()),
-            ("rate_keys", guard.rate_keys_full()),
+            ("rate_keys", limiter.rate_keys_full()),
             ("table_reads", self.store.waited()),
         ];
-        let all = guard.met().each().chain(clients).chain(lanes.no_place.each()).chain(parts);
+        let all = limiter.met().each().chain(clients).chain(lanes.no_place.each()).chain(parts);
         let help = "How often each limit of docs/LIMITS.md was met";
         page.counters("gavel_limit_refusals_total", help, "limit", all);
     }

@@ -30,11 +30,11 @@ use parking_lot::Mutex;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tracing::warn;
 
-use crate::auth::Gate;
+use crate::auth::Authenticator;
 use crate::cost::weights::OPERATION_POINTS;
 use crate::graphql::Api;
-use crate::graphql::error::Told;
-use crate::guard::{Guard, Origins, Payer};
+use crate::graphql::error::ReportedErrors;
+use crate::limiter::{ClientLimiter, Origins, Payer};
 use crate::websocket::Sockets;
 
 /// What the handlers share.
@@ -43,7 +43,7 @@ pub struct State {
     /// Runs queries and mutations.
     pub api: Api,
     /// Knows callers by their tokens.
-    pub gate: Gate,
+    pub authenticator: Authenticator,
     /// Takes WebSockets.
     pub sockets: Arc<Sockets>,
     /// The playground page, made at start; `None` if it is switched off.
@@ -61,10 +61,10 @@ const NO_STORE: &str = "no-store";
 pub fn routes(state: State, probes: Option<Router>) -> Router {
     let assets = state.playground.as_deref().map_or_else(Router::new, playground::assets);
     let index = playground::index(state.playground.is_some());
-    let cors = cors(state.sockets.guard.origins());
-    let guard = state.sockets.guard.clone();
+    let cors = cors(state.sockets.limiter.origins());
+    let limiter = state.sockets.limiter.clone();
     // Not of the fallback: what is nowhere is no probe.
-    let bounded = |probes: Router| probes.route_layer(from_fn_with_state(guard.clone(), probe));
+    let bounded = |probes: Router| probes.route_layer(from_fn_with_state(limiter.clone(), probe));
     let probes = probes.map_or_else(Router::new, bounded);
     let graphql = Router::new().route("/graphql", get(graphql::get).post(graphql::post));
     compress::compressed(graphql.layer(cors))
@@ -74,14 +74,14 @@ pub fn routes(state: State, probes: Option<Router>) -> Router {
         .merge(assets)
         .merge(index)
         .merge(probes)
-        .layer(from_fn_with_state(guard, paid))
+        .layer(from_fn_with_state(limiter, paid))
 }
 
 /// Health and metrics on the public address: as often as an address may ask for them.
-async fn probe(Shared(guard): Shared<Guard>, request: Request, next: Next) -> Response {
+async fn probe(Shared(limiter): Shared<ClientLimiter>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let Some(peer) = peer.map(|ConnectInfo(peer)| *peer) else { return next.run(request).await };
-    let mut response = match guard.probe(guard.address(peer, request.headers()), clock::now()) {
+    let mut response = match limiter.probe(limiter.address(peer, request.headers()), clock::now()) {
         Ok(()) => next.run(request).await,
         Err(refused) => refusal::too_many_late(refused).await,
     };
@@ -90,15 +90,15 @@ async fn probe(Shared(guard): Shared<Guard>, request: Request, next: Next) -> Re
 }
 
 /// Any other request, whatever it was for, is paid for by the address that it came from.
-async fn paid(Shared(guard): Shared<Guard>, request: Request, next: Next) -> Response {
+async fn paid(Shared(limiter): Shared<ClientLimiter>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
-    let address = peer.map(|peer| guard.address(peer, request.headers()));
+    let address = peer.map(|peer| limiter.address(peer, request.headers()));
     let response = next.run(request).await;
     let is_paid = response.status() == StatusCode::SWITCHING_PROTOCOLS
         || response.extensions().get::<Paid>().is_some();
     let Some(address) = address.filter(|_| !is_paid) else { return response };
     let payer = (&Payer::Address(address), address);
-    match guard.work(payer, OPERATION_POINTS, clock::now()) {
+    match limiter.work(payer, OPERATION_POINTS, clock::now()) {
         Ok(()) => response,
         Err(refused) => refusal::too_many_late(refused).await,
     }
@@ -112,7 +112,7 @@ struct Paid;
 async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     state.note_origin(request.headers());
     let mut response = next.run(request).await;
-    if let Some(told) = response.extensions().get::<Told>() {
+    if let Some(told) = response.extensions().get::<ReportedErrors>() {
         state.api.counts().told(told);
     }
     let headers = response.headers_mut();
@@ -125,7 +125,7 @@ async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> R
 impl State {
     /// A page that is not let in is told nothing by its browser, so the operator has to be.
     fn note_origin(&self, headers: &HeaderMap) {
-        if self.sockets.guard.origins().admit(headers) {
+        if self.sockets.limiter.origins().admit(headers) {
             return;
         }
         if self.refused_origins.lock().failed(tokio::time::Instant::now()) {

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
 
-use crate::guard::Bound;
+use crate::limiter::Bound;
 
 /// What a connection has sent so far, and which limit has ended it.
 #[derive(Debug, Default)]

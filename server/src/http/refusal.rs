@@ -9,8 +9,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::graphql::error::{Code, Told, rate_limited, unlocated};
-use crate::guard::TooMany;
+use crate::graphql::error::{Code, ReportedErrors, rate_limited, unlocated};
+use crate::limiter::TooMany;
 
 /// A refusal as JSON, for clients that have not said what they take.
 pub fn refuse(status: StatusCode, code: Code, message: impl Into<String>) -> Response {
@@ -46,7 +46,7 @@ pub(super) fn seconds(wait: Duration) -> HeaderValue {
 fn respond(status: StatusCode, error: ServerError) -> Response {
     let errors = GraphqlResponse::from_errors(vec![error]).errors;
     let body = serde_json::json!({ "errors": errors }).to_string();
-    let told = Told::of(&errors);
+    let told = ReportedErrors::of(&errors);
     let head =
         [(CONTENT_TYPE, "application/json; charset=utf-8"), (CACHE_CONTROL, super::NO_STORE)];
     (status, head, Extension(told), body).into_response()

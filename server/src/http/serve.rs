@@ -29,8 +29,8 @@ use tracing::{debug, warn};
 
 use super::patience::{Patience, PatientIo, Progress};
 use super::refusal;
-use crate::guard::{Bound, Guard, TooMany};
-use crate::websocket::wire::Wire;
+use crate::limiter::{Bound, ClientLimiter, TooMany};
+use crate::websocket::shared_socket::SharedSocket;
 
 /// Listens on an address, with a queue in the kernel for a storm of clients that come back.
 ///
@@ -61,21 +61,21 @@ pub struct ConnectionLimits {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    guard: Guard,
+    limiter: ClientLimiter,
     bounds: ConnectionLimits,
     tasks: Tasks,
     until: CancellationToken,
 ) {
     let permits = Arc::new(Semaphore::new(bounds.connections_max));
     let refusals = Arc::new(Semaphore::new(limits::REFUSALS_MAX));
-    let service = Service { router, guard, permits, keep_alive: bounds.keep_alive, until };
+    let service = Service { router, limiter, permits, keep_alive: bounds.keep_alive, until };
     loop {
         let accepted = tokio::select! {
             accepted = service.accept(&listener) => accepted,
             () = service.until.cancelled() => return,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
-        match service.guard.connect(peer) {
+        match service.limiter.connect(peer) {
             Ok(counted) => {
                 let service = service.clone();
                 tasks.spawn("connection", async move {
@@ -102,7 +102,7 @@ type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 #[derive(Clone)]
 struct Service {
     router: Router,
-    guard: Guard,
+    limiter: ClientLimiter,
     permits: Arc<Semaphore>,
     keep_alive: Duration,
     until: CancellationToken,
@@ -112,7 +112,7 @@ impl Service {
     /// The next connection. At the bound nothing is accepted: clients wait in the kernel's queue.
     async fn accept(&self, listener: &TcpListener) -> Option<Accepted> {
         if self.permits.available_permits() == 0 {
-            self.guard.meets(Bound::Connections);
+            self.limiter.record_limit(Bound::Connections);
         }
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
         match listener.accept().await {
@@ -128,7 +128,7 @@ impl Service {
 
     /// Serves one connection's requests, until it is upgraded or ends.
     async fn connection(self, stream: TcpStream, peer: SocketAddr) {
-        let _open = self.guard.hold_open();
+        let _open = self.limiter.hold_open();
         // Small frames and delayed acknowledgements cost up to 40 ms (SOURCES.md#sockets).
         let set = stream.set_nodelay(true).and_then(|()| {
             SockRef::from(&stream).set_send_buffer_size(limits::SOCKET_SEND_BUFFER_BYTES)
@@ -136,10 +136,10 @@ impl Service {
         if let Err(error) = set {
             warn!(%error, "a connection's options cannot be set");
         }
-        let (wire, io) = Wire::new(stream);
+        let (shared_socket, io) = SharedSocket::new(stream);
         let progress = Arc::new(Progress::default());
         let io = PatientIo::new(io, Arc::clone(&progress));
-        let (router, for_sockets) = (self.router, Arc::clone(&wire));
+        let (router, for_sockets) = (self.router, Arc::clone(&shared_socket));
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -165,15 +165,15 @@ impl Service {
         };
         let Some(ended) = ended else {
             debug!("a connection did not end in time");
-            wire.reset();
+            shared_socket.reset();
             return;
         };
         if let Err(error) = ended {
             if let Some(bound) = progress.met() {
-                self.guard.meets(bound);
-                wire.reset();
+                self.limiter.record_limit(bound);
+                shared_socket.reset();
             } else if error.is_parse_too_large() {
-                self.guard.meets(Bound::HttpHead);
+                self.limiter.record_limit(Bound::HttpHead);
             }
             // A peer that went, sent no HTTP, or took too long.
             debug!(%error, "a connection ended");

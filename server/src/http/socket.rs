@@ -13,21 +13,21 @@ use gavel_core::clock;
 use super::graphql::authorization;
 use super::refusal::{refuse, too_many};
 use crate::graphql::error::Code;
-use crate::guard::Bound;
+use crate::limiter::Bound;
 use crate::websocket::protocol::SUBPROTOCOL;
-use crate::websocket::wire::Wire;
+use crate::websocket::shared_socket::SharedSocket;
 
 /// GET /graphql/ws.
 pub async fn upgrade(
     State(state): State<super::State>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Extension(wire): Extension<Arc<Wire>>,
+    Extension(shared_socket): Extension<Arc<SharedSocket>>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let sockets = state.sockets;
-    let guard = &sockets.guard;
-    if !guard.origins().admit(&headers) {
+    let limiter = &sockets.limiter;
+    if !limiter.origins().admit(&headers) {
         let message = "pages of this origin may not open a socket; see --allow-origin, and behind a \
                        proxy pass on its Host";
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, message);
@@ -38,13 +38,13 @@ pub async fn upgrade(
             return refuse(StatusCode::UNAUTHORIZED, Code::Unauthenticated, error.to_string());
         }
     };
-    let address = guard.address(peer, &headers);
-    let place = match guard.open_socket(address, clock::now()) {
+    let address = limiter.address(peer, &headers);
+    let place = match limiter.open_socket(address, clock::now()) {
         Ok(place) => place,
         Err(refused) => return too_many(refused),
     };
     let Some(room) = sockets.room() else {
-        guard.meets(Bound::Sockets);
+        limiter.record_limit(Bound::Sockets);
         let message = "the service has as many sockets as it can; try again";
         return refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message);
     };
@@ -55,7 +55,7 @@ pub async fn upgrade(
         .max_message_size(sockets.limits.message_bytes_max)
         .max_frame_size(sockets.limits.message_bytes_max)
         .on_upgrade(async move |socket| {
-            sockets.serve(socket, wire, (address, authorization), (place, room));
+            sockets.serve(socket, shared_socket, (address, authorization), (place, room));
         })
 }
 

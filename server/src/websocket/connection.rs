@@ -20,12 +20,12 @@ use tungstenite::error::ProtocolError;
 use super::counts::{End as SocketEnd, bound_of};
 use super::expiry::{Due, Expiry};
 use super::operation::Capacity;
-use super::outbox::{End, Frame, Outbox, Subscriber};
 use super::pacing::Pacing;
 use super::payload::Payload;
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
+use super::send_queue::{End, Frame, SendQueue, Subscriber};
+use super::shared_socket::SharedSocket;
 use super::unread_bytes::{TooManyUnread, UnreadBytes};
-use super::wire::Wire;
 use super::{Sockets, credentials, message, operation};
 use crate::auth::Session;
 use crate::graphql::Caller;
@@ -33,22 +33,22 @@ use crate::graphql::error::{Code, api_error, refused, unlocated};
 use crate::graphql::execute::is_traceparent;
 use crate::graphql::request::Asked;
 use crate::graphql::scalar::format_time;
-use crate::guard::{Address, Bound, Payer, Place};
+use crate::limiter::{Address, Bound, Payer, Permit};
 
 /// The state of a socket's task.
 pub(super) struct Connection {
     sockets: Arc<Sockets>,
     socket: WebSocket,
     /// The same socket, to keep groups from writing to it.
-    wire: Arc<Wire>,
+    shared_socket: Arc<SharedSocket>,
     /// Of the upgrade's request, until connection_init.
     authorization: Option<String>,
     protocol: Protocol,
     session: Option<Arc<Session>>,
     expiry: Expiry,
     /// Its place among its user's sockets.
-    place: Option<Place<UserId>>,
-    outbox: Arc<Outbox>,
+    place: Option<Permit<UserId>>,
+    send_queue: Arc<SendQueue>,
     frames: mpsc::Receiver<Frame>,
     operations: HashMap<Arc<str>, Running>,
     capacity: Arc<Capacity>,
@@ -75,16 +75,17 @@ impl Connection {
     pub(super) fn new(
         sockets: Arc<Sockets>,
         socket: WebSocket,
-        wire: Arc<Wire>,
+        shared_socket: Arc<SharedSocket>,
         address: Address,
         authorization: Option<String>,
     ) -> Self {
         let queued = Arc::clone(&sockets.fanout.counts().queued);
-        let pacing = Pacing::new(sockets.guard.clone(), address);
-        let (outbox, frames) = Outbox::new(&wire, queued, sockets.guard.clone(), address);
+        let pacing = Pacing::new(sockets.limiter.clone(), address);
+        let (send_queue, frames) =
+            SendQueue::new(&shared_socket, queued, sockets.limiter.clone(), address);
         Self {
             socket,
-            wire,
+            shared_socket,
             authorization,
             protocol: Protocol::new(sockets.limits, Instant::now()),
             capacity: Arc::new(Capacity::of(&sockets.limits)),
@@ -92,7 +93,7 @@ impl Connection {
             session: None,
             expiry: Expiry::default(),
             place: None,
-            outbox,
+            send_queue,
             frames,
             operations: HashMap::new(),
             address,
@@ -102,15 +103,16 @@ impl Connection {
 
     /// Serves the socket until it ends.
     pub(super) async fn run(&mut self) {
-        self.wire.count_unread(UnreadBytes::new(self.sockets.guard.clone(), self.address));
+        self.shared_socket
+            .count_unread(UnreadBytes::new(self.sockets.limiter.clone(), self.address));
         let speaks = self.socket.protocol().is_some_and(|p| p.as_bytes() == SUBPROTOCOL.as_bytes());
         let ended = if speaks { self.serve().await } else { Some(Close::SUBPROTOCOL) };
         self.operations.clear();
-        self.outbox.close();
+        self.send_queue.close();
         self.sockets.fanout.counts().ends.inc(SocketEnd::from(ended.as_ref()));
         if let Some(close) = ended {
             if let Some(bound) = bound_of(&close) {
-                self.sockets.guard.meets(bound);
+                self.sockets.limiter.record_limit(bound);
             }
             let frame = CloseFrame { code: close.code, reason: close.reason.as_ref().into() };
             let said = self.socket.send(Message::Close(Some(frame)));
@@ -129,7 +131,7 @@ impl Connection {
             while let Some(Ok(_)) = self.socket.recv().await {}
             // After a frame that is none there is nothing to recv; but with bytes that nobody has
             // read the system ends the connection before our close has arrived.
-            self.wire.discard().await;
+            self.shared_socket.discard().await;
         };
         timeout(limits::CLOSE_TIMEOUT, closed).await.ok();
     }
@@ -150,7 +152,7 @@ impl Connection {
                 _ = self.frames.recv_many(&mut batch, limits::WRITE_BATCH_MAX) => {
                     self.write(&mut batch).await
                 }
-                overflowed = self.outbox.overflowed() => self.overflow(overflowed).await,
+                overflowed = self.send_queue.overflowed() => self.overflow(overflowed).await,
                 () = sleep_until(deadline.into()) => {
                     let action = self.protocol.tick(Instant::now());
                     self.act(action).await
@@ -168,7 +170,7 @@ impl Connection {
     }
 
     async fn received(&mut self, message: Message) -> Result<(), Ended> {
-        self.wire.message_came();
+        self.shared_socket.message_came();
         let payer = self.payer();
         self.pacing.message(&payer, clock::now());
         let action = match message {
@@ -213,7 +215,7 @@ impl Connection {
                 // The prepared ones among them say which kind there are too many of.
                 let limits = &self.sockets.limits;
                 let max = limits.operations_max + limits.short_operations_max;
-                self.sockets.guard.meets(Bound::Operations);
+                self.sockets.limiter.record_limit(Bound::Operations);
                 let message = format!("a socket runs at most {max} operations at a time");
                 let errors = self.errors_json(Code::Overloaded, &message, None);
                 self.send(vec![message::error(&id, &errors)]).await
@@ -223,7 +225,7 @@ impl Connection {
 
     async fn admit(&mut self, payload: Option<&str>) -> Option<Action> {
         let admitted = match credentials::authorization(payload, self.authorization.take()) {
-            Ok(given) => self.sockets.gate.admit(given.as_deref(), clock::now()).await,
+            Ok(given) => self.sockets.authenticator.admit(given.as_deref(), clock::now()).await,
             Err(error) => Err(error),
         };
         let principal = match admitted {
@@ -231,7 +233,7 @@ impl Connection {
             Err(error) => return self.protocol.refused(&credentials::reason(&error)),
         };
         if let Some(user_id) = &principal.user_id {
-            match self.sockets.guard.admit(user_id) {
+            match self.sockets.limiter.admit(user_id) {
                 Ok(place) => self.place = Some(place),
                 Err(_) => return Some(Action::Close(Close::TOO_MANY)),
             }
@@ -239,7 +241,7 @@ impl Connection {
         let ack = principal
             .expires_at
             .map(|at| serde_json::json!({ "tokenExpiresAt": format_time(at) }).to_string());
-        let session = Arc::new(Session::new(self.sockets.gate.clone(), principal));
+        let session = Arc::new(Session::new(self.sockets.authenticator.clone(), principal));
         self.expiry = Expiry::of(&session);
         self.session = Some(session);
         self.protocol.admitted(ack.as_deref(), Instant::now())
@@ -293,7 +295,7 @@ impl Connection {
             session: Some(session),
         };
         let prefix = message::next_prefix(&id);
-        let subscriber = Subscriber::new(Arc::clone(&id), prefix, Arc::clone(&self.outbox));
+        let subscriber = Subscriber::new(Arc::clone(&id), prefix, Arc::clone(&self.send_queue));
         let stop = CancellationToken::new();
         let running =
             Running { subscriber: Arc::clone(&subscriber), _task: stop.clone().drop_guard() };
@@ -314,9 +316,9 @@ impl Connection {
         let mut events = Vec::new();
         // Held until they are written.
         let mut answers = Vec::new();
-        let wire = Arc::clone(&self.wire);
+        let shared_socket = Arc::clone(&self.shared_socket);
         // Until this batch is written: what is taken from the queue comes before what follows it.
-        let _held = wire.hold();
+        let _held = shared_socket.hold();
         let mut flush = false;
         for frame in batch.drain(..) {
             match frame {
@@ -365,7 +367,7 @@ impl Connection {
             let current = self.operations.get(&subscriber.id);
             if current.is_some_and(|running| Arc::ptr_eq(&running.subscriber, &subscriber)) {
                 let message = "this subscription did not keep up; subscribe again with after";
-                self.sockets.guard.meets(Bound::SubscriptionQueue);
+                self.sockets.limiter.record_limit(Bound::SubscriptionQueue);
                 self.sockets.fanout.counts().slow.inc();
                 let after = Some(subscriber.last());
                 let errors = self.errors_json(Code::SlowConsumer, message, after);

@@ -8,7 +8,7 @@ use gavel_core::{labels, metrics};
 
 use super::payload::Payload;
 use super::protocol::Close;
-use crate::guard::Bound;
+use crate::limiter::Bound;
 
 labels! {
     /// What was delivered.

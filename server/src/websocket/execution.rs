@@ -12,11 +12,11 @@ use super::counts::SocketCounts;
 use super::payload::Payload;
 use crate::graphql::Schema;
 use crate::graphql::error::complete;
-use crate::graphql::subscription::{Feed, FeedItem};
+use crate::graphql::subscription::{EventSource, SourceEvent};
 
 /// An execution of one operation over a feed: one response an event, in order.
 pub struct Execution {
-    events: mpsc::Sender<FeedItem>,
+    events: mpsc::Sender<SourceEvent>,
     responses: BoxStream<'static, Response>,
     counts: Arc<SocketCounts>,
 }
@@ -29,13 +29,13 @@ impl Execution {
         counts: Arc<SocketCounts>,
     ) -> Self {
         let (events, feed) = mpsc::channel(1);
-        let responses = schema.execute_stream(request.data(Feed::new(feed)));
+        let responses = schema.execute_stream(request.data(EventSource::new(feed)));
         Self { events, responses, counts }
     }
 
     /// Executes the operation on an event. `None`: the execution has ended, which it never does
     /// while events come.
-    pub async fn run(&mut self, item: FeedItem) -> Option<Payload> {
+    pub async fn run(&mut self, item: SourceEvent) -> Option<Payload> {
         self.counts.executions.inc();
         let published_at = item.published_at();
         self.events.send(item).await.ok()?;

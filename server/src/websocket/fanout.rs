@@ -18,10 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::counts::SocketCounts;
 use super::execution::Execution;
 use super::group::{Group, GroupKey, Join, Joined};
-use super::outbox::Subscriber;
+use super::send_queue::Subscriber;
 use crate::cost::Price;
 use crate::graphql::Schema;
-use crate::guard::{Address, Guard, TooMany};
+use crate::limiter::{Address, ClientLimiter, TooMany};
 
 /// What begins a group: its weight is held by this address until the group has ended.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,7 @@ impl Cause {
 #[derive(Clone)]
 pub struct Fanout {
     schema: Schema,
-    guard: Guard,
+    limiter: ClientLimiter,
     tasks: Tasks,
     groups: Arc<Mutex<HashMap<GroupKey, mpsc::Sender<Join>>>>,
     tracer: Tracer,
@@ -56,10 +56,10 @@ pub struct Fanout {
 
 impl Fanout {
     /// A fan-out that executes on a schema. Groups run on `tasks`.
-    pub fn new(schema: Schema, guard: Guard, tasks: Tasks, tracer: Tracer) -> Self {
+    pub fn new(schema: Schema, limiter: ClientLimiter, tasks: Tasks, tracer: Tracer) -> Self {
         let (groups, counts) = Default::default();
         let writers_max = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { schema, guard, tasks, groups, tracer, each_watcher: false, counts, writers_max }
+        Self { schema, limiter, tasks, groups, tracer, each_watcher: false, counts, writers_max }
     }
 
     /// The same; a delivery that is traced has a span for each watcher, too.
@@ -116,7 +116,7 @@ impl Fanout {
         if let Some(group) = groups.get(key).filter(|group| !group.is_closed()) {
             return Ok(group.clone());
         }
-        let held = self.guard.begin_group(cause.address, &key.auction_id, cause.weight())?;
+        let held = self.limiter.begin_group(cause.address, &key.auction_id, cause.weight())?;
         let (joins, requests) = mpsc::channel(limits::GROUP_JOINS_MAX);
         groups.insert(key.clone(), joins.clone());
         let counts = Arc::clone(&self.counts);

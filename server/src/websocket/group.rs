@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::limits;
 use gavel_core::auction::AuctionId;
 use gavel_core::broker::topic::Reader;
-use gavel_core::broker::{Mark, PublishedBid};
+use gavel_core::broker::{Progress, PublishedBid};
 use gavel_core::metrics::GaugeGuard;
 use gavel_trace::{Context, Tracer};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -16,11 +16,11 @@ use tracing::error;
 use super::counts::SocketCounts;
 use super::execution::Execution;
 use super::member::Member;
-use super::outbox::{End, Subscriber};
 use super::payload::Payload;
+use super::send_queue::{End, Subscriber};
 use super::shares::{Events, Shares, Times};
 use super::trace;
-use crate::graphql::subscription::{FeedItem, Topic};
+use crate::graphql::subscription::{SourceEvent, Topic};
 use crate::graphql::types::View;
 
 /// What makes two subscriptions the same.
@@ -69,7 +69,7 @@ pub struct Group {
     /// The last number executed: a sequence, or a version.
     cursor: u64,
     /// The last payloads, contiguous up to the cursor: for members that resume.
-    ring: VecDeque<(u64, Arc<Payload>)>,
+    ring_buffer: VecDeque<(u64, Arc<Payload>)>,
     ring_bytes: usize,
     /// Told when a member has left.
     left: Arc<Notify>,
@@ -100,7 +100,7 @@ impl Group {
             execution,
             members: Shares::new(writers_max),
             cursor,
-            ring: VecDeque::new(),
+            ring_buffer: VecDeque::new(),
             ring_bytes: 0,
             left: Arc::default(),
             counted: GaugeGuard::new(Arc::clone(&counts.subscriptions)),
@@ -122,16 +122,16 @@ impl Group {
         mut joins: mpsc::Receiver<Join>,
         end_if_idle: impl Fn(&mut mpsc::Receiver<Join>) -> bool,
     ) {
-        let mut marks = self.topic.marks();
+        let mut progress_updates = self.topic.progress_updates();
         let left = Arc::clone(&self.left);
         let mut used = Instant::now();
         loop {
-            if !self.catch_up(&mut marks).await {
+            if !self.catch_up(&mut progress_updates).await {
                 error!(auction.id = %self.topic.id(), "a group's execution ended; members resume");
                 self.members.iter().filter(|m| m.stays()).for_each(|m| m.subscriber.overflow());
                 return;
             }
-            let mark = *marks.borrow();
+            let mark = *progress_updates.borrow();
             if mark.ended && self.has_delivered(mark) && !self.members.is_empty() {
                 for member in self.members.drain().filter(Member::stays) {
                     member.subscriber.finish(End::Complete);
@@ -151,7 +151,7 @@ impl Group {
                     }
                 }
                 // The topic lives as long as the reader that this group holds.
-                _ = marks.changed() => {}
+                _ = progress_updates.changed() => {}
                 () = left.notified() => {
                     self.members.drop_left();
                     if self.members.is_empty() && end_if_idle(&mut joins) {
@@ -168,7 +168,7 @@ impl Group {
         }
     }
 
-    fn has_delivered(&self, mark: Mark) -> bool {
+    fn has_delivered(&self, mark: Progress) -> bool {
         match self.kind {
             Topic::Bids => self.cursor >= mark.position,
             Topic::Auction => self.cursor >= mark.version,
@@ -176,9 +176,9 @@ impl Group {
     }
 
     /// Executes and delivers what is new. False: the execution has failed.
-    async fn catch_up(&mut self, marks: &mut watch::Receiver<Mark>) -> bool {
+    async fn catch_up(&mut self, progress_updates: &mut watch::Receiver<Progress>) -> bool {
         loop {
-            let mark = *marks.borrow_and_update();
+            let mark = *progress_updates.borrow_and_update();
             if self.has_delivered(mark) {
                 return true;
             }
@@ -195,7 +195,7 @@ impl Group {
     async fn deliver_bids(&mut self) -> bool {
         let Some(bids) = self.topic.recent_after(self.cursor, limits::GROUP_TURN_MAX) else {
             // Somebody deleted the next ones from the table.
-            if let Some(to) = self.topic.hole_after(self.cursor) {
+            if let Some(to) = self.topic.missing_after(self.cursor) {
                 self.cursor = to;
                 return true;
             }
@@ -210,7 +210,7 @@ impl Group {
         for bid in bids {
             let number = bid.bid.sequence;
             let span = bid.trace.map(Context::child);
-            let item = FeedItem::Bid(Arc::clone(&bid), span);
+            let item = SourceEvent::Bid(Arc::clone(&bid), span);
             let Some(payload) = self.execute(item).await else { return false };
             spans.extend(span.map(|span| (span, bid)));
             events.push((number, payload));
@@ -228,7 +228,7 @@ impl Group {
     async fn deliver_state(&mut self) -> bool {
         let Some(auction) = self.topic.auction() else { return true };
         let number = auction.version;
-        let item = FeedItem::Auction(auction, self.view);
+        let item = SourceEvent::Auction(auction, self.view);
         let Some(payload) = self.execute(item).await else { return false };
         self.deliver([(number, Arc::clone(&payload))].into(), false).await;
         self.clear_ring();
@@ -236,7 +236,7 @@ impl Group {
         true
     }
 
-    async fn execute(&mut self, item: FeedItem) -> Option<Arc<Payload>> {
+    async fn execute(&mut self, item: SourceEvent) -> Option<Arc<Payload>> {
         self.execution.run(item).await.map(Arc::new)
     }
 
@@ -252,17 +252,17 @@ impl Group {
 
     fn keep(&mut self, number: u64, payload: Arc<Payload>) {
         self.ring_bytes += payload.json().len();
-        self.ring.push_back((number, payload));
-        while self.ring.len() > limits::GROUP_RING_MAX
-            || (self.ring_bytes > limits::GROUP_RING_BYTES_MAX && self.ring.len() > 1)
+        self.ring_buffer.push_back((number, payload));
+        while self.ring_buffer.len() > limits::GROUP_RING_MAX
+            || (self.ring_bytes > limits::GROUP_RING_BYTES_MAX && self.ring_buffer.len() > 1)
         {
-            let oldest = self.ring.pop_front();
+            let oldest = self.ring_buffer.pop_front();
             self.ring_bytes -= oldest.map_or(0, |(_, payload)| payload.json().len());
         }
     }
 
     fn clear_ring(&mut self) {
-        self.ring.clear();
+        self.ring_buffer.clear();
         self.ring_bytes = 0;
     }
 
@@ -285,7 +285,7 @@ impl Group {
         }
         subscriber.starts_after(after);
         *subscriber.left.lock() = Some(Arc::clone(&self.left));
-        for (number, payload) in self.ring.iter().filter(|(number, _)| *number > after) {
+        for (number, payload) in self.ring_buffer.iter().filter(|(number, _)| *number > after) {
             if !subscriber.push(payload, *number, true) {
                 break;
             }
@@ -299,7 +299,7 @@ impl Group {
         if self.cursor == 0 && !self.deliver_state().await {
             return Joined::Behind;
         }
-        if let Some((number, payload)) = self.ring.back() {
+        if let Some((number, payload)) = self.ring_buffer.back() {
             subscriber.push(payload, *number, false);
         }
         self.add(subscriber, self.cursor, 0);
@@ -321,12 +321,12 @@ impl Group {
     /// Makes the ring begin at `after + 1` or before, from the topic's backlog: each event is
     /// executed once, however many members resume. False: the backlog does not reach so far.
     async fn reach_back(&mut self, after: u64) -> bool {
-        let oldest = self.ring.front().map_or(self.cursor + 1, |(number, _)| *number);
+        let oldest = self.ring_buffer.front().map_or(self.cursor + 1, |(number, _)| *number);
         if after + 1 >= oldest {
             return true;
         }
         let missing = usize::try_from(oldest - 1 - after).unwrap_or(usize::MAX);
-        if missing.saturating_add(self.ring.len()) > limits::GROUP_RING_MAX {
+        if missing.saturating_add(self.ring_buffer.len()) > limits::GROUP_RING_MAX {
             return false;
         }
         let Some(bids) = self.topic.recent_after(after, missing) else { return false };
@@ -336,7 +336,9 @@ impl Group {
         let mut bytes = self.ring_bytes;
         for bid in bids {
             let number = bid.bid.sequence;
-            let Some(payload) = self.execute(FeedItem::Bid(bid, None)).await else { return false };
+            let Some(payload) = self.execute(SourceEvent::Bid(bid, None)).await else {
+                return false;
+            };
             bytes += payload.json().len();
             if bytes > limits::GROUP_RING_BYTES_MAX {
                 return false;
@@ -344,7 +346,7 @@ impl Group {
             older.push((number, payload));
         }
         self.ring_bytes = bytes;
-        older.into_iter().rev().for_each(|entry| self.ring.push_front(entry));
+        older.into_iter().rev().for_each(|entry| self.ring_buffer.push_front(entry));
         true
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::counts::BatchTotals;
-use super::outbox::Subscriber;
 use super::payload::{Frames, Payload};
+use super::send_queue::Subscriber;
 
 /// A member: it gets what is numbered over `after`, as a replay up to `live_after`.
 pub(super) struct Member {
@@ -19,7 +19,7 @@ pub(super) struct Member {
 
 /// What became of events for a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Outcome {
     /// It had them already.
     Before,
     /// They are written.
@@ -35,28 +35,28 @@ impl Member {
         !self.subscriber.is_over() && self.subscriber.membership() == self.membership
     }
 
-    /// Tells it what is new to it: at once if nothing is on its way to it, else through its queue.
-    pub(super) fn tell(
+    /// Delivers what is new to it: at once if nothing is on its way to it, else through its queue.
+    pub(super) fn deliver(
         &self,
         events: &[(u64, Arc<Payload>)],
         frames: &mut Frames,
         totals: &mut BatchTotals,
-    ) -> Told {
+    ) -> Outcome {
         let from = events.partition_point(|(number, _)| *number <= self.after);
         let Some((last, _)) = events.last().filter(|_| from < events.len()) else {
-            return Told::Before;
+            return Outcome::Before;
         };
         let live_from = events.partition_point(|(number, _)| *number <= self.live_after);
         let subscriber = &self.subscriber;
         let bytes = frames.of(events, &self.prefix, (from, live_from));
         if subscriber.write(bytes, *last, self.membership) {
             totals.add((from, live_from), bytes.len());
-            return Told::Written;
+            return Outcome::Written;
         }
         let queued = self.stays()
             && events[from..].iter().all(|(number, payload)| {
                 subscriber.push(payload, *number, *number <= self.live_after)
             });
-        if queued { Told::Queued } else { Told::Left }
+        if queued { Outcome::Queued } else { Outcome::Left }
     }
 }

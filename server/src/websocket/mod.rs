@@ -7,11 +7,11 @@ pub mod message;
 pub mod counts;
 pub mod protocol;
 pub mod payload;
-pub mod wire;
+pub mod shared_socket;
 mod pacing;
 mod queued_bytes;
 pub mod unread_bytes;
-pub mod outbox;
+pub mod send_queue;
 pub mod execution;
 pub mod normalise;
 mod member;
@@ -38,10 +38,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
 use self::fanout::Fanout;
-use self::wire::Wire;
-use crate::auth::Gate;
+use self::shared_socket::SharedSocket;
+use crate::auth::Authenticator;
 use crate::graphql::Api;
-use crate::guard::{Address, Guard, Place};
+use crate::limiter::{Address, ClientLimiter, Permit};
 
 /// The bounds of one socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +75,13 @@ pub struct Sockets {
     /// Runs queries and mutations.
     pub api: Api,
     /// Knows callers by their tokens.
-    pub gate: Gate,
+    pub authenticator: Authenticator,
     /// Has the topics.
     pub broker: Broker,
     /// Has the groups.
     pub fanout: Fanout,
     /// Keeps users within their allowance.
-    pub guard: Guard,
+    pub limiter: ClientLimiter,
     /// The bounds of each.
     pub limits: SocketLimits,
     /// Sockets at a time.
@@ -112,12 +112,12 @@ impl Sockets {
     pub fn serve(
         self: &Arc<Self>,
         socket: WebSocket,
-        wire: Arc<Wire>,
+        shared_socket: Arc<SharedSocket>,
         (address, authorization): (Address, Option<String>),
-        place: (Place<Address>, OwnedSemaphorePermit),
+        place: (Permit<Address>, OwnedSemaphorePermit),
     ) {
         let shared = Arc::clone(self);
-        let mut connection = Connection::new(shared, socket, wire, address, authorization);
+        let mut connection = Connection::new(shared, socket, shared_socket, address, authorization);
         self.tasks.spawn("socket", async move {
             connection.run().await;
             drop(place);

@@ -16,17 +16,17 @@ use super::execution::Execution;
 use super::fanout::Cause;
 use super::group::{GroupKey, Joined};
 use super::normalise::normalise;
-use super::outbox::Subscriber;
+use super::send_queue::Subscriber;
 use super::{SocketLimits, Sockets};
 use crate::auth::Principal;
 use crate::cost::weights::SUBSCRIPTION_POINTS;
 use crate::graphql::counts::Kind;
 use crate::graphql::error::{Code, api_error, complete, from_topic, refused, unlocated};
 use crate::graphql::execute::failed;
-use crate::graphql::subscription::{Asked, FeedItem, Probe, Topic};
+use crate::graphql::subscription::{Asked, Probe, SourceEvent, Topic};
 use crate::graphql::types::View;
 use crate::graphql::{Caller, Operation, Prepared};
-use crate::guard::{Bound, Payer};
+use crate::limiter::{Bound, Payer};
 
 /// What one socket may run at a time. Subscriptions stay, the others pass: what a socket watches
 /// takes nothing from what it does.
@@ -63,7 +63,7 @@ impl Capacity {
             }
         };
         Arc::clone(permits).try_acquire_owned().map_err(|_| {
-            sockets.guard.meets(bound);
+            sockets.limiter.record_limit(bound);
             let message = format!("a socket runs at most {max} {what} at a time");
             response_of(api_error(Code::Overloaded, message))
         })
@@ -128,7 +128,7 @@ impl Beginning<'_> {
         let Self { sockets, caller, .. } = self;
         let points = SUBSCRIPTION_POINTS + self.prepared.price.points;
         sockets
-            .guard
+            .limiter
             .work((&caller.payer, caller.address), points, caller.received_at)
             .map_err(|too_many| failed(refused(too_many)))?;
         let renewals = caller.session.as_ref().map(|session| session.renewals());
@@ -208,7 +208,7 @@ impl Beginning<'_> {
     async fn pay_replay(&self, bids: u64) {
         let units = bids.saturating_mul(self.prepared.price.bytes.div_ceil(1024).max(1));
         let payer: &Payer = &self.caller.payer;
-        while let Err(too_many) = self.sockets.guard.replay(payer, units, clock::now()) {
+        while let Err(too_many) = self.sockets.limiter.replay(payer, units, clock::now()) {
             sleep(too_many.retry_after).await;
         }
     }
@@ -267,7 +267,7 @@ impl Beginning<'_> {
         let history = history.map_err(|error| response_of(from_topic(&error)))?;
         for bid in history.bids {
             let number = bid.bid.sequence;
-            let Some(payload) = execution.run(FeedItem::Bid(bid, None)).await else {
+            let Some(payload) = execution.run(SourceEvent::Bid(bid, None)).await else {
                 return Err(response_of(api_error(Code::Internal, "internal error")));
             };
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(reached) };

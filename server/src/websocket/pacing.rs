@@ -8,12 +8,12 @@ use gavel_core::auction::Timestamp;
 use tokio::time::Instant;
 
 use crate::graphql::Operation;
-use crate::guard::{Address, Bound, Guard, Payer, TooMany};
+use crate::limiter::{Address, Bound, ClientLimiter, Payer, TooMany};
 
 /// The pace of a socket.
 #[derive(Debug)]
 pub(super) struct Pacing {
-    guard: Guard,
+    limiter: ClientLimiter,
     address: Address,
     /// When it may send as many operations, and messages, at once again.
     operations_whole_at: Option<Timestamp>,
@@ -23,10 +23,10 @@ pub(super) struct Pacing {
 }
 
 impl Pacing {
-    pub(super) fn new(guard: Guard, address: Address) -> Self {
+    pub(super) fn new(limiter: ClientLimiter, address: Address) -> Self {
         let (operations_whole_at, messages_whole_at) = Default::default();
         let reads_from = Instant::now();
-        Self { guard, address, operations_whole_at, messages_whole_at, reads_from }
+        Self { limiter, address, operations_whole_at, messages_whole_at, reads_from }
     }
 
     /// When it is read again; `None`: now.
@@ -36,15 +36,15 @@ impl Pacing {
 
     /// A message has come.
     pub(super) fn message(&mut self, payer: &Payer, now: Timestamp) {
-        if self.guard.message(payer, now).is_err() {
+        if self.limiter.message(payer, now).is_err() {
             self.pause(limits::REFUSAL_PAUSE_MIN);
             return;
         }
-        let Some(rate) = self.guard.message_rate() else { return };
+        let Some(rate) = self.limiter.message_rate() else { return };
         match rate.decide(self.messages_whole_at, now, 1) {
             Ok(whole_at) => self.messages_whole_at = Some(whole_at),
             Err(wait) => {
-                self.guard.meets(Bound::MessageRate);
+                self.limiter.record_limit(Bound::MessageRate);
                 // It is taken all the same, when it is due.
                 let due = rate.decide(self.messages_whole_at, now.plus(wait), 1);
                 self.messages_whole_at = due.ok().or(self.messages_whole_at);
@@ -74,13 +74,13 @@ impl Pacing {
         operation: &Operation,
         now: Timestamp,
     ) -> Result<(), TooMany> {
-        if let Some(rate) = self.guard.operation_rate() {
+        if let Some(rate) = self.limiter.operation_rate() {
             match rate.decide(self.operations_whole_at, now, 1) {
                 Ok(whole_at) => self.operations_whole_at = Some(whole_at),
-                Err(wait) => return Err(self.guard.too_many_operations(wait)),
+                Err(wait) => return Err(self.limiter.too_many_operations(wait)),
             }
         }
-        self.guard.work((payer, self.address), operation.reading_points(), now)
+        self.limiter.work((payer, self.address), operation.reading_points(), now)
     }
 
     fn pause(&mut self, wait: Duration) {

@@ -8,12 +8,12 @@ use crate::limits;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::guard::{Address, Guard, HeldBytes, Payer};
+use crate::limiter::{Address, ClientLimiter, HeldBytes, Payer};
 
 /// The queued bytes of one socket.
 #[derive(Debug)]
 pub(super) struct QueuedBytes {
-    guard: Guard,
+    limiter: ClientLimiter,
     payer: Payer,
     queued: AtomicUsize,
     held: Mutex<Held>,
@@ -31,10 +31,10 @@ struct Held {
 const PART_BYTES: usize = 64 * 1024;
 
 impl QueuedBytes {
-    pub(super) fn new(guard: Guard, address: Address) -> Self {
+    pub(super) fn new(limiter: ClientLimiter, address: Address) -> Self {
         let replay = Arc::new(Semaphore::new(limits::REPLAY_QUEUE_BYTES_MAX));
         let payer = Payer::Address(address);
-        Self { guard, payer, queued: AtomicUsize::new(0), held: Mutex::default(), replay }
+        Self { limiter, payer, queued: AtomicUsize::new(0), held: Mutex::default(), replay }
     }
 
     /// Adds a frame. False: it would be too much, and is not added.
@@ -65,7 +65,7 @@ impl QueuedBytes {
     fn hold(&self, queued: usize) -> bool {
         let mut held = self.held.lock();
         while held.bytes < queued {
-            let Ok(part) = self.guard.answer(&self.payer, PART_BYTES) else { return false };
+            let Ok(part) = self.limiter.answer(&self.payer, PART_BYTES) else { return false };
             held.parts.push(part);
             held.bytes += PART_BYTES;
         }
@@ -78,7 +78,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::guard::Allowances;
+    use crate::limiter::ClientLimits;
 
     fn address() -> Address {
         Address::from(IpAddr::from([192, 0, 2, 1]))
@@ -86,10 +86,11 @@ mod tests {
 
     #[test]
     fn a_socket_holds_so_many_bytes_and_its_address_so_many() {
-        let allowed = Allowances { answer_bytes_per_client: 3 * PART_BYTES, ..Default::default() };
-        let guard = Guard::new(allowed);
+        let allowed =
+            ClientLimits { answer_bytes_per_client: 3 * PART_BYTES, ..Default::default() };
+        let limiter = ClientLimiter::new(allowed);
         let sockets: Vec<QueuedBytes> =
-            (0..3).map(|_| QueuedBytes::new(guard.clone(), address())).collect();
+            (0..3).map(|_| QueuedBytes::new(limiter.clone(), address())).collect();
         assert!(sockets.iter().all(|of| of.add(limits::SOCKET_QUEUE_BYTES_FREE)));
         assert!(sockets[0].add(PART_BYTES), "more than a few are paid for");
         assert!(sockets[1].add(1));
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn without_a_budget_a_socket_has_its_own_bound() {
-        let socket = QueuedBytes::new(Guard::new(Allowances::default()), address());
+        let socket = QueuedBytes::new(ClientLimiter::new(ClientLimits::default()), address());
         assert!(socket.add(limits::SOCKET_QUEUE_BYTES_MAX));
         assert!(!socket.add(1));
         socket.remove(1);

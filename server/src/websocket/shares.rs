@@ -9,13 +9,13 @@ use gavel_core::clock;
 use tokio::task::JoinSet;
 
 use super::counts::{BatchTotals, SocketCounts};
-use super::member::{Member, Told};
+use super::member::{Member, Outcome};
 use super::payload::{Frames, Payload};
 
 /// Events with their numbers, in order.
 pub(super) type Events = Arc<[(u64, Arc<Payload>)]>;
 /// What became of the members, and when.
-pub(super) type Times = Vec<(Told, Timestamp)>;
+pub(super) type Times = Vec<(Outcome, Timestamp)>;
 
 /// The members of a group.
 #[derive(Default)]
@@ -74,7 +74,7 @@ impl Shares {
         std::mem::take(&mut self.shares).into_iter().flatten()
     }
 
-    /// Writes events to every member; drops those that have left. Returns when each was told, if
+    /// Writes events to every member; drops those that have left. Returns when each was outcome, if
     /// somebody asks.
     pub(super) async fn write(
         &mut self,
@@ -124,14 +124,14 @@ async fn write(
     let writes_max =
         if is_burst { limits::GROUP_BURST_WRITES_MAX } else { limits::GROUP_WRITES_MAX };
     while at < members.len() {
-        let told = members[at].tell(&events, &mut frames, &mut totals);
-        if told == Told::Left {
+        let outcome = members[at].deliver(&events, &mut frames, &mut totals);
+        if outcome == Outcome::Left {
             members.swap_remove(at);
         } else {
             at += 1;
         }
         if notes_times {
-            times.push((told, clock::now()));
+            times.push((outcome, clock::now()));
         }
         if totals.is_ripe() {
             totals.add_up(&events, &counts, clock::now);

@@ -5,7 +5,7 @@ use gavel_core::broker::PublishedBid;
 use gavel_core::clock;
 use gavel_trace::{Context, Kind, Span, Tracer};
 
-use super::member::Told;
+use super::member::Outcome;
 
 /// Exports the delivery of a bid to one group of subscribers.
 pub(super) fn delivered(tracer: &Tracer, context: Context, bid: &PublishedBid, subscribers: usize) {
@@ -27,12 +27,12 @@ pub(super) fn told(
     tracer: &Tracer,
     deliver: Context,
     bid: &PublishedBid,
-    (told, at): &(Told, Timestamp),
+    (told, at): &(Outcome, Timestamp),
 ) {
     let how = match told {
-        Told::Written => "written",
-        Told::Queued => "queued",
-        Told::Before | Told::Left => return,
+        Outcome::Written => "written",
+        Outcome::Queued => "queued",
+        Outcome::Before | Outcome::Left => return,
     };
     tracer.record(|| Span {
         name: "watcher.tell",

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::limits;
 use parking_lot::Mutex;
 
-use crate::guard::{Address, Guard, Place};
+use crate::limiter::{Address, ClientLimiter, Permit};
 
 /// Messages that are not whole take more than their address may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,10 +16,10 @@ pub struct TooManyUnread;
 /// The bytes of a socket's unfinished message.
 #[derive(Debug)]
 pub struct UnreadBytes {
-    guard: Guard,
+    limiter: ClientLimiter,
     address: Address,
     come: AtomicUsize,
-    held: Mutex<Vec<Place<Address>>>,
+    held: Mutex<Vec<Permit<Address>>>,
 }
 
 /// Bytes are taken from the budget so many at a time.
@@ -27,8 +27,8 @@ const PART_BYTES: usize = 16 * 1024;
 
 impl UnreadBytes {
     /// Nothing has come yet.
-    pub fn new(guard: Guard, address: Address) -> Self {
-        Self { guard, address, come: AtomicUsize::new(0), held: Mutex::default() }
+    pub fn new(limiter: ClientLimiter, address: Address) -> Self {
+        Self { limiter, address, come: AtomicUsize::new(0), held: Mutex::default() }
     }
 
     /// So many more bytes have come.
@@ -39,7 +39,7 @@ impl UnreadBytes {
         }
         let mut held = self.held.lock();
         while held.len() * PART_BYTES < come {
-            let part = self.guard.unread(self.address, PART_BYTES).map_err(|_| TooManyUnread)?;
+            let part = self.limiter.unread(self.address, PART_BYTES).map_err(|_| TooManyUnread)?;
             held.push(part);
         }
         Ok(())
@@ -58,16 +58,16 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::guard::Allowances;
+    use crate::limiter::ClientLimits;
 
     #[test]
     fn unfinished_messages_of_an_address_share_a_budget_until_they_are_whole() {
         let allowed =
-            Allowances { unread_bytes_per_address: 2 * PART_BYTES, ..Allowances::default() };
-        let guard = Guard::new(allowed);
+            ClientLimits { unread_bytes_per_address: 2 * PART_BYTES, ..ClientLimits::default() };
+        let limiter = ClientLimiter::new(allowed);
         let address = Address::from(IpAddr::from([192, 0, 2, 1]));
         let sockets: Vec<UnreadBytes> =
-            (0..3).map(|_| UnreadBytes::new(guard.clone(), address)).collect();
+            (0..3).map(|_| UnreadBytes::new(limiter.clone(), address)).collect();
         for socket in &sockets {
             assert_eq!(socket.add(limits::UNREAD_BYTES_FREE), Ok(()), "a few are free");
         }

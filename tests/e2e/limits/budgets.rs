@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{JSON, WATCH, ask, document_edge, edge, laden, send, socket};
+use super::{JSON, WATCH, ask, document_edge, laden, limit_case, send, socket};
 
 const UPDATES: &str = "subscription($id: ID!) { auctionUpdated(auctionId: $id) { ";
 
@@ -55,7 +55,7 @@ async fn the_variables_of_an_operation() {
             assert_eq!(look(server, json!({ "id": id })).await, "QUERY_TOO_COMPLEX");
         }
     };
-    edge(&["--variables-bytes", "4096"]).holds(within, above).await;
+    limit_case(&["--variables-bytes", "4096"]).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn subscription_edge(flags: &[&str], allowed: &str, more: &[&str]) {
             assert_eq!(code(&socket.error("2").await), "QUERY_TOO_COMPLEX", "{more}");
         }
     };
-    edge(flags).holds(within, above).await;
+    limit_case(flags).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +151,7 @@ async fn work_edge(flags: &[&str], user: Option<&str>, said: &str) {
             assert!(error["message"].as_str().unwrap().contains(said), "{error}");
         }
     };
-    edge(&[&["--client-limits", "on"], flags].concat()).rounds(4).holds(within, above).await;
+    limit_case(&[&["--client-limits", "on"], flags].concat()).rounds(4).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,7 +202,7 @@ async fn the_operations_of_a_socket_in_a_second() {
         socket.lives().await;
     };
     let flags = ["--client-limits", "on", "--operations-per-second", "10"];
-    edge(&flags).rounds(3).holds(within, above).await;
+    limit_case(&flags).rounds(3).holds(within, above).await;
 }
 
 /// Requests for these paths over a few connections: what each was answered, and after how long.
@@ -233,7 +233,7 @@ async fn what_runs_no_operation_is_work_of_its_address_all_the_same() {
         assert_eq!(server.get("/healthz").await.0, 200, "health has a budget of its own");
     };
     let flags = ["--client-limits", "on", "--work-per-address", "1500"];
-    edge(&flags).rounds(3).holds(within, above).await;
+    limit_case(&flags).rounds(3).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,7 +251,7 @@ async fn the_probes_of_an_address_in_a_second() {
         assert!(refused.iter().all(|(_, took)| *took >= limits::REFUSAL_PAUSE_MIN));
         assert_eq!(ask(server, "{ serverTime }").await, None, "nothing else is refused");
     };
-    edge(&["--client-limits", "on"]).rounds(4).holds(within, above).await;
+    limit_case(&["--client-limits", "on"]).rounds(4).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,7 +271,7 @@ async fn the_messages_of_a_socket_in_a_second() {
         }
         assert!(began.elapsed() > Duration::from_millis(2_500), "{:?}", began.elapsed());
     };
-    edge(&["--client-limits", "on"]).rounds(2).holds(within, above).await;
+    limit_case(&["--client-limits", "on"]).rounds(2).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -312,7 +312,7 @@ async fn the_different_subscriptions_of_an_address() {
     };
     let flags = ["--client-limits", "on", "--groups-per-address", "530"];
     let flags = [flags.as_slice(), &["--work-per-address", "0"]].concat();
-    edge(&flags).rounds(2).holds(within, above).await;
+    limit_case(&flags).rounds(2).holds(within, above).await;
 }
 
 /// A socket that was opened by hand, and a part of a message on it.
@@ -364,7 +364,7 @@ async fn the_unfinished_messages_of_an_address() {
     };
     let flags = ["--client-limits", "on", "--unread-bytes-per-address", "262144"];
     let flags = [flags.as_slice(), &["--init-timeout-ms", "60000"]].concat();
-    edge(&flags).rounds(2).holds(within, above).await;
+    limit_case(&flags).rounds(2).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -394,5 +394,5 @@ async fn the_bids_replayed_in_a_second() {
     };
     let flags = ["--client-limits", "on", "--replays-per-second", "20"];
     let flags = [flags.as_slice(), &["--bids-per-user-per-second", "0"]].concat();
-    edge(&flags).rounds(1).holds(within, above).await;
+    limit_case(&flags).rounds(1).holds(within, above).await;
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{edge, first, laden, place, send, socket, upgrade};
+use super::{first, laden, limit_case, place, send, socket, upgrade};
 
 const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -46,7 +46,7 @@ async fn the_connections_of_an_address() {
         );
     };
     let flags = ["--client-limits", "on", "--connections-per-address", "5"];
-    edge(&flags).rounds(800).holds(within, above).await;
+    limit_case(&flags).rounds(800).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +75,7 @@ async fn the_sockets_of_an_address() {
     };
     let flags =
         ["--client-limits", "on", "--sockets-per-address", "2", "--handshakes-per-second", "0"];
-    edge(&flags).rounds(1000).holds(within, above).await;
+    limit_case(&flags).rounds(1000).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +112,7 @@ async fn the_new_sockets_of_an_address_in_a_second() {
         refused.into_iter().for_each(assert_limited);
     };
     let flags = ["--client-limits", "on", "--handshakes-per-second", "5"];
-    edge(&flags).rounds(8).holds(within, above).await;
+    limit_case(&flags).rounds(8).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +143,7 @@ async fn the_sockets_of_a_user() {
     };
     let flags = ["--client-limits", "on", "--sockets-per-user", "2"];
     let flags = [flags.as_slice(), &["--handshakes-per-second", "0"]].concat();
-    edge(&flags).rounds(400).holds(within, above).await;
+    limit_case(&flags).rounds(400).holds(within, above).await;
 }
 
 const BID: &str = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
@@ -187,7 +187,7 @@ async fn rate_edge(flags: &[&str], user: impl Fn(usize) -> String, said: &str) {
             assert!(error["message"].as_str().unwrap().contains(said), "{error}");
         }
     };
-    edge(flags).rounds(8).holds(within, above).await;
+    limit_case(flags).rounds(8).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,5 +239,5 @@ async fn the_auctions_of_a_user_in_a_second() {
     let flags = ["--client-limits", "on", "--auctions-per-user-per-second", "10"];
     let work = ["--work-per-user", "0", "--all-work-per-address", "0"];
     let flags = [flags.as_slice(), &work].concat();
-    edge(&flags).rounds(8).holds(within, above).await;
+    limit_case(&flags).rounds(8).holds(within, above).await;
 }

@@ -1,4 +1,4 @@
-//! Each limit of docs/LIMITS.md at its edge. `Edge` sees to what all of them must hold: below it
+//! Each limit of docs/LIMITS.md at its edge. `LimitCase` sees to what all of them must hold: below it
 //! works, another client does not notice, and the server's memory stays what it was.
 
 mod request;
@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 
 use e2e::child::Child;
 use e2e::code;
-use e2e::edge::Edge;
+use e2e::limit_case::LimitCase;
 use e2e::socket::{Socket, connect_from};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -31,7 +31,7 @@ const ROOM_FOR_BALLAST: [&str; 6] =
     ["--query-bytes", "262144", "--subscription-bytes", "262144", "--http-body-bytes", "524288"];
 
 /// A limit, met often enough to see that nothing is kept of it.
-fn edge<'a>(flags: &'a [&'a str]) -> Edge<'a> {
+fn limit_case<'a>(flags: &'a [&'a str]) -> LimitCase<'a> {
     let program = env!("CARGO_BIN_EXE_gavel-child");
     let is_set = |name: &str| flags.contains(&name);
     let mut all = flags.to_vec();
@@ -41,7 +41,7 @@ fn edge<'a>(flags: &'a [&'a str]) -> Edge<'a> {
     if !is_set("--socket-message-bytes") {
         all.extend(["--socket-message-bytes", "524288"]);
     }
-    Edge { program, flags: all, rounds: 160 }
+    LimitCase { program, flags: all, rounds: 160 }
 }
 
 /// A document with ballast.
@@ -65,7 +65,7 @@ async fn document_edge(flags: &[&str], allowed: &str, more: &str) {
     let above = async |server: &Child, (): &mut ()| {
         assert_eq!(ask(server, &laden(more)).await.as_deref(), Some("QUERY_TOO_COMPLEX"));
     };
-    edge(flags).holds(within, above).await;
+    limit_case(flags).holds(within, above).await;
 }
 
 /// A socket from the client's address that was admitted.

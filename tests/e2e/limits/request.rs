@@ -5,7 +5,9 @@ use e2e::child::Child;
 use gavel_server::limits;
 use serde_json::{Value, json};
 
-use super::{BALLAST_BYTES, JSON, ask, code, document_edge, edge, first, laden, send, socket};
+use super::{
+    BALLAST_BYTES, JSON, ask, code, document_edge, first, laden, limit_case, send, socket,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_body_of_a_request() {
@@ -21,7 +23,7 @@ async fn the_body_of_a_request() {
         let (status, response) = server.post(body(131_073), &[JSON]).await;
         assert_eq!((status, code(&response["errors"][0])), (413, "BAD_REQUEST"));
     };
-    edge(&flags).holds(within, above).await;
+    limit_case(&flags).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +43,7 @@ async fn the_head_of_a_request() {
         let answer = first(&mut send(server, begun(most).as_bytes()).await).await;
         assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     };
-    edge(&[]).rounds(400).holds(within, above).await;
+    limit_case(&[]).rounds(400).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +92,7 @@ async fn a_bomb_of_fragments() {
         socket.subscribe("1", &laden(&bomb), json!({})).await;
         assert_eq!(code(&socket.error("1").await), "QUERY_TOO_COMPLEX");
     };
-    edge(&[]).holds(within, above).await;
+    limit_case(&[]).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +123,7 @@ async fn a_page_of_a_connection() {
             assert_eq!(refused.as_deref(), Some("BAD_REQUEST"));
         }
     };
-    edge(&[]).holds(within, above).await;
+    limit_case(&[]).holds(within, above).await;
 }
 
 /// A good token of at least so many bytes, as few as its encoding can have.
@@ -158,7 +160,7 @@ async fn a_token() {
         socket.begin(Some(&token)).await;
         assert_eq!(socket.closed().await.0, 4403);
     };
-    edge(&[]).holds(within, above).await;
+    limit_case(&[]).holds(within, above).await;
 }
 
 async fn socket_of(server: &Child, token: &str) -> Socket {
@@ -189,5 +191,5 @@ async fn an_idempotency_key() {
             assert_eq!(code(&refused["errors"][0]), "BAD_REQUEST", "{bytes}");
         }
     };
-    edge(&[]).holds(within, above).await;
+    limit_case(&[]).holds(within, above).await;
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::{WATCH, edge, first, laden, place, send, socket, upgrade};
+use super::{WATCH, first, laden, limit_case, place, send, socket, upgrade};
 
 const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -37,7 +37,7 @@ async fn the_connections_at_a_time() {
         held.push(crowd.remove(0));
         drop(crowd);
     };
-    edge(&["--connections", "3"]).rounds(4).holds(within, above).await;
+    limit_case(&["--connections", "3"]).rounds(4).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +48,7 @@ async fn the_sockets_at_a_time() {
         let (status, response) = upgrade(server).await.err().expect("one too many");
         assert_eq!((status, code(&response["errors"][0])), (503, "OVERLOADED"));
     };
-    edge(&["--sockets", "2"]).rounds(1000).holds(within, above).await;
+    limit_case(&["--sockets", "2"]).rounds(1000).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +67,7 @@ async fn the_auctions_watched_at_a_time() {
         socket.subscribe("2", &laden(WATCH), json!({ "id": other })).await;
         assert_eq!(code(&socket.error("2").await), "OVERLOADED");
     };
-    edge(&["--auctions-watched", "2"]).holds(within, above).await;
+    limit_case(&["--auctions-watched", "2"]).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +91,7 @@ async fn the_bids_that_wait_for_one_auction() {
     };
     let flags = ["--dynamodb", "embedded", "--embedded-transact-delay-ms", "1500"];
     let flags = [flags.as_slice(), &["--short-operations-per-socket", "100"]].concat();
-    edge(&flags).rounds(3).holds(within, above).await;
+    limit_case(&flags).rounds(3).holds(within, above).await;
 }
 
 /// Bids of one socket on one auction, each higher than the last.

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use super::{edge, first, send};
+use super::{first, limit_case, send};
 
 const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 const POST: &str = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
@@ -69,7 +69,7 @@ async fn the_time_for_a_head() {
         });
         join_all(crowd).await;
     };
-    edge(&[]).rounds(1).holds(within, above).await;
+    limit_case(&[]).rounds(1).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +90,7 @@ async fn the_time_between_requests() {
         });
         join_all(crowd).await;
     };
-    edge(&["--http-keep-alive-seconds", "3"]).rounds(2).holds(within, above).await;
+    limit_case(&["--http-keep-alive-seconds", "3"]).rounds(2).holds(within, above).await;
 }
 
 /// A connection with a small window that asks for far more than it reads.
@@ -140,7 +140,7 @@ async fn the_time_in_which_nothing_of_an_answer_is_taken() {
             end.await.expect("it has ended");
         }
     };
-    edge(&[]).rounds(1).holds(within, above).await;
+    limit_case(&[]).rounds(1).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,5 +174,5 @@ async fn the_time_for_a_body() {
         });
         join_all(crowd).await;
     };
-    edge(&[]).rounds(1).holds(within, above).await;
+    limit_case(&[]).rounds(1).holds(within, above).await;
 }

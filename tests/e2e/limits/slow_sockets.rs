@@ -13,7 +13,7 @@ use gavel_server::limits;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use super::{WATCH, edge, socket};
+use super::{WATCH, limit_case, socket};
 
 /// Frames of two kilobytes each, so that the kernel's buffers hold few.
 fn heavy() -> String {
@@ -70,7 +70,7 @@ async fn the_time_to_answer_a_ping() {
         let (ends, (), ()) = tokio::join!(join_all(crowd), silent, answering);
         assert!(ends.iter().all(|code| *code == Some(1013)), "{ends:?}");
     };
-    edge(&[]).rounds(1).holds(within, above).await;
+    limit_case(&[]).rounds(1).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +145,7 @@ async fn the_frames_queued_for_a_subscription() {
         assert!(errors.contains("SLOW_CONSUMER") && errors.contains("resumeAfter"), "{errors}");
         assert!(errors.contains(&read.to_string()), "it resumes after {read}: {errors}");
     };
-    edge(&[]).rounds(1).holds(within, above).await;
+    limit_case(&[]).rounds(1).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,5 +190,5 @@ async fn the_time_in_which_nothing_can_be_written() {
             assert!(frames < 50 * sent, "{frames} frames came, so nothing was dropped");
         }
     };
-    edge(&[]).rounds(1).holds(within, above).await;
+    limit_case(&[]).rounds(1).holds(within, above).await;
 }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use gavel_server::limits;
 use serde_json::json;
 
-use super::{WATCH, edge, laden, socket, upgrade};
+use super::{WATCH, laden, limit_case, socket, upgrade};
 
 /// Sockets that do the same at the same time.
 const CROWD: usize = 60;
@@ -28,7 +28,7 @@ async fn a_message_on_a_socket() {
         assert!(matches!(event, Event::Closed(1009, _)), "{event:?}");
     };
     let flags = ["--socket-message-bytes", "65536"];
-    edge(&flags).rounds(300).holds(within, above).await;
+    limit_case(&flags).rounds(300).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,7 +49,7 @@ async fn the_operations_of_a_socket() {
         socket.subscribe("3", &laden(WATCH), json!({ "id": "x" })).await;
         assert_eq!(code(&socket.error("3").await), "OVERLOADED");
     };
-    edge(&["--operations-per-socket", "2"]).holds(within, above).await;
+    limit_case(&["--operations-per-socket", "2"]).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn the_short_operations_of_a_socket() {
         assert!(bids(server, "bob", 6).await > 0, "two at a time, and each takes a while");
     };
     let flags = ["--short-operations-per-socket", "2", "--embedded-transact-delay-ms", "100"];
-    edge(&flags).rounds(10).holds(within, above).await;
+    limit_case(&flags).rounds(10).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +97,7 @@ async fn the_id_of_an_operation() {
         socket.subscribe(&"x".repeat(most + 1), &laden("{ __typename }"), json!({})).await;
         assert_eq!(socket.closed().await.0, 4400);
     };
-    edge(&[]).holds(within, above).await;
+    limit_case(&[]).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +114,7 @@ async fn the_time_to_connection_init() {
         });
         join_all(crowd).await;
     };
-    edge(&["--init-timeout-ms", "500"]).rounds(8).holds(within, above).await;
+    limit_case(&["--init-timeout-ms", "500"]).rounds(8).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +143,7 @@ async fn the_time_without_an_operation() {
         });
         join_all(crowd).await;
     };
-    edge(&["--socket-idle-seconds", "1"]).rounds(4).holds(within, above).await;
+    limit_case(&["--socket-idle-seconds", "1"]).rounds(4).holds(within, above).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,5 +169,5 @@ async fn the_time_after_a_token_s_expiry() {
         });
         join_all(crowd).await;
     };
-    edge(&["--jwt-leeway-seconds", "2"]).rounds(4).holds(within, above).await;
+    limit_case(&["--jwt-leeway-seconds", "2"]).rounds(4).holds(within, above).await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::lifecycle::apply;
 use super::testing::{amount, at, bid, open_auction};
 use super::{
-    Amount, Applied, Auction, Canceller, RefusalCode, Status, Transition, TransitionError, decide,
-    repeats_lead,
+    Amount, Applied, Auction, Canceller, RejectionCode, Status, Transition, TransitionError,
+    decide, repeats_lead,
 };
 
 const CLOSE: Transition = Transition::Close { grace: Duration::from_millis(500) };
@@ -16,21 +16,21 @@ fn with_status(status: Status) -> Auction {
     Auction { status, ..open_auction() }
 }
 
-/// The refusal's code and whether it is for good; the auction is checked to be as it was.
-fn refused(auction: &mut Auction, bidder: &str, minor: u64, at_s: i64) -> (RefusalCode, bool) {
+/// The rejection's code and whether it is for good; the auction is checked to be as it was.
+fn rejected(auction: &mut Auction, bidder: &str, minor: u64, at_s: i64) -> (RejectionCode, bool) {
     let before = auction.clone();
-    let refusal = decide(auction, &bid(bidder, minor, at(at_s))).expect_err("a refusal");
+    let rejection = decide(auction, &bid(bidder, minor, at(at_s))).expect_err("a refusal");
     assert_eq!(*auction, before, "a refused bid leaves the auction untouched");
-    (refusal.code, refusal.for_good)
+    (rejection.code, rejection.for_good)
 }
 
 #[test]
 fn the_first_bid_may_be_the_opening_price_and_the_next_a_step_over_it() {
     let mut auction = open_auction();
-    assert_eq!(refused(&mut auction, "ann", 99, 1), (RefusalCode::TooLow, true));
+    assert_eq!(rejected(&mut auction, "ann", 99, 1), (RejectionCode::TooLow, true));
     let first = decide(&mut auction, &bid("ann", 100, at(1))).unwrap();
     assert_eq!((first.sequence, auction.minimum_bid()), (1, amount(110)));
-    assert_eq!(refused(&mut auction, "bob", 109, 2), (RefusalCode::TooLow, true));
+    assert_eq!(rejected(&mut auction, "bob", 109, 2), (RejectionCode::TooLow, true));
     let second = decide(&mut auction, &bid("bob", 110, at(2))).unwrap();
     assert_eq!((second.sequence, auction.leader_id), (2, Some("bob".into())));
 }
@@ -38,14 +38,14 @@ fn the_first_bid_may_be_the_opening_price_and_the_next_a_step_over_it() {
 #[test]
 fn a_seller_may_not_bid_on_its_own_auction_and_never_will() {
     let mut auction = open_auction();
-    assert_eq!(refused(&mut auction, "seller", 500, 1), (RefusalCode::OwnAuction, true));
+    assert_eq!(rejected(&mut auction, "seller", 500, 1), (RejectionCode::OwnAuction, true));
 }
 
 #[test]
 fn a_leader_may_raise_itself_only_where_the_auction_lets_it() {
     let mut auction = open_auction();
     decide(&mut auction, &bid("ann", 100, at(1))).unwrap();
-    assert_eq!(refused(&mut auction, "ann", 200, 2), (RefusalCode::AlreadyLeading, false));
+    assert_eq!(rejected(&mut auction, "ann", 200, 2), (RejectionCode::AlreadyLeading, false));
     auction.leader_may_raise = true;
     assert_eq!(decide(&mut auction, &bid("ann", 200, at(2))).unwrap().sequence, 2);
 }
@@ -55,8 +55,8 @@ fn no_single_bid_ends_the_bidding_and_the_next_minimum_is_taken() {
     let mut auction = open_auction();
     let largest = Amount::MAX.minor_units();
     let half = largest / 2;
-    assert_eq!(refused(&mut auction, "ann", largest, 1), (RefusalCode::TooHigh, false));
-    assert_eq!(refused(&mut auction, "ann", half + 1, 1), (RefusalCode::TooHigh, false));
+    assert_eq!(rejected(&mut auction, "ann", largest, 1), (RejectionCode::TooHigh, false));
+    assert_eq!(rejected(&mut auction, "ann", half + 1, 1), (RejectionCode::TooHigh, false));
     decide(&mut auction, &bid("ann", half, at(1))).unwrap();
     let bidders = ["bob", "ann"].into_iter().cycle();
     for bidder in bidders.take(40) {
@@ -82,7 +82,7 @@ fn where_no_higher_bid_is_possible_every_bid_is_too_high_for_good() {
                 && auction.minimum_bid() > auction.maximum_bid().min(amount(largest - 1))
         );
         for minor in [1, price, largest] {
-            assert_eq!(refused(&mut auction, "bob", minor, 3), (RefusalCode::TooHigh, true));
+            assert_eq!(rejected(&mut auction, "bob", minor, 3), (RejectionCode::TooHigh, true));
         }
     }
     let auction = Auction { current_price: Some(amount(largest - 20)), ..open_auction() };
@@ -97,16 +97,16 @@ fn the_leader_s_own_amount_again_is_a_repeat_and_never_too_low() {
         let again = bid("ann", 100, at(2));
         assert!(repeats_lead(&auction, &again));
         // With a key of its own it is another bid.
-        assert_eq!(refused(&mut auction, "ann", 100, 2), (RefusalCode::AlreadyLeading, false));
+        assert_eq!(rejected(&mut auction, "ann", 100, 2), (RejectionCode::AlreadyLeading, false));
         assert!(!repeats_lead(&auction, &bid("ann", 110, at(2))));
         assert!(!repeats_lead(&auction, &bid("bob", 100, at(2))));
-        assert_eq!(refused(&mut auction, "bob", 100, 2), (RefusalCode::TooLow, true));
+        assert_eq!(rejected(&mut auction, "bob", 100, 2), (RejectionCode::TooLow, true));
         // The bid stands when the auction has ended, not when it was called off.
         assert!(repeats_lead(&Auction { status: Status::Closed, ..auction.clone() }, &again));
         assert!(!repeats_lead(&Auction { status: Status::Cancelled, ..auction.clone() }, &again));
         decide(&mut auction, &bid("bob", 110, at(3))).unwrap();
         assert!(!repeats_lead(&auction, &again));
-        assert_eq!(refused(&mut auction, "ann", 100, 4), (RefusalCode::TooLow, true));
+        assert_eq!(rejected(&mut auction, "ann", 100, 4), (RejectionCode::TooLow, true));
     }
 }
 
@@ -132,7 +132,7 @@ fn a_seller_cancels_before_the_end_and_an_auctioneer_until_it_is_closed() {
 #[test]
 fn a_bid_at_the_end_is_late_and_one_just_before_it_is_not() {
     let mut auction = Auction { soft_close_seconds: 0, ..open_auction() };
-    assert_eq!(refused(&mut auction, "ann", 100, 100), (RefusalCode::Closed, false));
+    assert_eq!(rejected(&mut auction, "ann", 100, 100), (RejectionCode::Closed, false));
     let just_before = at(100).as_micros() - 1;
     let mut request = bid("ann", 100, at(99));
     request.received_at = super::Timestamp::from_micros(just_before);
@@ -152,7 +152,7 @@ fn a_bid_in_the_last_seconds_moves_the_end_a_bounded_number_of_times() {
         .collect();
     assert_eq!(ends, [at(100), at(105), at(114), at(114)], "two extensions, then no more");
     assert_eq!(auction.extensions, 2);
-    assert_eq!(refused(&mut auction, "ann", 140, 114), (RefusalCode::Closed, false));
+    assert_eq!(rejected(&mut auction, "ann", 140, 114), (RejectionCode::Closed, false));
 }
 
 #[test]
@@ -171,13 +171,13 @@ fn the_reserve_decides_who_has_won_and_is_told_with_each_bid() {
 #[test]
 fn a_draft_whose_opening_time_has_come_counts_as_open_and_is_opened_by_a_bid() {
     let mut auction = Auction { opens_at: Some(at(5)), ..with_status(Status::Draft) };
-    assert_eq!(refused(&mut auction, "ann", 100, 4), (RefusalCode::NotOpen, false));
+    assert_eq!(rejected(&mut auction, "ann", 100, 4), (RejectionCode::NotOpen, false));
     assert_eq!((auction.status_at(at(4)), auction.status_at(at(5))), (Status::Draft, Status::Open));
     decide(&mut auction, &bid("ann", 100, at(5))).unwrap();
     assert_eq!(auction.status, Status::Open);
 
     let mut waiting = Auction { opens_at: None, ..with_status(Status::Draft) };
-    assert_eq!(refused(&mut waiting, "ann", 100, 50), (RefusalCode::NotOpen, false));
+    assert_eq!(rejected(&mut waiting, "ann", 100, 50), (RejectionCode::NotOpen, false));
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn closing_waits_for_the_grace_after_an_end_that_may_have_moved() {
     let due = at(105).plus(Duration::from_millis(500));
     assert_eq!(apply(&mut auction, CLOSE, due), Ok(Applied::Changed));
     assert_eq!(auction.status, Status::Closed);
-    assert_eq!(refused(&mut auction, "bob", 200, 99), (RefusalCode::Closed, true));
+    assert_eq!(rejected(&mut auction, "bob", 200, 99), (RejectionCode::Closed, true));
 }
 
 #[test]

@@ -50,9 +50,9 @@ pub struct Bid {
     pub traceparent: Option<String>,
 }
 
-/// Why a bid was refused. An expected outcome, not an error.
+/// Why a bid was rejected. An expected outcome, not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RefusalCode {
+pub enum RejectionCode {
     /// Below the minimum.
     TooLow,
     /// Above the most that a bid may be, so that it would leave too little room for others; or no
@@ -69,23 +69,23 @@ pub enum RefusalCode {
     AlreadyLeading,
 }
 
-/// A refused bid: the code, and the state it was decided on.
+/// A rejected bid: the code, and the state it was decided on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Rejection {
     /// Why.
-    pub code: RefusalCode,
-    /// Whether any later state of the auction would refuse the same bid again, whatever other
-    /// servers write. Such a refusal may be spoken on the last committed state without a read.
+    pub code: RejectionCode,
+    /// Whether any later state of the auction would reject the same bid again, whatever other
+    /// servers write. Such a rejection may be spoken on the last committed state without a read.
     pub for_good: bool,
 }
 
-/// Decides a bid: on acceptance the auction has moved on and the bid is returned, on refusal the
+/// Decides a bid: on acceptance the auction has moved on and the bid is returned, on rejection the
 /// auction is untouched.
 ///
 /// A draft whose opening time has come counts as open, and is opened by the bid.
-pub fn decide(auction: &mut Auction, request: &BidRequest) -> Result<Bid, Refusal> {
-    if let Some(refusal) = refusal(auction, request) {
-        return Err(refusal);
+pub fn decide(auction: &mut Auction, request: &BidRequest) -> Result<Bid, Rejection> {
+    if let Some(rejection) = rejection(auction, request) {
+        return Err(rejection);
     }
     auction.status = Status::Open;
     auction.sequence += 1;
@@ -106,14 +106,14 @@ pub fn decide(auction: &mut Auction, request: &BidRequest) -> Result<Bid, Refusa
     })
 }
 
-/// Why this state refuses a bid, if it does.
-pub fn refusal(auction: &Auction, request: &BidRequest) -> Option<Refusal> {
-    let refuse = |code, for_good| Some(Refusal { code, for_good });
+/// Why this state rejects a bid, if it does.
+pub fn rejection(auction: &Auction, request: &BidRequest) -> Option<Rejection> {
+    let reject = |code, for_good| Some(Rejection { code, for_good });
     if auction.status.is_final() {
-        return refuse(RefusalCode::Closed, true);
+        return reject(RejectionCode::Closed, true);
     }
     if request.bidder_id == auction.seller_id {
-        return refuse(RefusalCode::OwnAuction, true);
+        return reject(RejectionCode::OwnAuction, true);
     }
     let leads = auction.leader_id.as_ref() == Some(&request.bidder_id);
     let is_same = auction.current_price == Some(request.amount);
@@ -121,27 +121,27 @@ pub fn refusal(auction: &Auction, request: &BidRequest) -> Option<Refusal> {
     if !(leads && is_same) {
         // The price never falls: where no higher bid is possible, none will be.
         if !auction.can_rise() {
-            return refuse(RefusalCode::TooHigh, true);
+            return reject(RejectionCode::TooHigh, true);
         }
         // For the same reason what is too low now stays too low.
         if request.amount < auction.minimum_bid() {
-            return refuse(RefusalCode::TooLow, true);
+            return reject(RejectionCode::TooLow, true);
         }
     }
     if auction.status_at(request.received_at) == Status::Draft {
-        return refuse(RefusalCode::NotOpen, false);
+        return reject(RejectionCode::NotOpen, false);
     }
     // Another server's bid may have moved the end.
     if auction.has_ended(request.received_at) {
-        return refuse(RefusalCode::Closed, false);
+        return reject(RejectionCode::Closed, false);
     }
     // Another server's bid may have taken the lead.
     if leads && (is_same || !auction.leader_may_raise) {
-        return refuse(RefusalCode::AlreadyLeading, false);
+        return reject(RejectionCode::AlreadyLeading, false);
     }
     // Another server's bid may have raised the bound.
     if request.amount > auction.maximum_bid() {
-        return refuse(RefusalCode::TooHigh, false);
+        return reject(RejectionCode::TooHigh, false);
     }
     None
 }

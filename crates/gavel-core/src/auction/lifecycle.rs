@@ -40,7 +40,7 @@ pub enum Applied {
     Unchanged,
 }
 
-/// Why a transition is refused.
+/// Why a transition is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TransitionError {
     /// A closed or cancelled auction never changes again.

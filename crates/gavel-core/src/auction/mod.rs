@@ -17,7 +17,7 @@ mod cases;
 #[cfg(test)]
 mod properties;
 
-pub use decide::{Bid, BidRequest, Refusal, RefusalCode, decide, refusal, repeats_lead};
+pub use decide::{Bid, BidRequest, Rejection, RejectionCode, decide, rejection, repeats_lead};
 pub use draft::{Draft, DraftError};
 pub use lifecycle::{Applied, Canceller, Transition, TransitionError};
 pub use state::{Auction, Status};

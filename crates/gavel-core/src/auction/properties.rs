@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::lifecycle::apply;
 use super::testing::{amount, at, bid, open_auction};
 use super::{
-    Amount, Auction, BidRequest, Canceller, RefusalCode, Status, Transition, decide, refusal,
+    Amount, Auction, BidRequest, Canceller, RejectionCode, Status, Transition, decide, rejection,
     repeats_lead,
 };
 use crate::limits;
@@ -113,10 +113,10 @@ proptest! {
             };
             let bid = match decide(&mut auction, request) {
                 Ok(bid) => bid,
-                Err(refusal) => {
+                Err(rejection) => {
                     prop_assert_eq!(&auction, &before, "a refused bid leaves the auction untouched");
                     let is_repeat = repeats_lead(&before, request);
-                    prop_assert!(!(is_repeat && refusal.code == RefusalCode::TooLow));
+                    prop_assert!(!(is_repeat && rejection.code == RejectionCode::TooLow));
                     continue;
                 }
             };
@@ -202,19 +202,19 @@ proptest! {
         prop_assert_eq!(decide(&mut auction, &next).map(|bid| bid.amount), Ok(minimum));
     }
 
-    /// What lets a lane refuse on the state it last saw, whatever other servers wrote since.
+    /// What lets a lane reject on the state it last saw, whatever other servers wrote since.
     #[test]
-    fn a_refusal_for_good_is_a_refusal_for_good_in_every_later_state(
+    fn a_rejection_for_good_is_a_rejection_for_good_in_every_later_state(
         start in any_auction(),
         steps in prop::collection::vec(any_step(), 0..40),
         request in any_bid(),
     ) {
         let mut auction = start;
-        let mut refused_for_good = false;
+        let mut rejected_for_good = false;
         for step in &steps {
-            let now_for_good = refusal(&auction, &request).is_some_and(|refusal| refusal.for_good);
-            prop_assert!(now_for_good || !refused_for_good);
-            refused_for_good = now_for_good;
+            let now_for_good = rejection(&auction, &request).is_some_and(|rejection| rejection.for_good);
+            prop_assert!(now_for_good || !rejected_for_good);
+            rejected_for_good = now_for_good;
             take(&mut auction, step);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gavel_trace::Context;
 use tokio::sync::oneshot;
 
-use crate::auction::{Auction, BidRequest, RefusalCode, Timestamp, Transition, TransitionError};
+use crate::auction::{Auction, BidRequest, RejectionCode, Timestamp, Transition, TransitionError};
 use crate::store::{IdempotencyKey, StoredBid};
 
 /// A bid that is to be decided.
@@ -35,9 +35,9 @@ pub enum BidAnswer {
         group: Option<Committed>,
     },
     /// It is not and will not be in the table.
-    Refused {
+    Rejected {
         /// Why.
-        code: RefusalCode,
+        code: RejectionCode,
         /// The state it was decided on.
         auction: Box<Auction>,
     },

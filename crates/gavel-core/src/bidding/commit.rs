@@ -9,8 +9,8 @@ use tracing::{debug, error, warn};
 
 use super::counts::{CommitOutcome, LaneCounts};
 use crate::auction::Auction;
+use crate::fault_injection::{self, Fault};
 use crate::limits;
-use crate::sabotage::{self, Break};
 use crate::store::{CommitError, KeyRecord, StoreError, Table, Transaction};
 
 /// What became of a transaction.
@@ -129,7 +129,7 @@ async fn until_known<T: Table>(
         match result {
             Ok(()) => return Outcome::Committed,
             Err(CommitError::VersionTaken(Some(current))) => {
-                if !unknown || sabotage::is(Break::Reread) {
+                if !unknown || fault_injection::is(Fault::Reread) {
                     return Outcome::VersionTaken(current);
                 }
                 // An earlier attempt whose answer was lost may itself have taken the version.

@@ -1,7 +1,7 @@
 //! What lanes count: bids by what became of them, transactions, and the hops up to the commit.
 
 use super::command::{BidAnswer, LaneError};
-use crate::auction::{RefusalCode, Timestamp};
+use crate::auction::{RejectionCode, Timestamp};
 use crate::labels;
 use crate::limits;
 use crate::metrics;
@@ -15,17 +15,17 @@ labels! {
         Accepted = "ACCEPTED",
         /// The same key, or the leader's same amount, once more: the first answer again.
         Repeated = "REPEATED",
-        /// See [`RefusalCode`].
+        /// See [`RejectionCode`].
         TooLow = "TOO_LOW",
-        /// See [`RefusalCode`].
+        /// See [`RejectionCode`].
         TooHigh = "TOO_HIGH",
-        /// See [`RefusalCode`].
+        /// See [`RejectionCode`].
         NotOpen = "NOT_OPEN",
-        /// See [`RefusalCode`].
+        /// See [`RejectionCode`].
         Closed = "CLOSED",
-        /// See [`RefusalCode`].
+        /// See [`RejectionCode`].
         OwnAuction = "OWN_AUCTION",
-        /// See [`RefusalCode`].
+        /// See [`RejectionCode`].
         AlreadyLeading = "ALREADY_LEADING",
         /// See [`LaneError`].
         NotFound = "NOT_FOUND",
@@ -77,13 +77,13 @@ impl From<&Result<BidAnswer, LaneError>> for BidOutcome {
         match answer {
             Ok(BidAnswer::Accepted { repeated: false, .. }) => Self::Accepted,
             Ok(BidAnswer::Accepted { repeated: true, .. }) => Self::Repeated,
-            Ok(BidAnswer::Refused { code, .. }) => match code {
-                RefusalCode::TooLow => Self::TooLow,
-                RefusalCode::TooHigh => Self::TooHigh,
-                RefusalCode::NotOpen => Self::NotOpen,
-                RefusalCode::Closed => Self::Closed,
-                RefusalCode::OwnAuction => Self::OwnAuction,
-                RefusalCode::AlreadyLeading => Self::AlreadyLeading,
+            Ok(BidAnswer::Rejected { code, .. }) => match code {
+                RejectionCode::TooLow => Self::TooLow,
+                RejectionCode::TooHigh => Self::TooHigh,
+                RejectionCode::NotOpen => Self::NotOpen,
+                RejectionCode::Closed => Self::Closed,
+                RejectionCode::OwnAuction => Self::OwnAuction,
+                RejectionCode::AlreadyLeading => Self::AlreadyLeading,
             },
             Err(error) => match error {
                 LaneError::NotFound => Self::NotFound,

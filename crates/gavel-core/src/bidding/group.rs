@@ -1,15 +1,15 @@
-//! The plan of a group: which commands it accepts, and when a refusal may be spoken. Pure.
+//! The plan of a group: which commands it accepts, and when a rejection may be spoken. Pure.
 //!
 //! Commands are decided in order on a working copy of the last committed state. What the committed
-//! state refuses for good may be said at once. Every other refusal rests on something that is not
+//! state rejects for good may be said at once. Every other rejection rests on something that is not
 //! proven yet (a bid of the same group, or a committed state that another server may have moved
 //! on), and is said when the group's conditional write has proven it, or after a consistent read.
 
 use std::collections::HashMap;
 
 use crate::auction::{
-    Applied, Auction, Bid, RefusalCode, Timestamp, Transition, TransitionError, decide, lifecycle,
-    refusal, repeats_lead,
+    Applied, Auction, Bid, RejectionCode, Timestamp, Transition, TransitionError, decide,
+    lifecycle, rejection, repeats_lead,
 };
 use crate::store::IdempotencyKey;
 
@@ -29,10 +29,10 @@ pub enum Intent<'a> {
 pub enum Verdict {
     /// Accepted: written with this group.
     Accept(Bid),
-    /// Refused for good by the committed state: may be said at once.
-    RefuseNow(RefusalCode),
-    /// Refused, if the group commits or, when it writes nothing, on a consistent read.
-    RefuseOnCommit(RefusalCode),
+    /// Rejected for good by the committed state: may be said at once.
+    RefuseNow(RejectionCode),
+    /// Rejected, if the group commits or, when it writes nothing, on a consistent read.
+    RefuseOnCommit(RejectionCode),
     /// The same key as this accepted command of the group.
     RepeatOf(usize),
     /// The leader's bid once more, without a key: this one, which the group writes.
@@ -60,7 +60,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether something must be decided on a consistent read: a refusal that no write of this
+    /// Whether something must be decided on a consistent read: a rejection that no write of this
     /// group would prove.
     pub fn needs_read(&self) -> bool {
         self.next.is_none()
@@ -119,10 +119,10 @@ impl<'a> Group<'a> {
         }
         let is_repeat = bid.key.is_none() && repeats_lead(&self.working, &bid.request);
         if !is_repeat
-            && let Some(refusal) = refusal(self.committed, &bid.request)
-            && refusal.for_good
+            && let Some(rejection) = rejection(self.committed, &bid.request)
+            && rejection.for_good
         {
-            return Verdict::RefuseNow(refusal.code);
+            return Verdict::RefuseNow(rejection.code);
         }
         if is_repeat && !self.waiting {
             return self.lead.clone().map_or(Verdict::RepeatLead, Verdict::Again);
@@ -141,7 +141,7 @@ impl<'a> Group<'a> {
                 }
                 Verdict::Accept(accepted)
             }
-            Err(refusal) => Verdict::RefuseOnCommit(refusal.code),
+            Err(rejection) => Verdict::RefuseOnCommit(rejection.code),
         }
     }
 

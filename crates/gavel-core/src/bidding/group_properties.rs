@@ -21,12 +21,12 @@ enum Asked {
     Transition(Transition),
 }
 
-/// What was said in the end. The code of a refusal is left out: a bid that is refused for good may
+/// What was said in the end. The code of a rejection is left out: a bid that is rejected for good may
 /// be answered before a close or cancel that stands before it in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Said {
     Accepted(Bid),
-    Refused,
+    Rejected,
     Repeats(Bid),
     Transition(Result<Applied, TransitionError>),
 }
@@ -47,7 +47,7 @@ fn one_by_one(auction: &mut Auction, asked: &[Asked], now: Timestamp) -> Vec<Sai
             if placed.key.is_none() && repeats_lead(auction, &placed.request) {
                 return Said::Repeats(lead.clone().expect("somebody leads"));
             }
-            let Ok(bid) = decide(auction, &placed.request) else { return Said::Refused };
+            let Ok(bid) = decide(auction, &placed.request) else { return Said::Rejected };
             lead = Some(bid.clone());
             keys.extend(placed.key.clone().map(|key| (key, bid.clone())));
             Said::Accepted(bid)
@@ -78,7 +78,7 @@ fn by_plans(auction: &mut Auction, asked: &[Asked], bids_max: usize, now: Timest
         for (index, verdict) in left.iter().zip(&verdicts) {
             said[*index] = match verdict {
                 Verdict::Accept(bid) => Some(Said::Accepted(bid.clone())),
-                Verdict::RefuseNow(_) | Verdict::RefuseOnCommit(_) => Some(Said::Refused),
+                Verdict::RefuseNow(_) | Verdict::RefuseOnCommit(_) => Some(Said::Rejected),
                 Verdict::RepeatOf(first) => {
                     let Verdict::Accept(bid) = &verdicts[*first] else { panic!("not accepted") };
                     Some(Said::Repeats(bid.clone()))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::command::PlaceBid;
 use super::group::{Intent, Plan, Verdict, plan};
 use crate::auction::testing::{amount, at, bid, open_auction};
-use crate::auction::{Auction, Canceller, RefusalCode, Status, Transition, TransitionError};
+use crate::auction::{Auction, Canceller, RejectionCode, Status, Transition, TransitionError};
 use crate::store::IdempotencyKey;
 
 pub(super) const CLOSE: Transition = Transition::Close { grace: Duration::ZERO };
@@ -44,28 +44,28 @@ fn bids_that_rise_are_accepted_together_and_raise_the_version_once() {
 }
 
 #[test]
-fn what_the_committed_state_refuses_for_good_is_said_at_once() {
+fn what_the_committed_state_rejects_for_good_is_said_at_once() {
     let plan = plan_bids(&open_auction(), &[unkeyed("ann", 99), unkeyed("seller", 500)], 40);
     let now = Verdict::RefuseNow;
-    assert_eq!(plan.verdicts, [now(RefusalCode::TooLow), now(RefusalCode::OwnAuction)]);
+    assert_eq!(plan.verdicts, [now(RejectionCode::TooLow), now(RejectionCode::OwnAuction)]);
     assert_eq!(plan.next, None);
     assert!(!plan.needs_read(), "no later state could decide otherwise");
     for status in [Status::Closed, Status::Cancelled] {
         let ended = Auction { status, ..open_auction() };
         let plan = plan_bids(&ended, &[unkeyed("ann", 100)], 40);
-        assert_eq!(plan.verdicts, [now(RefusalCode::Closed)]);
+        assert_eq!(plan.verdicts, [now(RejectionCode::Closed)]);
     }
 }
 
 #[test]
-fn a_refusal_that_rests_on_a_bid_of_the_group_waits_for_its_commit() {
+fn a_rejection_that_rests_on_a_bid_of_the_group_waits_for_its_commit() {
     let plan = plan_bids(&open_auction(), &[unkeyed("ann", 200), unkeyed("bob", 200)], 40);
-    assert_eq!(plan.verdicts[1], Verdict::RefuseOnCommit(RefusalCode::TooLow));
+    assert_eq!(plan.verdicts[1], Verdict::RefuseOnCommit(RejectionCode::TooLow));
     assert!(plan.next.is_some() && !plan.needs_read(), "the group's write proves it");
 }
 
 #[test]
-fn a_refusal_that_another_server_may_have_overtaken_needs_a_read() {
+fn a_rejection_that_another_server_may_have_overtaken_needs_a_read() {
     let leading = Auction {
         leader_id: Some("ann".into()),
         current_price: Some(amount(100)),
@@ -74,9 +74,9 @@ fn a_refusal_that_another_server_may_have_overtaken_needs_a_read() {
     let unopened = Auction { status: Status::Draft, opens_at: None, ..open_auction() };
     let ended = Auction { ends_at: at(50), ..open_auction() };
     for (committed, code) in [
-        (leading, RefusalCode::AlreadyLeading),
-        (unopened, RefusalCode::NotOpen),
-        (ended, RefusalCode::Closed),
+        (leading, RejectionCode::AlreadyLeading),
+        (unopened, RejectionCode::NotOpen),
+        (ended, RejectionCode::Closed),
     ] {
         let plan = plan_bids(&committed, &[unkeyed("ann", 200)], 40);
         assert_eq!(plan.verdicts, [Verdict::RefuseOnCommit(code)]);
@@ -88,7 +88,7 @@ fn a_refusal_that_another_server_may_have_overtaken_needs_a_read() {
 fn the_same_key_in_one_group_repeats_the_bid_that_was_accepted() {
     let bids = [keyed("ann", 50, "k"), keyed("ann", 100, "k"), keyed("ann", 100, "k")];
     let plan = plan_bids(&open_auction(), &bids, 40);
-    assert_eq!(plan.verdicts[0], Verdict::RefuseNow(RefusalCode::TooLow));
+    assert_eq!(plan.verdicts[0], Verdict::RefuseNow(RejectionCode::TooLow));
     assert_eq!(accepted(&plan.verdicts[1]), Some((1, 100)));
     assert_eq!(plan.verdicts[2], Verdict::RepeatOf(1), "a refused bid is not remembered");
 }
@@ -99,14 +99,18 @@ fn the_leader_s_amount_again_repeats_its_bid_if_it_has_no_key() {
     let plan = plan_bids(&open_auction(), &bids, 40);
     let Verdict::Accept(first) = &plan.verdicts[0] else { panic!("{plan:?}") };
     assert_eq!(plan.verdicts[1], Verdict::Again(first.clone()), "not before it is written");
-    assert_eq!(plan.verdicts[2], Verdict::RefuseOnCommit(RefusalCode::AlreadyLeading));
+    assert_eq!(plan.verdicts[2], Verdict::RefuseOnCommit(RejectionCode::AlreadyLeading));
 
     let leading = plan.next.expect("something to write");
     let bids = [unkeyed("ann", 100), unkeyed("bob", 110), unkeyed("ann", 100)];
     let plan = plan_bids(&leading, &bids, 40);
     assert_eq!(plan.verdicts[0], Verdict::RepeatLead);
     assert_eq!(accepted(&plan.verdicts[1]), Some((2, 110)));
-    assert_eq!(plan.verdicts[2], Verdict::RefuseOnCommit(RefusalCode::TooLow), "it leads no more");
+    assert_eq!(
+        plan.verdicts[2],
+        Verdict::RefuseOnCommit(RejectionCode::TooLow),
+        "it leads no more"
+    );
     let repeat = plan_bids(&leading, &bids[..1], 40);
     assert!(repeat.next.is_none() && !repeat.needs_read(), "the bid stands in any later state");
 }
@@ -130,7 +134,7 @@ fn a_full_group_lets_nothing_overtake_what_waits() {
         [
             Verdict::Wait,
             Verdict::RepeatOf(0),
-            Verdict::RefuseNow(RefusalCode::TooLow),
+            Verdict::RefuseNow(RejectionCode::TooLow),
             Verdict::Wait
         ]
     );
@@ -146,7 +150,7 @@ fn a_transition_is_decided_in_its_turn_among_the_bids() {
     let plan = plan(&open_auction(), &intents, 40, at(50));
     assert_eq!(accepted(&plan.verdicts[0]), Some((1, 100)));
     assert_eq!(plan.verdicts[1], Verdict::Apply);
-    assert_eq!(plan.verdicts[2], Verdict::RefuseOnCommit(RefusalCode::Closed));
+    assert_eq!(plan.verdicts[2], Verdict::RefuseOnCommit(RejectionCode::Closed));
     assert_eq!(plan.verdicts[3], Verdict::Unchanged);
     let next = plan.next.expect("something to write");
     assert_eq!((next.version, next.status, next.sequence), (2, Status::Cancelled, 1));
@@ -155,11 +159,11 @@ fn a_transition_is_decided_in_its_turn_among_the_bids() {
 #[test]
 fn transitions_that_change_nothing_are_proven_by_a_read() {
     let closed = Auction { status: Status::Closed, ..open_auction() };
-    let refused = Verdict::RefuseTransition(TransitionError::Final("CLOSED"));
+    let rejected = Verdict::RefuseTransition(TransitionError::Final("CLOSED"));
     let cases = [
         (open_auction(), Transition::Open, Verdict::Unchanged),
         (open_auction(), CLOSE, Verdict::Unchanged),
-        (closed, CANCEL, refused),
+        (closed, CANCEL, rejected),
     ];
     for (committed, transition, verdict) in cases {
         let plan = plan(&committed, &[Intent::Transition(transition)], 40, at(50));

@@ -12,9 +12,9 @@ use super::command::{BidAnswer, Command, Committed, LaneError, answer};
 use super::commit::{Outcome, pause, send};
 use super::counts::LaneCounts;
 use super::group::{Intent, Plan, Verdict, plan};
-use super::herald::Herald;
+use super::notifier::CommitNotifier;
 use super::recent::{RecentBid, RecentKeys};
-use super::refuse::{Refused, Refuser, Repeat, repeated};
+use super::reject::{Rejected, Rejector, Repeat, repeated};
 use crate::auction::{Auction, AuctionId, Timestamp};
 use crate::store::{KeyRecord, NewBid, StoredBid, Table, Transaction};
 use crate::{clock, limits};
@@ -24,7 +24,7 @@ use crate::{clock, limits};
 pub(super) struct Lane<T> {
     id: AuctionId,
     table: Arc<T>,
-    herald: Herald<T>,
+    notifier: CommitNotifier<T>,
     bids_max: usize,
     /// What this lane last read or wrote; `None` when it must read.
     committed: Option<Auction>,
@@ -49,12 +49,12 @@ impl<T: Table> Lane<T> {
     pub(super) fn new(
         id: AuctionId,
         table: Arc<T>,
-        herald: Herald<T>,
+        notifier: CommitNotifier<T>,
         bids_max: usize,
         counts: Arc<LaneCounts>,
     ) -> Self {
         let recent = RecentKeys::default();
-        Self { id, table, herald, bids_max, committed: None, recent, counts }
+        Self { id, table, notifier, bids_max, committed: None, recent, counts }
     }
 
     /// Whether there may be more to write: it knows how the auction stands, and that has not ended.
@@ -142,33 +142,33 @@ impl<T: Table> Lane<T> {
 
     async fn carry_out(&mut self, plan: Plan, commands: Vec<Command>, committed: &Auction) -> Rest {
         let Plan { verdicts, next } = plan;
-        let Sorted { refused_now, repeats, planned } = Sorted::of(verdicts, commands);
+        let Sorted { rejected_now, repeats, planned } = Sorted::of(verdicts, commands);
         let Some(next) = next else {
             let refuser = self.refuser();
             tokio::join!(
-                refuser.refuse(refused_now, committed),
+                refuser.reject(rejected_now, committed),
                 refuser.repeat_lead(repeats, committed)
             );
             return self.settle(planned, committed).await;
         };
         let transaction = seal(committed, next, &planned);
         let version = transaction.auction.version;
-        self.herald.before(&self.id, version);
+        self.notifier.before(&self.id, version);
         let commit = async {
             let outcome = send(&*self.table, &transaction, &self.counts).await;
             let committed_at = clock::now();
             match outcome {
-                Outcome::Committed => self.herald.committed(&transaction, committed_at),
+                Outcome::Committed => self.notifier.committed(&transaction, committed_at),
                 // It may show up yet: the demand stands until it expires into a repair.
                 Outcome::Unknown => {}
-                _ => self.herald.not_written(&self.id, version),
+                _ => self.notifier.not_written(&self.id, version),
             }
             (outcome, committed_at)
         };
         let refuser = self.refuser();
         let ((outcome, committed_at), ..) = tokio::join!(
             commit,
-            refuser.refuse(refused_now, committed),
+            refuser.reject(rejected_now, committed),
             refuser.repeat_lead(repeats, committed)
         );
         self.finish(outcome, transaction, committed_at, planned).await
@@ -218,12 +218,12 @@ impl<T: Table> Lane<T> {
 
     /// Answers what `proven`, a state known to be current when it was written or read, decides.
     async fn settle(&self, planned: Planned, proven: &Auction) -> Rest {
-        let mut refused = Vec::new();
+        let mut rejected = Vec::new();
         let mut waiting = Vec::new();
         for (verdict, command) in planned {
             match (verdict, command) {
                 (Verdict::RefuseOnCommit(code), Command::Bid(bid, reply)) => {
-                    refused.push(Refused { code, bid, reply });
+                    rejected.push(Rejected { code, bid, reply });
                 }
                 (Verdict::Apply | Verdict::Unchanged, Command::Transition(_, reply)) => {
                     answer(reply, Ok(proven.clone()));
@@ -235,7 +235,7 @@ impl<T: Table> Lane<T> {
                 (_, command) => waiting.push(command),
             }
         }
-        self.refuser().refuse(refused, proven).await;
+        self.refuser().reject(rejected, proven).await;
         Rest { commands: waiting, ..Rest::default() }
     }
 
@@ -255,7 +255,7 @@ impl<T: Table> Lane<T> {
         for (verdict, command) in planned {
             match (record_of(&verdict), command) {
                 (Some(record), Command::Bid(bid, reply)) => {
-                    answer(reply, self.refuser().recall(record, &bid).await);
+                    answer(reply, self.refuser().previous_answer(record, &bid).await);
                 }
                 (_, command) => left.push(command),
             }
@@ -272,8 +272,8 @@ impl<T: Table> Lane<T> {
         }
     }
 
-    fn refuser(&self) -> Refuser<'_, T> {
-        Refuser { id: &self.id, table: &*self.table }
+    fn refuser(&self) -> Rejector<'_, T> {
+        Rejector { id: &self.id, table: &*self.table }
     }
 }
 
@@ -296,7 +296,7 @@ fn seal(committed: &Auction, next: Auction, planned: &Planned) -> Transaction {
 /// A group's commands by when they are answered.
 #[derive(Default)]
 struct Sorted {
-    refused_now: Vec<Refused>,
+    rejected_now: Vec<Rejected>,
     /// Bids that repeat the committed leader's.
     repeats: Vec<Repeat>,
     planned: Planned,
@@ -308,7 +308,7 @@ impl Sorted {
         for entry in verdicts.into_iter().zip(commands) {
             match entry {
                 (Verdict::RefuseNow(code), Command::Bid(bid, reply)) => {
-                    sorted.refused_now.push(Refused { code, bid, reply });
+                    sorted.rejected_now.push(Rejected { code, bid, reply });
                 }
                 (Verdict::RepeatLead, Command::Bid(bid, reply)) => {
                     sorted.repeats.push(Repeat { bid, reply });

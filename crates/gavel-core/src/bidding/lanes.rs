@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::command::{BidAnswer, Command, LaneError, PlaceBid};
 use super::counts::{LaneCounts, NoPlace};
-use super::herald::Herald;
 use super::lane::Lane;
+use super::notifier::CommitNotifier;
 use crate::auction::{Auction, AuctionId, Transition};
 use crate::limits;
 use crate::store::Table;
@@ -47,7 +47,7 @@ impl<T> Clone for Lanes<T> {
 #[derive(Debug)]
 struct Shared<T> {
     table: Arc<T>,
-    herald: Herald<T>,
+    notifier: CommitNotifier<T>,
     settings: LaneSettings,
     tasks: Tasks,
     counts: Arc<LaneCounts>,
@@ -58,10 +58,15 @@ struct Shared<T> {
 
 impl<T: Table> Lanes<T> {
     /// Lanes over a table. Tasks run on `tasks`.
-    pub fn new(table: Arc<T>, herald: Herald<T>, settings: LaneSettings, tasks: Tasks) -> Self {
+    pub fn new(
+        table: Arc<T>,
+        notifier: CommitNotifier<T>,
+        settings: LaneSettings,
+        tasks: Tasks,
+    ) -> Self {
         let queues = Mutex::new(Some(HashMap::new()));
         let counts = Arc::default();
-        Self { shared: Arc::new(Shared { table, herald, settings, tasks, counts, queues }) }
+        Self { shared: Arc::new(Shared { table, notifier, settings, tasks, counts, queues }) }
     }
 
     /// Decides and writes a bid. The bid goes on if this future is dropped.
@@ -149,7 +154,7 @@ impl<T: Table> Lanes<T> {
         let mut lane = Lane::new(
             id.clone(),
             Arc::clone(&shared.table),
-            shared.herald.clone(),
+            shared.notifier.clone(),
             shared.settings.group_commit_max,
             Arc::clone(&shared.counts),
         );

@@ -51,7 +51,7 @@ struct Wish {
 struct Counts {
     accepted: usize,
     repeated: usize,
-    refused: usize,
+    rejected: usize,
     unknown: usize,
     unavailable: usize,
     contention: usize,
@@ -73,9 +73,9 @@ async fn two_servers_over_one_table_tell_one_history() {
         run(seed, &mut counts).await;
     }
     println!("{counts:?}");
-    let Counts { accepted, repeated, refused, unknown, unavailable, .. } = counts;
+    let Counts { accepted, repeated, rejected, unknown, unavailable, .. } = counts;
     let Counts { contention, stopping, unresolved, cancelled, abandoned, .. } = counts;
-    let reached = [accepted, repeated, refused, unknown, unavailable];
+    let reached = [accepted, repeated, rejected, unknown, unavailable];
     let others = [contention, stopping, unresolved, cancelled, abandoned];
     let reached = [reached, others].concat();
     assert!(given.is_some() || !reached.contains(&0), "the seeds must reach every kind of answer");
@@ -200,7 +200,7 @@ impl Wish {
                 continue;
             };
             let denies = match answer {
-                Ok(answer) => matches!(answer, BidAnswer::Refused { .. }),
+                Ok(answer) => matches!(answer, BidAnswer::Rejected { .. }),
                 Err(error) => error.denies_key(),
             };
             assert!(!(*stood && denies), "{answer:?}, and a bid stood under its key");
@@ -223,7 +223,7 @@ impl Wish {
                 not_written => {
                     assert!(!is_written(id), "{not_written:?}, and in the table");
                     match not_written {
-                        Ok(_) => &mut counts.refused,
+                        Ok(_) => &mut counts.rejected,
                         Err(LaneError::StoreUnavailable) => &mut counts.unavailable,
                         Err(LaneError::Contention) => &mut counts.contention,
                         Err(LaneError::Stopping) => &mut counts.stopping,
@@ -235,7 +235,7 @@ impl Wish {
         }
         let written = self.told.iter().filter(|told| is_written(&told.id)).count();
         assert!(written <= 1, "one key, one bid");
-        if let Some(Told { answer: Some(Ok(BidAnswer::Refused { .. })), .. }) = self.told.last()
+        if let Some(Told { answer: Some(Ok(BidAnswer::Rejected { .. })), .. }) = self.told.last()
             && !self.overlaps
         {
             assert_eq!(written, 0, "refused in the end, and in the table");

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::lanes_tests::{Server, placed, running_auction};
 use super::{BidAnswer, LaneError};
 use crate::auction::{
-    Auction, AuctionId, Canceller, RefusalCode, Status, Transition, TransitionError,
+    Auction, AuctionId, Canceller, RejectionCode, Status, Transition, TransitionError,
 };
 use crate::limits;
 use crate::store::simulated::{Fault, Simulated};
@@ -23,8 +23,8 @@ fn is_accepted(answer: &Result<BidAnswer, LaneError>) -> bool {
     matches!(answer, Ok(BidAnswer::Accepted { repeated: false, .. }))
 }
 
-fn refused_as(answer: &Result<BidAnswer, LaneError>, expected: RefusalCode) -> bool {
-    matches!(answer, Ok(BidAnswer::Refused { code, .. }) if *code == expected)
+fn rejected_as(answer: &Result<BidAnswer, LaneError>, expected: RejectionCode) -> bool {
+    matches!(answer, Ok(BidAnswer::Rejected { code, .. }) if *code == expected)
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,15 +92,15 @@ async fn closing_finishes_what_was_taken_ends_the_lanes_and_takes_no_more() {
         let taken = server.lanes.place(placed("bob", 110, None));
         let closed = async {
             server.lanes.close();
-            let refused = server.lanes.place(placed("cem", 120, None)).await;
+            let rejected = server.lanes.place(placed("cem", 120, None)).await;
             table.release();
-            refused
+            rejected
         };
         tokio::join!(taken, closed)
     };
-    let (first, (taken, refused)) = tokio::join!(first, later);
+    let (first, (taken, rejected)) = tokio::join!(first, later);
     assert!(is_accepted(&first) && is_accepted(&taken));
-    assert_eq!(refused, Err(LaneError::Stopping));
+    assert_eq!(rejected, Err(LaneError::Stopping));
     assert_eq!((table.written().len(), server.lanes.count()), (2, 0));
     server.end().await;
 }
@@ -129,7 +129,7 @@ async fn the_lane_of_an_auction_that_has_ended_ends_with_its_last_answer() {
     tokio::task::yield_now().await;
     assert_eq!((server.lanes.count(), server.tasks.running()), (0, 0));
     let late = server.lanes.place(placed("ann", 100, None)).await;
-    assert!(refused_as(&late, RefusalCode::Closed));
+    assert!(rejected_as(&late, RejectionCode::Closed));
     tokio::task::yield_now().await;
     assert_eq!(server.lanes.count(), 0);
     server.end().await;
@@ -162,11 +162,11 @@ async fn transitions_are_written_once_whichever_server_is_asked() {
     let other = Server::over(&table, 40);
     let id = table.auction().id;
     let early = other.lanes.place(placed("ann", 100, None)).await;
-    assert!(refused_as(&early, RefusalCode::NotOpen));
+    assert!(rejected_as(&early, RejectionCode::NotOpen));
     table.script(&[Fault::AnswerLost], Fault::None);
     let opened = server.lanes.transition(&id, Transition::Open).await.expect("opened");
     assert_eq!((opened.status, opened.version), (Status::Open, 2));
-    // The other server last saw a draft: it reads before it refuses.
+    // The other server last saw a draft: it reads before it rejects.
     assert_eq!(other.lanes.transition(&id, Transition::Open).await, Ok(opened));
     assert!(is_accepted(&other.lanes.place(placed("ann", 100, None)).await));
     let cancelled = server
@@ -176,7 +176,7 @@ async fn transitions_are_written_once_whichever_server_is_asked() {
         .expect("cancelled");
     assert_eq!((cancelled.status, cancelled.sequence), (Status::Cancelled, 1));
     let late = other.lanes.place(placed("bob", 200, None)).await;
-    assert!(refused_as(&late, RefusalCode::Closed));
+    assert!(rejected_as(&late, RejectionCode::Closed));
     let reopened = other.lanes.transition(&id, Transition::Open).await;
     assert_eq!(reopened, Err(TransitionError::Final("CANCELLED").into()));
     server.end().await;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{BidAnswer, Herald, LaneError, LaneSettings, Lanes, PlaceBid};
+use super::{BidAnswer, CommitNotifier, LaneError, LaneSettings, Lanes, PlaceBid};
 use crate::auction::testing::{bid, open_auction};
-use crate::auction::{Auction, RefusalCode, Timestamp};
+use crate::auction::{Auction, RejectionCode, Timestamp};
 use crate::broker::demand::Demand;
 use crate::store::simulated::{Fault, Simulated};
 use crate::store::{IdempotencyKey, StoredBid};
@@ -24,8 +24,8 @@ impl Server {
     pub(super) fn over(table: &Arc<Simulated>, group_commit_max: usize) -> Self {
         let tasks = Tasks::default();
         let settings = LaneSettings { group_commit_max, ..LaneSettings::default() };
-        let herald = Herald::Relay(Demand::new(Duration::from_secs(1)));
-        Self { lanes: Lanes::new(Arc::clone(table), herald, settings, tasks.clone()), tasks }
+        let notifier = CommitNotifier::Relay(Demand::new(Duration::from_secs(1)));
+        Self { lanes: Lanes::new(Arc::clone(table), notifier, settings, tasks.clone()), tasks }
     }
 
     /// Shuts down, and checks that no lane broke the table's rules.
@@ -68,9 +68,9 @@ fn accepted(answer: Result<BidAnswer, LaneError>) -> (StoredBid, bool) {
     }
 }
 
-fn refusal(answer: Result<BidAnswer, LaneError>) -> Option<RefusalCode> {
+fn rejection(answer: Result<BidAnswer, LaneError>) -> Option<RejectionCode> {
     match answer {
-        Ok(BidAnswer::Refused { code, .. }) => Some(code),
+        Ok(BidAnswer::Rejected { code, .. }) => Some(code),
         _ => None,
     }
 }
@@ -105,7 +105,7 @@ async fn an_overtaken_bid_is_decided_again_on_what_the_other_server_wrote() {
     let (table, server) = one_server();
     table.script(&[Fault::Overtaken], Fault::None);
     let answer = server.lanes.place(placed("ann", 100, None)).await;
-    let Ok(BidAnswer::Refused { code: RefusalCode::TooLow, auction }) = answer else {
+    let Ok(BidAnswer::Rejected { code: RejectionCode::TooLow, auction }) = answer else {
         panic!("the rival bid 100 first: {answer:?}");
     };
     assert_eq!((*auction).clone(), table.auction());
@@ -265,10 +265,10 @@ async fn the_leader_s_amount_again_is_answered_with_its_bid() {
     assert_eq!(unread, Err(LaneError::StoreUnavailable));
     table.fail_reads(false);
     let keyed = server.lanes.place(placed("ann", 100, Some("k"))).await;
-    assert_eq!(refusal(keyed), Some(RefusalCode::AlreadyLeading));
+    assert_eq!(rejection(keyed), Some(RejectionCode::AlreadyLeading));
     accepted(server.lanes.place(placed("bob", 110, None)).await);
     let outbid = server.lanes.place(placed("ann", 100, None)).await;
-    assert_eq!(refusal(outbid), Some(RefusalCode::TooLow));
+    assert_eq!(rejection(outbid), Some(RejectionCode::TooLow));
     assert_eq!(table.written().len(), 2);
     server.end().await;
     other.end().await;
@@ -296,16 +296,16 @@ async fn a_taken_key_answers_its_bid_and_the_rest_of_the_group_goes_on() {
     other.end().await;
 }
 
-/// What a client has seen accepted elsewhere, no later refusal may contradict: the state that a
+/// What a client has seen accepted elsewhere, no later rejection may contradict: the state that a
 /// conflict reports is older than the bids that arrived while its answer was under way.
 #[tokio::test(start_paused = true)]
-async fn a_bid_is_not_refused_on_a_state_read_before_it_arrived() {
+async fn a_bid_is_not_rejected_on_a_state_read_before_it_arrived() {
     let (table, server) = one_server();
     let other = Server::over(&table, 40);
     // Let the lane know the auction without bids.
     assert_eq!(
-        refusal(server.lanes.place(placed("bob", 1, None)).await),
-        Some(RefusalCode::TooLow)
+        rejection(server.lanes.place(placed("bob", 1, None)).await),
+        Some(RejectionCode::TooLow)
     );
     accepted(other.lanes.place(placed("ann", 100, None)).await);
     table.script(&[Fault::Held], Fault::None);
@@ -323,7 +323,7 @@ async fn a_bid_is_not_refused_on_a_state_read_before_it_arrived() {
             tokio::join!(ann, async { table.release() }).0
         },
     );
-    assert_eq!(refusal(bob), Some(RefusalCode::TooLow));
+    assert_eq!(rejection(bob), Some(RejectionCode::TooLow));
     assert_eq!(accepted(ann).0.bid.sequence, 3, "cem led when ann's bid arrived");
     server.end().await;
     other.end().await;

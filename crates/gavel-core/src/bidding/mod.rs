@@ -2,15 +2,15 @@
 //!
 //! [`Lanes`] hands each command to its auction's lane, a task that decides (`group`, pure), writes
 //! (`commit`) and answers. It never talks to watchers; what it tells of its writes, it tells its
-//! [`Herald`].
+//! [`CommitNotifier`].
 
 pub mod command;
 pub mod counts;
 pub mod group;
-pub mod herald;
+pub mod notifier;
 mod recent;
 mod commit;
-mod refuse;
+mod reject;
 mod trace;
 mod lane;
 pub mod lanes;
@@ -28,6 +28,6 @@ mod lanes_life_tests;
 mod lanes_chaos;
 
 pub use command::{BidAnswer, Committed, LaneError, PlaceBid};
-pub use herald::Herald;
 pub use lanes::{LaneSettings, Lanes};
+pub use notifier::CommitNotifier;
 pub use trace::BidTrace;

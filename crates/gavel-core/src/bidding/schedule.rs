@@ -43,7 +43,7 @@ pub async fn run(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, shutdown: Cancellatio
                 match found {
                     Ok(found) => {
                         work.add(found);
-                        if let Some(lasted) = looking.went_well(now) {
+                        if let Some(lasted) = looking.succeeded(now) {
                             info!(?lasted, "sees again which auctions are due");
                         }
                     }
@@ -85,7 +85,7 @@ fn report(changing: &mut Outage, id: &AuctionId, result: Result<(), LaneError>) 
     let now = Instant::now();
     match result {
         Ok(()) => {
-            if let Some(lasted) = changing.went_well(now) {
+            if let Some(lasted) = changing.succeeded(now) {
                 info!(?lasted, "opens and closes auctions again");
             }
         }

@@ -50,7 +50,7 @@ impl BidTrace {
                     self.written(tracer, stored.written_at, *committed_at, group);
                 }
             }
-            Ok(BidAnswer::Refused { code, .. }) => {
+            Ok(BidAnswer::Rejected { code, .. }) => {
                 attributes.push(("bid.refused", format!("{code:?}")));
             }
             Err(problem) => error = Some(problem.to_string()),

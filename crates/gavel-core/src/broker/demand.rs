@@ -15,7 +15,7 @@ use crate::auction::AuctionId;
 
 /// How eagerly a shard is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pace {
+pub enum PollInterval {
     /// Nobody watches anything.
     Idle,
     /// An auction is watched.
@@ -28,9 +28,9 @@ pub enum Pace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     /// The pace to read at.
-    pub pace: Pace,
+    pub poll_interval: PollInterval,
     /// Raised when a write was acknowledged: its record is worth a look at once.
-    pub bell: u64,
+    pub wake_up: u64,
 }
 
 /// The demand of a process. Clones share it.
@@ -78,12 +78,12 @@ impl Waits {
         taken.is_some()
     }
 
-    fn pace(&self) -> Pace {
+    fn poll_interval(&self) -> PollInterval {
         // What has expired no longer asks for haste: the table serves it, and the stream may stall.
         match (self.urgent, self.live.is_empty()) {
-            (1.., _) => Pace::Busy,
-            (0, true) => Pace::Idle,
-            (0, false) => Pace::Watched,
+            (1.., _) => PollInterval::Busy,
+            (0, true) => PollInterval::Idle,
+            (0, false) => PollInterval::Watched,
         }
     }
 }
@@ -91,7 +91,7 @@ impl Waits {
 impl Demand {
     /// No demand yet; a write that is not seen within `expiry` has expired.
     pub fn new(expiry: Duration) -> Self {
-        let call = watch::Sender::new(Call { pace: Pace::Idle, bell: 0 });
+        let call = watch::Sender::new(Call { poll_interval: PollInterval::Idle, wake_up: 0 });
         Self { inner: Arc::new(Inner { expiry, waits: Mutex::default(), call }) }
     }
 
@@ -190,11 +190,11 @@ impl Demand {
     /// Tells readers, if anything has changed for them. Under the lock, so that the last word is
     /// the truth.
     fn call(&self, waits: &Waits, ring: bool) {
-        let pace = waits.pace();
+        let poll_interval = waits.poll_interval();
         self.inner.call.send_if_modified(|call| {
-            let changed = call.pace != pace || ring;
-            call.pace = pace;
-            call.bell += u64::from(ring);
+            let changed = call.poll_interval != poll_interval || ring;
+            call.poll_interval = poll_interval;
+            call.wake_up += u64::from(ring);
             changed
         });
     }
@@ -210,15 +210,15 @@ mod tests {
         (Demand::new(EXPIRY), AuctionId::random(), Instant::now())
     }
 
-    fn pace(demand: &Demand) -> Pace {
-        demand.calls().borrow().pace
+    fn poll_interval(demand: &Demand) -> PollInterval {
+        demand.calls().borrow().poll_interval
     }
 
     #[test]
     fn a_write_to_an_auction_that_nobody_watches_asks_for_nothing() {
         let (demand, id, now) = demand();
         demand.declare(&id, 1, now);
-        assert_eq!(pace(&demand), Pace::Idle);
+        assert_eq!(poll_interval(&demand), PollInterval::Idle);
         assert!(demand.expired(now + EXPIRY).is_empty());
     }
 
@@ -226,16 +226,16 @@ mod tests {
     fn a_declared_write_is_busy_until_it_is_seen_or_withdrawn() {
         let (demand, id, now) = demand();
         demand.topic_live(&id);
-        assert_eq!(pace(&demand), Pace::Watched);
+        assert_eq!(poll_interval(&demand), PollInterval::Watched);
         demand.declare(&id, 2, now);
-        assert_eq!(pace(&demand), Pace::Busy);
+        assert_eq!(poll_interval(&demand), PollInterval::Busy);
         demand.seen(&id, 1);
-        assert_eq!(pace(&demand), Pace::Busy);
+        assert_eq!(poll_interval(&demand), PollInterval::Busy);
         demand.seen(&id, 2);
-        assert_eq!(pace(&demand), Pace::Watched);
+        assert_eq!(poll_interval(&demand), PollInterval::Watched);
         demand.declare(&id, 3, now);
         demand.withdraw(&id, 3);
-        assert_eq!(pace(&demand), Pace::Watched);
+        assert_eq!(poll_interval(&demand), PollInterval::Watched);
     }
 
     #[test]
@@ -246,13 +246,13 @@ mod tests {
         demand.committed(&id, 2, now);
         demand.declare(&id, 3, now);
         demand.withdraw(&id, 3);
-        assert_eq!(pace(&demand), Pace::Busy);
+        assert_eq!(poll_interval(&demand), PollInterval::Busy);
         assert_eq!(demand.expired(now + EXPIRY), vec![id.clone()]);
         // Seen meanwhile, it is not.
         demand.declare(&id, 3, now);
         demand.seen(&id, 2);
         demand.withdraw(&id, 3);
-        assert_eq!(pace(&demand), Pace::Watched);
+        assert_eq!(poll_interval(&demand), PollInterval::Watched);
     }
 
     #[test]
@@ -261,11 +261,11 @@ mod tests {
         demand.topic_live(&id);
         demand.declare(&id, 2, now);
         demand.committed(&id, 2, now);
-        assert_eq!(demand.calls().borrow().bell, 1);
+        assert_eq!(demand.calls().borrow().wake_up, 1);
         demand.seen(&id, 2);
         demand.committed(&id, 2, now);
-        assert_eq!(demand.calls().borrow().bell, 1);
-        assert_eq!(pace(&demand), Pace::Watched);
+        assert_eq!(demand.calls().borrow().wake_up, 1);
+        assert_eq!(poll_interval(&demand), PollInterval::Watched);
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
         assert!(demand.expired(now).is_empty());
         assert_eq!(demand.expired(now + EXPIRY), vec![id.clone()]);
         assert!(demand.expired(now + EXPIRY).is_empty());
-        assert_eq!(pace(&demand), Pace::Watched);
+        assert_eq!(poll_interval(&demand), PollInterval::Watched);
         assert_eq!(demand.expired(now + 2 * EXPIRY), vec![id]);
     }
 
@@ -290,14 +290,14 @@ mod tests {
             demand.declare(id, 2, now);
         }
         demand.topic_gone(&id);
-        assert_eq!(pace(&demand), Pace::Busy);
+        assert_eq!(poll_interval(&demand), PollInterval::Busy);
         assert_eq!(demand.expired(now + EXPIRY), vec![other.clone()]);
-        assert_eq!(pace(&demand), Pace::Watched);
+        assert_eq!(poll_interval(&demand), PollInterval::Watched);
         demand.declare(&other, 3, now + EXPIRY);
-        assert_eq!(pace(&demand), Pace::Busy, "a new write asks for haste again");
+        assert_eq!(poll_interval(&demand), PollInterval::Busy, "a new write asks for haste again");
         demand.seen(&other, 3);
-        assert_eq!(pace(&demand), Pace::Watched);
+        assert_eq!(poll_interval(&demand), PollInterval::Watched);
         demand.topic_gone(&other);
-        assert_eq!(pace(&demand), Pace::Idle);
+        assert_eq!(poll_interval(&demand), PollInterval::Idle);
     }
 }

@@ -36,7 +36,7 @@ pub enum Source {
 
 /// An event with the stamps of its hops so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamped {
+pub struct Envelope {
     /// What happened.
     pub event: Event,
     /// When the lane sealed the transaction that wrote it (in the item).

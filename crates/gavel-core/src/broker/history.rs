@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use tracing::error;
 
 use super::event::{PublishedBid, Source};
-use super::hole::Hole;
+use super::missing_range::MissingRange;
 use super::topic::Topic;
 use super::topics::{Broker, TopicError};
 use crate::auction::Timestamp;
@@ -28,7 +28,7 @@ impl<T: Table> Broker<T> {
     /// the first who needs it fills for all, or from the table. Gavel deletes no bid; where somebody
     /// else did, the next one that is there follows, and the log says so once.
     pub async fn history(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
-        if let Some(reached) = topic.hole_after(after) {
+        if let Some(reached) = topic.missing_after(after) {
             return Ok(History { bids: Vec::new(), reached });
         }
         let page = limits::STORE_PAGE_BIDS;
@@ -71,9 +71,9 @@ impl<T: Table> Broker<T> {
     async fn pass_hole(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
         let _alone = topic.warming.lock().await;
         let position = topic.mark().position;
-        let mut hole = Hole::default();
+        let mut missing_range = MissingRange::default();
         loop {
-            if let Some(reached) = topic.hole_after(after) {
+            if let Some(reached) = topic.missing_after(after) {
                 return Ok(History { bids: Vec::new(), reached });
             }
             let asked = Instant::now();
@@ -81,12 +81,12 @@ impl<T: Table> Broker<T> {
             if history.reached > after {
                 return Ok(history);
             }
-            if let Some(counted) = hole.missed(after, position, asked, Instant::now()) {
+            if let Some(counted) = missing_range.missed(after, position, asked, Instant::now()) {
                 let to = first.map_or(counted, |first| counted.min(first - 1));
                 error!(auction.id = %topic.id(), after, to, "bids are missing from the table");
                 topic.note_hole(after, to);
             }
-            sleep(limits::HOLE_PAUSE).await;
+            sleep(limits::MISSING_PAUSE).await;
         }
     }
 

@@ -8,7 +8,7 @@ pub mod event;
 pub mod counts;
 pub mod sequencer;
 pub mod topic;
-mod hole;
+mod missing_range;
 pub mod quiet;
 mod history;
 mod repair;
@@ -17,6 +17,6 @@ mod topics;
 #[cfg(test)]
 mod topics_tests;
 
-pub use event::{Event, PublishedBid, Source, Stamped};
-pub use topic::{Mark, Topic};
+pub use event::{Envelope, Event, PublishedBid, Source};
+pub use topic::{Progress, Topic};
 pub use topics::{Broker, TopicError};

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use super::event::{Event, Source, Stamped};
-use super::hole::Hole;
+use super::event::{Envelope, Event, Source};
+use super::missing_range::MissingRange;
 use super::topic::Topic;
 use super::topics::Broker;
 use crate::outage::Outage;
@@ -30,7 +30,7 @@ impl<T: Table> Broker<T> {
         let mut repaired = 0_u64;
         let mut reads = false;
         let mut outage = Outage::default();
-        let (mut hole, mut is_ahead) = (Hole::default(), false);
+        let (mut missing_range, mut is_ahead) = (MissingRange::default(), false);
         while let Some((after, counted)) = topic.next_repair(Instant::now()) {
             // Most gaps have closed by now: those are none.
             if !std::mem::replace(&mut reads, true) {
@@ -44,7 +44,9 @@ impl<T: Table> Broker<T> {
                     self.publish_page(topic, page);
                 }
                 Ok(page) => {
-                    if let Some(counted) = hole.missed(after, counted, asked, Instant::now()) {
+                    if let Some(counted) =
+                        missing_range.missed(after, counted, asked, Instant::now())
+                    {
                         if counted > after {
                             let next = page.first().map_or(u64::MAX, |first| first.bid.sequence);
                             self.give_up(topic, after, counted.min(next - 1));
@@ -57,7 +59,7 @@ impl<T: Table> Broker<T> {
                     sleep(pause).await;
                 }
                 Err(error) => {
-                    hole.forget();
+                    missing_range.forget();
                     if outage.failed(Instant::now()) {
                         warn!(auction.id = %topic.id(), %error, "a repair cannot read; again soon");
                     }
@@ -84,9 +86,9 @@ impl<T: Table> Broker<T> {
     fn publish_page(&self, topic: &Arc<Topic>, page: Vec<StoredBid>) {
         let read_at = clock::now();
         for StoredBid { bid, written_at } in page {
-            let stamped =
-                Stamped { event: Event::Bid(bid), written_at, read_at, source: Source::Table };
-            let published = topic.publish(stamped, Instant::now());
+            let envelope =
+                Envelope { event: Event::Bid(bid), written_at, read_at, source: Source::Table };
+            let published = topic.publish(envelope, Instant::now());
             self.after_publish(topic, published);
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::sabotage::{self, Break};
+use crate::fault_injection::{self, Fault};
 use tokio::time::Instant;
 
 /// Puts one topic's items in order.
@@ -61,7 +61,7 @@ impl<T> Sequencer<T> {
     pub fn offer(&mut self, number: u64, item: T, now: Instant) -> Vec<T> {
         self.known = self.known.max(number);
         if self.position.is_some_and(|position| number <= position) {
-            return if sabotage::is(Break::Dedupe) { vec![item] } else { Vec::new() };
+            return if fault_injection::is(Fault::Dedupe) { vec![item] } else { Vec::new() };
         }
         let next = self.position.map(|position| position + 1);
         if Some(number) == next || self.early.len() < self.early_max {

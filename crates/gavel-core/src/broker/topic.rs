@@ -1,6 +1,6 @@
 //! One watched auction: its bids in order, its latest state, and the recent past.
 //!
-//! Readers pull: each keeps its own cursor, is woken by the [`Mark`], and takes what is new. So no
+//! Readers pull: each keeps its own cursor, is woken by the [`Progress`], and takes what is new. So no
 //! queue stands between topic and reader, and a slow reader costs nobody anything.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::counts::BrokerCounts;
-use super::event::{Event, PublishedBid, Stamped};
+use super::event::{Envelope, Event, PublishedBid};
 use super::quiet::Watched;
 use super::sequencer::Sequencer;
 use super::trace;
@@ -24,7 +24,7 @@ use crate::{clock, limits};
 
 /// How far a topic has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Mark {
+pub struct Progress {
     /// The sequence of the last published bid.
     pub position: u64,
     /// The version of the released state.
@@ -40,7 +40,7 @@ pub struct Topic {
     tracer: Tracer,
     counts: Arc<BrokerCounts>,
     state: Mutex<State>,
-    mark: watch::Sender<Mark>,
+    mark: watch::Sender<Progress>,
     /// Set when the first consistent read has given the position.
     pub(super) started: OnceCell<()>,
     /// Readers that are attached; a topic without any is dropped after a while.
@@ -51,7 +51,7 @@ pub struct Topic {
 
 #[derive(Debug)]
 struct State {
-    sequencer: Sequencer<Stamped>,
+    sequencer: Sequencer<Envelope>,
     /// The latest state whose bids have all been published.
     released: Option<Arc<Auction>>,
     /// A newer one that waits for bids.
@@ -59,7 +59,7 @@ struct State {
     /// The last bids, contiguous, up to the position.
     backlog: VecDeque<Arc<PublishedBid>>,
     /// Bids that somebody deleted from the table: after which one, up to which.
-    holes: BTreeMap<u64, u64>,
+    missing_ranges: BTreeMap<u64, u64>,
     /// Whether a repair is in flight.
     repairing: bool,
     /// When the last reader left.
@@ -73,7 +73,7 @@ struct State {
 /// What a publication asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Published {
-    pub(super) mark: Mark,
+    pub(super) mark: Progress,
     /// Whether a repair must be started: a gap is there and none is in flight.
     pub(super) start_repair: bool,
 }
@@ -85,7 +85,7 @@ impl Topic {
             released: None,
             held: None,
             backlog: VecDeque::new(),
-            holes: BTreeMap::new(),
+            missing_ranges: BTreeMap::new(),
             repairing: false,
             idle_since: Instant::now(),
             heard: Instant::now(),
@@ -96,7 +96,7 @@ impl Topic {
             tracer,
             counts,
             state: Mutex::new(state),
-            mark: watch::Sender::new(Mark::default()),
+            mark: watch::Sender::new(Progress::default()),
             started: OnceCell::new(),
             readers: AtomicUsize::new(0),
             warming: tokio::sync::Mutex::new(()),
@@ -109,12 +109,12 @@ impl Topic {
     }
 
     /// How far it has come; the receiver wakes when that changes.
-    pub fn marks(&self) -> watch::Receiver<Mark> {
+    pub fn progress_updates(&self) -> watch::Receiver<Progress> {
         self.mark.subscribe()
     }
 
     /// How far it has come.
-    pub fn mark(&self) -> Mark {
+    pub fn mark(&self) -> Progress {
         *self.mark.borrow()
     }
 
@@ -175,17 +175,17 @@ impl Topic {
     }
 
     /// Takes an event of any source.
-    pub(super) fn publish(&self, stamped: Stamped, now: Instant) -> Published {
+    pub(super) fn publish(&self, envelope: Envelope, now: Instant) -> Published {
         let mut state = self.state.lock();
         state.heard = now;
-        match stamped.event {
+        match envelope.event {
             Event::Bid(ref bid) => {
                 let sequence = bid.sequence;
-                if let Some(after) = hole_of(&state.holes, sequence) {
+                if let Some(after) = hole_of(&state.missing_ranges, sequence) {
                     error!(auction.id = %self.id, sequence, "a bid comes after it was given up");
-                    state.holes.remove(&after);
+                    state.missing_ranges.remove(&after);
                 }
-                let emitted = state.sequencer.offer(sequence, stamped, now);
+                let emitted = state.sequencer.offer(sequence, envelope, now);
                 if !emitted.is_empty() {
                     state.active = Some(now);
                 }
@@ -206,15 +206,15 @@ impl Topic {
     }
 
     /// The end of a hole that begins after a sequence.
-    pub fn hole_after(&self, after: u64) -> Option<u64> {
+    pub fn missing_after(&self, after: u64) -> Option<u64> {
         let state = self.state.lock();
-        let begins = hole_of(&state.holes, after + 1)?;
-        state.holes.get(&begins).copied()
+        let begins = hole_of(&state.missing_ranges, after + 1)?;
+        state.missing_ranges.get(&begins).copied()
     }
 
     /// Whether a bid is in a hole.
     pub(super) fn is_hole(&self, sequence: u64) -> bool {
-        hole_of(&self.state.lock().holes, sequence).is_some()
+        hole_of(&self.state.lock().missing_ranges, sequence).is_some()
     }
 
     /// Remembers a hole.
@@ -275,7 +275,7 @@ impl Topic {
         {
             state.released = state.held.take().map(Arc::new);
         }
-        let mark = Mark {
+        let mark = Progress {
             position: position.unwrap_or(0),
             version: state.released.as_ref().map_or(0, |auction| auction.version),
             ended: state.released.as_ref().is_some_and(|auction| auction.status.is_final()),
@@ -294,23 +294,23 @@ impl Topic {
 }
 
 /// The beginning of the hole that a bid is in.
-fn hole_of(holes: &BTreeMap<u64, u64>, sequence: u64) -> Option<u64> {
-    let (after, to) = holes.range(..sequence).next_back()?;
+fn hole_of(missing_ranges: &BTreeMap<u64, u64>, sequence: u64) -> Option<u64> {
+    let (after, to) = missing_ranges.range(..sequence).next_back()?;
     (*to >= sequence).then_some(*after)
 }
 
 fn note_hole(state: &mut State, after: u64, to: u64) {
-    if state.holes.len() >= limits::TOPIC_HOLES_MAX {
-        state.holes.pop_first();
+    if state.missing_ranges.len() >= limits::TOPIC_MISSING_MAX {
+        state.missing_ranges.pop_first();
     }
-    state.holes.insert(after, to);
+    state.missing_ranges.insert(after, to);
 }
 
 /// Bids leave the sequencer: they are published now.
-fn publish(state: &mut State, emitted: Vec<Stamped>, tracer: &Tracer, counts: &BrokerCounts) {
+fn publish(state: &mut State, emitted: Vec<Envelope>, tracer: &Tracer, counts: &BrokerCounts) {
     let published_at = clock::now();
-    for stamped in emitted {
-        let Stamped { event: Event::Bid(bid), written_at, read_at, source } = stamped else {
+    for envelope in emitted {
+        let Envelope { event: Event::Bid(bid), written_at, read_at, source } = envelope else {
             continue;
         };
         let mut published =

@@ -13,12 +13,12 @@ use tracing::{debug, info, warn};
 
 use super::counts::BrokerCounts;
 use super::demand::Demand;
-use super::event::{Event, Source, Stamped};
+use super::event::{Envelope, Event, Source};
 use super::quiet::{self, StreamActivity};
 use super::topic::{Published, Reader, Topic};
 use crate::auction::{Auction, AuctionId};
+use crate::fault_injection::{self, Fault};
 use crate::outage::Outage;
-use crate::sabotage::{self, Break};
 use crate::store::{Dynamo, StoreError, Table};
 use crate::tasks::Tasks;
 use crate::{clock, limits};
@@ -154,9 +154,9 @@ impl<T: Table> Broker<T> {
     }
 
     /// Takes an event of any source. Events of auctions that nobody watches are dropped here.
-    pub fn publish(&self, stamped: Stamped) {
-        let Some(topic) = self.find(stamped.event.auction_id()) else { return };
-        let published = topic.publish(stamped, Instant::now());
+    pub fn publish(&self, envelope: Envelope) {
+        let Some(topic) = self.find(envelope.event.auction_id()) else { return };
+        let published = topic.publish(envelope, Instant::now());
         self.after_publish(&topic, published);
     }
 
@@ -260,7 +260,7 @@ impl<T: Table> Broker<T> {
         }
         let mut outage = self.outage.lock();
         match failed {
-            None => _ = outage.went_well(Instant::now()),
+            None => _ = outage.succeeded(Instant::now()),
             Some(error) if outage.failed(Instant::now()) => {
                 warn!(%error, why, "cannot check topics; the next check will");
             }
@@ -270,7 +270,7 @@ impl<T: Table> Broker<T> {
 
     pub(super) fn publish_from_table(&self, auction: Auction) {
         let read_at = clock::now();
-        self.publish(Stamped {
+        self.publish(Envelope {
             event: Event::State(auction),
             written_at: read_at,
             read_at,
@@ -282,7 +282,7 @@ impl<T: Table> Broker<T> {
         if published.mark.version > 0 {
             self.demand.seen(topic.id(), published.mark.version);
         }
-        if published.start_repair && !sabotage::is(Break::Repair) {
+        if published.start_repair && !fault_injection::is(Fault::Repair) {
             self.start_repair(Arc::clone(topic));
         }
     }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::demand::Demand;
-use super::{Broker, Mark};
+use super::{Broker, Progress};
 use crate::auction::testing::open_auction;
 use crate::auction::{Auction, AuctionId};
 use crate::limits;
@@ -86,8 +86,11 @@ async fn a_late_write_is_repaired_while_all_topics_are_checked() {
         *table.written.lock() = Some(id.clone());
         demand.declare(&id, 2, written);
         let topic = topics[WATCHED - 1].as_ref().expect("it is watched");
-        let mut marks = topic.marks();
-        marks.wait_for(|Mark { version, .. }| *version == 2).await.expect("a topic that lives");
+        let mut progress_updates = topic.progress_updates();
+        progress_updates
+            .wait_for(|Progress { version, .. }| *version == 2)
+            .await
+            .expect("a topic that lives");
         let took = written.elapsed();
         assert!(took < Duration::from_millis(700), "{took:?}");
         // The check itself asks for several pages at a time.

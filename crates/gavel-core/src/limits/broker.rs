@@ -35,11 +35,11 @@ pub const REPAIR_PAUSE: Duration = Duration::from_millis(20);
 pub const REPAIR_ERROR_PAUSE: Duration = Duration::from_millis(250);
 const _: () = assert!(TOPIC_BACKLOG_MAX <= STORE_PAGE_BIDS * 2);
 /// A bid that the table does not show for so long although it was committed has been deleted.
-pub const HOLE_STANDS: Duration = Duration::from_secs(2);
+pub const MISSING_STANDS: Duration = Duration::from_secs(2);
 /// The pause before the table is asked for it again.
-pub const HOLE_PAUSE: Duration = Duration::from_millis(100);
+pub const MISSING_PAUSE: Duration = Duration::from_millis(100);
 /// Holes that a topic remembers; beyond them the oldest is found anew.
-pub const TOPIC_HOLES_MAX: usize = 64;
+pub const TOPIC_MISSING_MAX: usize = 64;
 
 /// A committed write that the stream has not shown after this is read from the table: above the
 /// published p99 of propagation (SOURCES.md#latency: 433 ms with a busy reader).

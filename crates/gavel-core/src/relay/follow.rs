@@ -128,7 +128,7 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
         self.described = Instant::now();
         match described {
             Ok(page) => {
-                if let Some(lasted) = self.outage.went_well(Instant::now()) {
+                if let Some(lasted) = self.outage.succeeded(Instant::now()) {
                     info!(?lasted, "the stream is described again");
                 }
                 let Some(whole) = self.walk.take(page) else { return Look::Part };
@@ -255,8 +255,8 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
             let mapping = Mapping { stream, broker, health, settings, shard, position };
             return mapping.run(iterator).map(|()| (id, End::Closed)).boxed();
         }
-        let (paces, calls) = (self.relay.paces, self.relay.demand.calls());
-        let reader = Reader { stream, broker, health, paces, calls, shard, position };
+        let (poll_intervals, calls) = (self.relay.poll_intervals, self.relay.demand.calls());
+        let reader = Reader { stream, broker, health, poll_intervals, calls, shard, position };
         reader.run(iterator).map(|end| (id, end)).boxed()
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::shards::{Description, ShardId};
 use super::stream::{Listed, Page, Position, Stream, StreamArn, StreamError, Streams};
-use super::{Health, Paces, Relay, Standing};
+use super::{Health, PollIntervals, Relay, Standing};
 use crate::auction::testing::open_auction;
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
@@ -18,7 +18,7 @@ use crate::limits;
 use crate::store::simulated::Simulated;
 use crate::tasks::Tasks;
 
-const PACES: Paces = Paces {
+const PACES: PollIntervals = PollIntervals {
     busy: Duration::from_millis(50),
     watched: Duration::from_millis(200),
     idle: Duration::from_secs(1),

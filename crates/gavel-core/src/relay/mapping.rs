@@ -15,7 +15,7 @@ use super::health::Health;
 use super::record;
 use super::shards::ShardId;
 use super::stream::{Page, Position, Stream, StreamError};
-use crate::broker::{Broker, Event, Stamped};
+use crate::broker::{Broker, Envelope, Event};
 use crate::clock;
 use crate::store::Table;
 
@@ -31,7 +31,7 @@ pub(super) struct Mapping<S, T> {
 
 /// A part of the shard: its line, its handler, and since when it stands still.
 struct Part {
-    line: Line<Stamped>,
+    line: Line<Envelope>,
     handler: Handler,
     stands_since: Option<Instant>,
 }
@@ -98,15 +98,15 @@ impl<S: Stream, T: Table> Mapping<S, T> {
                 continue;
             };
             self.position = Position::After(number.to_owned());
-            let Ok(Some(stamped)) = record::event(record, clock::now()) else { continue };
-            self.health.lags(stamped.written_at, stamped.read_at);
-            if self.settings.bids_only && !matches!(stamped.event, Event::Bid(_)) {
+            let Ok(Some(envelope)) = record::event(record, clock::now()) else { continue };
+            self.health.lags(envelope.written_at, envelope.read_at);
+            if self.settings.bids_only && !matches!(envelope.event, Event::Bid(_)) {
                 continue;
             }
             let mut hash = DefaultHasher::new();
-            stamped.event.auction_id().as_str().hash(&mut hash);
+            envelope.event.auction_id().as_str().hash(&mut hash);
             let at = hash.finish() as usize % parts.len();
-            parts[at].line.push([Item { id: number.to_owned(), read_at, record: stamped }]);
+            parts[at].line.push([Item { id: number.to_owned(), read_at, record: envelope }]);
         }
     }
 
@@ -139,13 +139,13 @@ impl<S: Stream, T: Table> Mapping<S, T> {
     }
 
     /// The handler: it publishes record by record, and may fail on the way.
-    async fn invoke(&self, items: &[Item<Stamped>], handler: &mut Handler) -> (Answer, usize) {
+    async fn invoke(&self, items: &[Item<Envelope>], handler: &mut Handler) -> (Answer, usize) {
         let invocation = handler.invoke(items, || rand::rng().random());
         let cold_ms = if invocation.cold { self.settings.cold_start_ms } else { 0.0 };
         sleep_ms(self.settings.invoke_ms + cold_ms).await;
         for item in &items[..invocation.handled] {
             // The stamp of this hop: the handler has the record now.
-            self.broker.publish(Stamped { read_at: clock::now(), ..item.record.clone() });
+            self.broker.publish(Envelope { read_at: clock::now(), ..item.record.clone() });
             sleep_ms(self.settings.record_ms).await;
         }
         (invocation.answer, invocation.handled)

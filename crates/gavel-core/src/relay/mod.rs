@@ -27,7 +27,7 @@ use crate::broker::demand::Demand;
 use crate::store::{Dynamo, Table};
 use follow::Follower;
 pub use health::{Health, Standing, Stats};
-pub use reader::Paces;
+pub use reader::PollIntervals;
 use stream::{StreamArn, Streams};
 
 /// The relay of a table's stream.
@@ -37,7 +37,7 @@ pub struct Relay<S, T = Dynamo> {
     arn: StreamArn,
     broker: Broker<T>,
     demand: Demand,
-    paces: Paces,
+    poll_intervals: PollIntervals,
     /// How shards are read: by our own readers, or as Lambda would.
     #[cfg(feature = "lambda-model")]
     lambda: Option<lambda_model::Settings>,
@@ -51,14 +51,14 @@ impl<S: Streams, T: Table> Relay<S, T> {
         arn: StreamArn,
         broker: Broker<T>,
         demand: Demand,
-        paces: Paces,
+        poll_intervals: PollIntervals,
     ) -> Self {
         Self {
             streams,
             arn,
             broker,
             demand,
-            paces,
+            poll_intervals,
             #[cfg(feature = "lambda-model")]
             lambda: None,
             health: Health::default(),

@@ -16,14 +16,14 @@ use super::shards::{Assignment, ShardId, Start};
 use super::stream::{Page, Position, Stream, StreamError};
 use crate::auction::Timestamp;
 use crate::broker::Broker;
-use crate::broker::demand::{Call, Pace};
+use crate::broker::demand::{Call, PollInterval};
 use crate::outage::Outage;
 use crate::store::Table;
 use crate::{clock, limits};
 
 /// How often a shard is read at each pace.
 #[derive(Debug, Clone, Copy)]
-pub struct Paces {
+pub struct PollIntervals {
     /// While a bid that a watcher waits for is outstanding.
     pub busy: Duration,
     /// While any auction is watched.
@@ -32,12 +32,12 @@ pub struct Paces {
     pub idle: Duration,
 }
 
-impl Paces {
-    fn of(&self, pace: Pace) -> Duration {
-        match pace {
-            Pace::Busy => self.busy,
-            Pace::Watched => self.watched,
-            Pace::Idle => self.idle,
+impl PollIntervals {
+    fn of(&self, poll_interval: PollInterval) -> Duration {
+        match poll_interval {
+            PollInterval::Busy => self.busy,
+            PollInterval::Watched => self.watched,
+            PollInterval::Idle => self.idle,
         }
     }
 }
@@ -56,7 +56,7 @@ pub(super) struct Reader<S, T> {
     pub(super) stream: Arc<S>,
     pub(super) broker: Broker<T>,
     pub(super) health: Health,
-    pub(super) paces: Paces,
+    pub(super) poll_intervals: PollIntervals,
     pub(super) calls: watch::Receiver<Call>,
     pub(super) shard: ShardId,
     pub(super) position: Position,
@@ -83,7 +83,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
                 Ok(None) => return End::Closed,
                 Ok(next) => {
                     (gone_since, expired) = (None, false);
-                    if let Some(lasted) = outage.went_well(Instant::now()) {
+                    if let Some(lasted) = outage.succeeded(Instant::now()) {
                         info!(shard.id = %self.shard, ?lasted, "reads again");
                     }
                     iterator = next;
@@ -113,14 +113,14 @@ impl<S: Stream, T: Table> Reader<S, T> {
             None => self.reposition().await?,
         };
         // Taken before the read: a bell that rings while it is under way asks for another.
-        let bell = self.calls.borrow_and_update().bell;
+        let wake_up = self.calls.borrow_and_update().wake_up;
         let started = Instant::now();
         let page = self.stream.records(&iterator).await?;
         let large = page.records.len() >= limits::STREAM_PAGE_LARGE;
         self.publish(&page);
         let Some(next) = page.next else { return Ok(None) };
         if !large {
-            self.wait(started, bell).await;
+            self.wait(started, wake_up).await;
         }
         Ok(Some(next))
     }
@@ -162,7 +162,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
             return;
         }
         match record::event(record, read_at) {
-            Ok(Some(stamped)) => self.broker.publish(stamped),
+            Ok(Some(envelope)) => self.broker.publish(envelope),
             Ok(None) => {}
             Err(problem) => {
                 self.health.stats().undecodable.fetch_add(1, Relaxed);
@@ -172,14 +172,14 @@ impl<S: Stream, T: Table> Reader<S, T> {
     }
 
     /// Waits as long as the pace says, or until it rises or the bell rings (or has rung since).
-    async fn wait(&mut self, since: Instant, bell: u64) {
+    async fn wait(&mut self, since: Instant, wake_up: u64) {
         loop {
             let call = *self.calls.borrow_and_update();
-            if call.bell != bell {
+            if call.wake_up != wake_up {
                 return;
             }
             tokio::select! {
-                () = sleep_until(since + self.paces.of(call.pace)) => return,
+                () = sleep_until(since + self.poll_intervals.of(call.poll_interval)) => return,
                 changed = self.calls.changed() => {
                     // The process ends.
                     if changed.is_err() {

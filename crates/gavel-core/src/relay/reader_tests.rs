@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::health::Health;
-use super::reader::{Paces, Reader};
+use super::reader::{PollIntervals, Reader};
 use super::shards::ShardId;
 use super::stream::{Listed, Page, Position, Stream, StreamError};
 use crate::auction::AuctionId;
@@ -19,7 +19,7 @@ use crate::store::simulated::Simulated;
 use crate::tasks::Tasks;
 
 const READ: Duration = Duration::from_millis(3);
-const PACES: Paces = Paces {
+const PACES: PollIntervals = PollIntervals {
     busy: Duration::from_millis(50),
     watched: Duration::from_millis(500),
     idle: Duration::from_secs(10),
@@ -89,7 +89,7 @@ impl Bench {
             stream: Arc::clone(&self.stream),
             broker: Broker::new(store, self.demand.clone(), Tasks::default()),
             health: self.health.clone(),
-            paces: PACES,
+            poll_intervals: PACES,
             calls: self.demand.calls(),
             shard: "shard".into(),
             position: Position::Latest,

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodbstreams::types::{AttributeValue as StreamValue, OperationType, Record};
 
 use crate::auction::{AuctionId, Timestamp};
-use crate::broker::{Event, Source, Stamped};
+use crate::broker::{Envelope, Event, Source};
 use crate::store::item::{self, Image, ItemError};
 
 /// What a record is about: known from a few attributes, before it is decoded.
@@ -32,7 +32,7 @@ pub fn subject(record: &Record) -> Option<Subject> {
 }
 
 /// The event that a record tells of, if it tells of one.
-pub fn event(record: &Record, read_at: Timestamp) -> Result<Option<Stamped>, ItemError> {
+pub fn event(record: &Record, read_at: Timestamp) -> Result<Option<Envelope>, ItemError> {
     if record.event_name() == Some(&OperationType::Remove) {
         return Ok(None);
     }
@@ -44,7 +44,7 @@ pub fn event(record: &Record, read_at: Timestamp) -> Result<Option<Stamped>, Ite
         Image::State(auction, written_at) => (Event::State(*auction), written_at),
         Image::Other => return Ok(None),
     };
-    Ok(Some(Stamped { event, written_at, read_at, source: Source::Stream }))
+    Ok(Some(Envelope { event, written_at, read_at, source: Source::Stream }))
 }
 
 /// The same item in the types of the table's client. Attributes of kinds that this table does not

@@ -6,15 +6,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::stream::{ARN, Streams};
-use crate::bidding::{Herald, LaneSettings, Lanes};
+use crate::bidding::{CommitNotifier, LaneSettings, Lanes};
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
 use crate::limits;
-use crate::relay::{Paces, Relay};
+use crate::relay::{PollIntervals, Relay};
 use crate::store::simulated::Simulated;
 use crate::tasks::Tasks;
 
-const PACES: Paces = Paces {
+const PACES: PollIntervals = PollIntervals {
     busy: Duration::from_millis(5),
     watched: Duration::from_millis(50),
     idle: Duration::from_secs(1),
@@ -38,10 +38,13 @@ impl Server {
         let demand = Demand::new(limits::DEMAND_EXPIRY);
         let broker = Broker::new(Arc::clone(table), demand.clone(), tasks.clone())
             .checking_per_second(limits::QUIET_CHECKS_PER_SECOND_MAX);
-        let herald =
-            if is_hybrid { Herald::Broker(broker.clone()) } else { Herald::Relay(demand.clone()) };
+        let notifier = if is_hybrid {
+            CommitNotifier::Broker(broker.clone())
+        } else {
+            CommitNotifier::Relay(demand.clone())
+        };
         let settings = LaneSettings { group_commit_max, ..LaneSettings::default() };
-        let lanes = Lanes::new(Arc::clone(table), herald, settings, tasks.clone());
+        let lanes = Lanes::new(Arc::clone(table), notifier, settings, tasks.clone());
         let relay = Relay::new(streams.clone(), ARN.into(), broker.clone(), demand, PACES);
         tasks.spawn("relay", relay.run(stop.clone()));
         tasks.spawn("broker", broker.clone().run(stop.clone()));

@@ -95,16 +95,16 @@ impl Watcher {
             self.resumed += usize::from(!self.bids.is_empty());
         }
         self.from.get_or_insert(topic.mark().position);
-        let mut marks = topic.marks();
+        let mut progress_updates = topic.progress_updates();
         loop {
-            let mark = *marks.borrow_and_update();
+            let mark = *progress_updates.borrow_and_update();
             let after = self.cursor().unwrap_or_default();
             if after < mark.position {
                 self.take(server, &topic, after).await;
             } else if mark.ended {
                 self.saw_end = true;
                 return;
-            } else if marks.changed().await.is_err() {
+            } else if progress_updates.changed().await.is_err() {
                 return;
             }
             if random.random_bool(0.05) {

@@ -49,7 +49,7 @@ impl Watch {
     /// A request was answered well.
     pub(super) fn succeeded(&self, now: Instant) {
         for outage in [&self.denied, &self.unanswered] {
-            if let Some(lasted) = outage.lock().went_well(now) {
+            if let Some(lasted) = outage.lock().succeeded(now) {
                 info!(?lasted, "DynamoDB answers again");
             }
         }

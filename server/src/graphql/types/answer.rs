@@ -1,7 +1,7 @@
 //! The answer to a bid.
 
 use async_graphql::{ComplexObject, Enum, SimpleObject, Union};
-use gavel_core::auction::{RefusalCode, Status};
+use gavel_core::auction::{RejectionCode, Status};
 
 use super::auction::AuctionObject;
 use super::bid::BidObject;
@@ -71,13 +71,13 @@ impl BidRejected {
 
 impl BidRejected {
     /// A refusal on the state it was decided on.
-    pub fn new(code: RefusalCode, auction: AuctionObject) -> Self {
+    pub fn new(code: RejectionCode, auction: AuctionObject) -> Self {
         let minimum = auction.auction.minimum_bid();
         let (code, message) = match code {
-            RefusalCode::TooLow => {
+            RejectionCode::TooLow => {
                 (BidRejectedCode::TooLow, format!("the least bid is now {minimum} minor units"))
             }
-            RefusalCode::TooHigh => {
+            RejectionCode::TooHigh => {
                 let maximum = auction.auction.maximum_bid();
                 let message = if auction.auction.can_rise() {
                     format!("a bid is now at most {maximum} minor units")
@@ -86,18 +86,18 @@ impl BidRejected {
                 };
                 (BidRejectedCode::TooHigh, message)
             }
-            RefusalCode::NotOpen => {
+            RejectionCode::NotOpen => {
                 (BidRejectedCode::NotOpen, "the auction has not opened yet".to_owned())
             }
-            RefusalCode::Closed => {
+            RejectionCode::Closed => {
                 let cancelled = auction.auction.status == Status::Cancelled;
                 let how = if cancelled { "was cancelled" } else { "has ended" };
                 (BidRejectedCode::Closed, format!("the auction {how}"))
             }
-            RefusalCode::OwnAuction => {
+            RejectionCode::OwnAuction => {
                 (BidRejectedCode::OwnAuction, "a seller may not bid on its own auction".to_owned())
             }
-            RefusalCode::AlreadyLeading => (
+            RejectionCode::AlreadyLeading => (
                 BidRejectedCode::AlreadyLeading,
                 if auction.auction.leader_may_raise {
                     "you lead already with this amount".to_owned()

@@ -16,7 +16,7 @@ use crate::graphql::caller::turn_to_read;
 use crate::graphql::cursor::{bid_cursor, parse_bid_cursor};
 use crate::graphql::error::{Code, field_limit_error, from_read};
 use crate::graphql::scalar::{DateTime, MinorUnits};
-use crate::guard::Bound;
+use crate::limiter::Bound;
 
 /// What a caller may see of an auction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

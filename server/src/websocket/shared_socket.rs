@@ -1,5 +1,5 @@
-//! One socket's bytes. Its connection reads and writes them through [`WireIo`]; a group writes whole
-//! frames through [`Wire::write_whole`] when nothing else is on its way, and so wakes nobody.
+//! One socket's bytes. Its connection reads and writes them through [`SharedSocketIo`]; a group writes whole
+//! frames through [`SharedSocket::write_whole`] when nothing else is on its way, and so wakes nobody.
 //!
 //! The lock is held for a system call that does not wait, and hardly ever by two: the connection
 //! writes when a client asked something, the group when there is an event.
@@ -20,7 +20,7 @@ use super::unread_bytes::UnreadBytes;
 
 /// A socket's two ways of being written to.
 #[derive(Debug)]
-pub struct Wire {
+pub struct SharedSocket {
     stream: TcpStream,
     out: Mutex<Out>,
     /// Set when the connection becomes a socket.
@@ -31,9 +31,9 @@ pub struct Wire {
 #[derive(Debug, Default)]
 struct Out {
     /// The rest of frames that the system has taken in part: at most one turn of a group.
-    rest: Vec<u8>,
+    pending: Vec<u8>,
     /// The connection has written a part of what it has, and will write on.
-    owed: bool,
+    partial_write: bool,
     /// The connection is about to write what it took from its queue.
     held: bool,
 }
@@ -51,19 +51,20 @@ pub enum Written {
 
 /// While this lives, only the connection writes.
 #[derive(Debug)]
-pub struct Held<'a>(&'a Wire);
+pub struct WriteGuard<'a>(&'a SharedSocket);
 
-impl Drop for Held<'_> {
+impl Drop for WriteGuard<'_> {
     fn drop(&mut self) {
         self.0.out.lock().held = false;
     }
 }
 
-impl Wire {
+impl SharedSocket {
     /// A stream's wire, and its connection's side of it.
-    pub fn new(stream: TcpStream) -> (Arc<Self>, WireIo) {
-        let wire = Arc::new(Self { stream, out: Mutex::default(), unread: OnceLock::new() });
-        (Arc::clone(&wire), WireIo(wire))
+    pub fn new(stream: TcpStream) -> (Arc<Self>, SharedSocketIo) {
+        let shared_socket =
+            Arc::new(Self { stream, out: Mutex::default(), unread: OnceLock::new() });
+        (Arc::clone(&shared_socket), SharedSocketIo(shared_socket))
     }
 
     /// From now on what has come of a message that is not whole counts.
@@ -82,14 +83,14 @@ impl Wire {
     /// Writes whole frames if `may` still says so, and nothing else is on its way.
     pub fn write_whole(&self, frames: &[u8], may: impl FnOnce() -> bool) -> Written {
         let mut out = self.out.lock();
-        if out.held || out.owed || !out.rest.is_empty() || !may() {
+        if out.held || out.partial_write || !out.pending.is_empty() || !may() {
             return Written::Not;
         }
         // Past the runtime, which has nothing to wait for here: a full socket says so by itself.
         match SockRef::from(&self.stream).send(frames) {
             Ok(length) if length == frames.len() => Written::Whole,
             Ok(length @ 1..) => {
-                out.rest.extend_from_slice(&frames[length..]);
+                out.pending.extend_from_slice(&frames[length..]);
                 Written::Partly
             }
             // Full, or gone: the connection finds out which.
@@ -98,9 +99,9 @@ impl Wire {
     }
 
     /// Only the connection writes until the guard is dropped.
-    pub fn hold(&self) -> Held<'_> {
+    pub fn hold(&self) -> WriteGuard<'_> {
         self.out.lock().held = true;
-        Held(self)
+        WriteGuard(self)
     }
 
     /// What the peer has not taken is dropped with the stream, and not kept by the system until the
@@ -126,20 +127,20 @@ impl Wire {
     }
 
     /// Returns when no whole frames are being written.
-    pub fn settle(&self) {
+    pub fn wait_for_writer(&self) {
         drop(self.out.lock());
     }
 
     fn poll_rest(&self, out: &mut Out, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !out.rest.is_empty() {
-            let length = ready!(self.poll_try(cx, |stream| stream.try_write(&out.rest)))?;
+        while !out.pending.is_empty() {
+            let length = ready!(self.poll_try(cx, |stream| stream.try_write(&out.pending)))?;
             if length == 0 {
                 return Poll::Ready(Err(ErrorKind::WriteZero.into()));
             }
-            out.rest.drain(..length);
+            out.pending.drain(..length);
         }
         // Seldom needed, and then not for long.
-        out.rest = Vec::new();
+        out.pending = Vec::new();
         Poll::Ready(Ok(()))
     }
 
@@ -161,9 +162,9 @@ impl Wire {
 
 /// The connection's side of a wire.
 #[derive(Debug)]
-pub struct WireIo(Arc<Wire>);
+pub struct SharedSocketIo(Arc<SharedSocket>);
 
-impl AsyncRead for WireIo {
+impl AsyncRead for SharedSocketIo {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -185,26 +186,26 @@ impl AsyncRead for WireIo {
     }
 }
 
-impl AsyncWrite for WireIo {
+impl AsyncWrite for SharedSocketIo {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let wire = &*self.0;
-        let mut out = wire.out.lock();
+        let shared_socket = &*self.0;
+        let mut out = shared_socket.out.lock();
         // From here on it is the connection's turn, whatever is written at once.
-        out.owed = true;
-        ready!(wire.poll_rest(&mut out, cx))?;
-        let length = ready!(wire.poll_try(cx, |stream| stream.try_write(bytes)))?;
-        out.owed = length < bytes.len();
+        out.partial_write = true;
+        ready!(shared_socket.poll_rest(&mut out, cx))?;
+        let length = ready!(shared_socket.poll_try(cx, |stream| stream.try_write(bytes)))?;
+        out.partial_write = length < bytes.len();
         Poll::Ready(Ok(length))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wire = &*self.0;
-        let mut out = wire.out.lock();
-        wire.poll_rest(&mut out, cx)
+        let shared_socket = &*self.0;
+        let mut out = shared_socket.out.lock();
+        shared_socket.poll_rest(&mut out, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -226,28 +227,32 @@ mod tests {
 
     const ANY: fn() -> bool = || true;
 
-    async fn pair() -> (Arc<Wire>, WireIo, TcpStream) {
+    async fn pair() -> (Arc<SharedSocket>, SharedSocketIo, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (accepted, client) = tokio::join!(listener.accept(), TcpStream::connect(address));
         let stream = accepted.unwrap().0;
         SockRef::from(&stream).set_send_buffer_size(8 * 1024).unwrap();
-        let (wire, io) = Wire::new(stream);
+        let (shared_socket, io) = SharedSocket::new(stream);
         // Ready to be written to.
-        wire.stream.writable().await.unwrap();
-        (wire, io, client.unwrap())
+        shared_socket.stream.writable().await.unwrap();
+        (shared_socket, io, client.unwrap())
     }
 
     #[tokio::test]
     async fn whole_frames_are_written_only_where_nothing_else_is_on_its_way() {
-        let (wire, mut io, mut client) = pair().await;
-        assert_eq!(wire.write_whole(b"ab", ANY), Written::Whole);
-        assert_eq!(wire.write_whole(b"xx", || false), Written::Not, "its subscription is over");
-        let held = wire.hold();
-        assert_eq!(wire.write_whole(b"xx", ANY), Written::Not, "the connection writes");
+        let (shared_socket, mut io, mut client) = pair().await;
+        assert_eq!(shared_socket.write_whole(b"ab", ANY), Written::Whole);
+        assert_eq!(
+            shared_socket.write_whole(b"xx", || false),
+            Written::Not,
+            "its subscription is over"
+        );
+        let held = shared_socket.hold();
+        assert_eq!(shared_socket.write_whole(b"xx", ANY), Written::Not, "the connection writes");
         io.write_all(b"cd").await.unwrap();
         drop(held);
-        assert_eq!(wire.write_whole(b"ef", ANY), Written::Whole);
+        assert_eq!(shared_socket.write_whole(b"ef", ANY), Written::Whole);
         let mut came = [0; 6];
         client.read_exact(&mut came).await.unwrap();
         assert_eq!(&came, b"abcdef");
@@ -255,11 +260,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_taken_in_part_is_finished_before_anything_else() {
-        let (wire, mut io, mut client) = pair().await;
+        let (shared_socket, mut io, mut client) = pair().await;
         let frame = vec![b'a'; 64 * 1024];
         let mut whole = 0;
         let cut = loop {
-            match wire.write_whole(&frame, ANY) {
+            match shared_socket.write_whole(&frame, ANY) {
                 Written::Whole => whole += 1,
                 other => break other,
             }
@@ -267,7 +272,7 @@ mod tests {
         let mut expected = frame.len() * whole;
         if cut == Written::Partly {
             expected += frame.len();
-            assert_eq!(wire.write_whole(b"xx", ANY), Written::Not, "a rest is on its way");
+            assert_eq!(shared_socket.write_whole(b"xx", ANY), Written::Not, "a rest is on its way");
         }
         let reading = async {
             let mut came = vec![0; expected + 3];
@@ -281,12 +286,12 @@ mod tests {
         let (came, ()) = tokio::join!(reading, writing);
         assert!(came[..expected].iter().all(|byte| *byte == b'a'));
         assert_eq!(&came[expected..], b"end");
-        assert_eq!(wire.write_whole(b"ok", ANY), Written::Whole);
+        assert_eq!(shared_socket.write_whole(b"ok", ANY), Written::Whole);
     }
 
     #[tokio::test]
     async fn what_the_connection_has_begun_it_ends() {
-        let (wire, mut io, mut client) = pair().await;
+        let (shared_socket, mut io, mut client) = pair().await;
         let begun = vec![b'a'; 8 * 1024 * 1024];
         let writing = async {
             io.write_all(&begun).await.unwrap();
@@ -294,12 +299,12 @@ mod tests {
         let reading = async {
             // The first write cannot take all of it.
             tokio::task::yield_now().await;
-            assert_eq!(wire.write_whole(b"xx", ANY), Written::Not);
+            assert_eq!(shared_socket.write_whole(b"xx", ANY), Written::Not);
             let mut came = vec![0; begun.len()];
             client.read_exact(&mut came).await.unwrap();
             assert!(came == begun);
         };
         tokio::join!(writing, reading);
-        assert_eq!(wire.write_whole(b"ok", ANY), Written::Whole);
+        assert_eq!(shared_socket.write_whole(b"ok", ANY), Written::Whole);
     }
 }

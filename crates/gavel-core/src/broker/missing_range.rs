@@ -9,7 +9,7 @@ use crate::limits;
 
 /// What successive reads have not shown.
 #[derive(Debug, Default)]
-pub(super) struct Hole(Option<Missing>);
+pub(super) struct MissingRange(Option<Missing>);
 
 #[derive(Debug, Clone, Copy)]
 struct Missing {
@@ -18,7 +18,7 @@ struct Missing {
     since: Instant,
 }
 
-impl Hole {
+impl MissingRange {
     /// A read did not show the bid that follows `after`; the auction counted up to `counted` before
     /// it. Something: that has stood for long enough, and up to there nothing will come.
     pub(super) fn missed(
@@ -30,7 +30,7 @@ impl Hole {
     ) -> Option<u64> {
         let missing = self.0.filter(|missing| missing.after == after);
         let missing = missing.unwrap_or(Missing { after, counted, since: answered });
-        let stands = asked.saturating_duration_since(missing.since) >= limits::HOLE_STANDS;
+        let stands = asked.saturating_duration_since(missing.since) >= limits::MISSING_STANDS;
         self.0 = (!stands).then_some(missing);
         stands.then_some(missing.counted)
     }
@@ -51,24 +51,36 @@ mod tests {
     fn a_hole_has_been_missing_from_two_reads_that_lie_apart() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let stands = limits::HOLE_STANDS.as_millis() as u64;
-        let mut hole = Hole::default();
-        assert_eq!(hole.missed(3, 5, at(0), at(10)), None);
-        assert_eq!(hole.missed(3, 9, at(20), at(stands + 100)), None, "asked for too early");
-        assert_eq!(hole.missed(3, 9, at(stands + 9), at(stands + 9)), None);
-        assert_eq!(hole.missed(3, 9, at(stands + 10), at(stands + 10)), Some(5), "counted first");
-        assert_eq!(hole.missed(3, 9, at(stands + 20), at(stands + 20)), None, "it begins anew");
+        let stands = limits::MISSING_STANDS.as_millis() as u64;
+        let mut missing_range = MissingRange::default();
+        assert_eq!(missing_range.missed(3, 5, at(0), at(10)), None);
+        assert_eq!(
+            missing_range.missed(3, 9, at(20), at(stands + 100)),
+            None,
+            "asked for too early"
+        );
+        assert_eq!(missing_range.missed(3, 9, at(stands + 9), at(stands + 9)), None);
+        assert_eq!(
+            missing_range.missed(3, 9, at(stands + 10), at(stands + 10)),
+            Some(5),
+            "counted first"
+        );
+        assert_eq!(
+            missing_range.missed(3, 9, at(stands + 20), at(stands + 20)),
+            None,
+            "it begins anew"
+        );
     }
 
     #[test]
     fn another_place_and_a_failed_read_begin_anew() {
         let start = Instant::now();
-        let late = start + limits::HOLE_STANDS;
-        let mut hole = Hole::default();
-        assert_eq!(hole.missed(3, 5, start, start), None);
-        assert_eq!(hole.missed(4, 5, late, late), None);
-        hole.forget();
-        let later = late + limits::HOLE_STANDS;
-        assert_eq!(hole.missed(4, 5, later, later), None);
+        let late = start + limits::MISSING_STANDS;
+        let mut missing_range = MissingRange::default();
+        assert_eq!(missing_range.missed(3, 5, start, start), None);
+        assert_eq!(missing_range.missed(4, 5, late, late), None);
+        missing_range.forget();
+        let later = late + limits::MISSING_STANDS;
+        assert_eq!(missing_range.missed(4, 5, later, later), None);
     }
 }

@@ -3,15 +3,15 @@
 
 use std::pin::Pin;
 
-use crate::bystander::Bystander;
 use crate::child::Child;
+use crate::control_client::ControlClient;
 
 /// By how much the server's peak memory may rise while a limit is met again and again. Where what is
 /// refused can carry ballast, a case brings more than this: a server that kept it would be seen.
 pub const MEMORY_GROWTH_KIB_MAX: u64 = 16 * 1024;
 
 /// A limit under test.
-pub struct Edge<'a> {
+pub struct LimitCase<'a> {
     /// The server's program.
     pub program: &'a str,
     /// Its flags: the limit, most often changed.
@@ -20,7 +20,7 @@ pub struct Edge<'a> {
     pub rounds: usize,
 }
 
-impl Edge<'_> {
+impl LimitCase<'_> {
     /// The same, met so often.
     #[must_use]
     pub fn rounds(self, rounds: usize) -> Self {
@@ -36,19 +36,19 @@ impl Edge<'_> {
     ) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
         Box::pin(async move {
             let server = Child::start(self.program, &self.flags).await;
-            let mut bystander = Bystander::of(&server).await;
+            let mut control_client = ControlClient::of(&server).await;
             let mut held = within(&server).await;
             // Buffers and arenas that a server has after its first clients are not growth.
-            bystander.during(meet(&server, &mut held, &above, self.rounds.div_ceil(4))).await;
+            control_client.during(meet(&server, &mut held, &above, self.rounds.div_ceil(4))).await;
             let before = server.memory_peak_kib();
-            bystander.during(meet(&server, &mut held, &above, self.rounds)).await;
+            control_client.during(meet(&server, &mut held, &above, self.rounds)).await;
             // The kernel's own count is off by some pages, either way.
             let grown = server.memory_peak_kib().saturating_sub(before);
             assert!(grown <= MEMORY_GROWTH_KIB_MAX, "the server's memory grew by {grown} KiB");
             // Whoever is within the limit again is served again.
             drop(held);
-            bystander.during(within(&server)).await;
-            bystander.bids_and_is_told().await;
+            control_client.during(within(&server)).await;
+            control_client.bids_and_is_told().await;
             server.stop().await;
         })
     }

@@ -18,10 +18,10 @@ use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceBuilder};
 
 use crate::Options;
-use crate::call::{Call, Hangup, Reply};
+use crate::call::{Call, DroppedConnection, Reply};
 use crate::clock;
 use crate::contention::{Contended, ContentionLayer, ContentionState};
-use crate::control::{Control, Levers};
+use crate::control::{Control, ControlState};
 use crate::engine::Engine;
 use crate::faults::{FaultLayer, FaultSchedule, Faulty};
 use crate::latency::{Delayed, LatencyLayer, LatencyState};
@@ -35,9 +35,9 @@ type Stack = Faulty<Stated<Contended<Delayed<Sharded<Engine>>>>>;
 
 /// Answers calls through all layers.
 #[derive(Clone)]
-pub(crate) struct Front {
+pub(crate) struct ServiceStack {
     stack: Stack,
-    levers: Arc<Levers>,
+    control_state: Arc<ControlState>,
     /// Whether the control endpoint is served.
     control: bool,
     /// Calls go on even if their client has gone, as they would on AWS.
@@ -45,7 +45,7 @@ pub(crate) struct Front {
     free: Arc<Semaphore>,
 }
 
-impl Front {
+impl ServiceStack {
     pub(crate) fn new(engine: Engine, options: &Options, seed: u64) -> Self {
         let (behaviour, latency) = (&options.behaviour, options.latency());
         let now = clock::now();
@@ -54,7 +54,7 @@ impl Front {
             schedule.add(rule.clone(), now);
         }
         let streams = Streams::new(engine.clone(), behaviour.streams, latency.propagation, seed);
-        let levers = Arc::new(Levers {
+        let control_state = Arc::new(ControlState {
             seed,
             began: now,
             calls: AtomicU64::new(0),
@@ -67,18 +67,18 @@ impl Front {
             drop_connections: Notify::new(),
         });
         let stack = ServiceBuilder::new()
-            .layer(FaultLayer(Arc::clone(&levers.faults)))
-            .layer(TableLayer(Arc::clone(&levers.tables)))
+            .layer(FaultLayer(Arc::clone(&control_state.faults)))
+            .layer(TableLayer(Arc::clone(&control_state.tables)))
             .layer(ContentionLayer {
-                state: Arc::clone(&levers.contention),
+                state: Arc::clone(&control_state.contention),
                 engine: engine.clone(),
             })
-            .layer(LatencyLayer(Arc::clone(&levers.latency)))
-            .layer(StreamLayer(Arc::clone(&levers.streams)))
+            .layer(LatencyLayer(Arc::clone(&control_state.latency)))
+            .layer(StreamLayer(Arc::clone(&control_state.streams)))
             .service(engine);
         Self {
             stack,
-            levers,
+            control_state,
             control: options.control,
             calls: TaskTracker::new(),
             free: Arc::new(Semaphore::new(CALLS_MAX)),
@@ -86,7 +86,7 @@ impl Front {
     }
 
     pub(crate) fn handle(&self) -> Control {
-        Control::new(Arc::clone(&self.levers))
+        Control::new(Arc::clone(&self.control_state))
     }
 
     /// The control, if its endpoint is served.
@@ -96,19 +96,21 @@ impl Front {
 
     /// Resolves when connections are to be dropped.
     pub(crate) async fn dropped(&self) {
-        self.levers.drop_connections.notified().await;
+        self.control_state.drop_connections.notified().await;
     }
 
     /// Answers one call. It is carried out even if this future is dropped.
-    pub(crate) async fn call(&self, call: Call) -> Result<Reply, Hangup> {
-        self.levers.calls.fetch_add(1, Ordering::Relaxed);
+    pub(crate) async fn call(&self, call: Call) -> Result<Reply, DroppedConnection> {
+        self.control_state.calls.fetch_add(1, Ordering::Relaxed);
         let mut stack = self.stack.clone();
-        let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else { return Err(Hangup) };
+        let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
+            return Err(DroppedConnection);
+        };
         let answer = self.calls.spawn(async move {
             let reply = stack.call(call).await;
             drop(permit);
             reply
         });
-        answer.await.unwrap_or(Err(Hangup))
+        answer.await.unwrap_or(Err(DroppedConnection))
     }
 }

@@ -28,7 +28,8 @@ pub use work::{HeldBytes, HeldGroup, Payer};
 use gavel_core::auction::{AuctionId, Timestamp, UserId};
 use gavel_core::metrics::{CounterVec, Gauge, GaugeGuard};
 
-use self::count::{Counts, Held};
+use self::count::Counts;
+pub use self::count::Permit;
 use self::rate::{Rate, RateLimiter};
 use self::reads::Reads;
 use self::work::Work;
@@ -152,7 +153,7 @@ impl Limit {
 
 /// How much each client may; 0 for no limit.
 #[derive(Debug, Clone, Default)]
-pub struct Allowances {
+pub struct ClientLimits {
     /// HTTP connections of an address, sockets not counted.
     pub connections_per_address: usize,
     /// Sockets of an address.
@@ -216,12 +217,9 @@ pub struct TooMany {
     pub retry_after: Duration,
 }
 
-/// A place among the connections of a client.
-pub type Place<K> = Held<K>;
-
 /// Keeps each client within its allowance. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Guard(Arc<Inner>);
+pub struct ClientLimiter(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -244,9 +242,9 @@ struct Inner {
 /// How long one waits for a place that somebody has to give up first.
 const PLACE_RETRY: Duration = Duration::from_secs(1);
 
-impl Guard {
+impl ClientLimiter {
     /// A guard with these allowances.
-    pub fn new(allowed: Allowances) -> Self {
+    pub fn new(allowed: ClientLimits) -> Self {
         Self(Arc::new(Inner {
             connections: Counts::new(allowed.connections_per_address),
             sockets: Counts::new(allowed.sockets_per_address),
@@ -276,7 +274,7 @@ impl Guard {
     }
 
     /// A place for an HTTP connection. Behind a proxy all come from one peer, which is not limited.
-    pub fn connect(&self, peer: SocketAddr) -> Result<Option<Place<Address>>, TooMany> {
+    pub fn connect(&self, peer: SocketAddr) -> Result<Option<Permit<Address>>, TooMany> {
         if self.0.trusted_header.is_some() {
             return Ok(None);
         }
@@ -285,13 +283,13 @@ impl Guard {
     }
 
     /// A place for a socket of an address.
-    pub fn open_socket(&self, from: Address, now: Timestamp) -> Result<Place<Address>, TooMany> {
+    pub fn open_socket(&self, from: Address, now: Timestamp) -> Result<Permit<Address>, TooMany> {
         self.rate(self.0.handshakes.take(from, now), Limit::HandshakesPerAddress)?;
         self.place(self.0.sockets.take(&from), Limit::SocketsPerAddress)
     }
 
     /// A place for a socket of a user.
-    pub fn admit(&self, user: &UserId) -> Result<Place<UserId>, TooMany> {
+    pub fn admit(&self, user: &UserId) -> Result<Permit<UserId>, TooMany> {
         self.place(self.0.users.take(user), Limit::SocketsPerUser)
     }
 
@@ -303,7 +301,7 @@ impl Guard {
 
     /// Waits until so many requests to the table may be made for a payer's query.
     pub async fn turn_to_read(&self, payer: &Payer, requests: usize) -> Option<Turn> {
-        self.0.reads.turn(payer, requests, || self.meets(Bound::ReadsPerClient)).await
+        self.0.reads.turn(payer, requests, || self.record_limit(Bound::ReadsPerClient)).await
     }
 
     /// Whether a user may make an auction now.
@@ -318,7 +316,7 @@ impl Guard {
     }
 
     /// Somebody has met a limit that is the same for all.
-    pub fn meets(&self, bound: Bound) {
+    pub fn record_limit(&self, bound: Bound) {
         self.0.met.inc(bound);
     }
 
@@ -369,20 +367,20 @@ mod tests {
 
     #[test]
     fn a_user_over_its_limit_costs_the_auction_s_other_bidders_nothing() {
-        let guard = Guard::new(Allowances {
+        let limiter = ClientLimiter::new(ClientLimits {
             bids_per_user_per_second: 2,
             bids_per_auction_per_second: 3,
-            ..Allowances::default()
+            ..ClientLimits::default()
         });
         let (ann, bob) = (UserId::from("ann"), UserId::from("bob"));
         let auction = AuctionId::random();
-        let limit_of = |user| guard.bid(user, &auction, NOW).map_err(|refused| refused.limit);
+        let limit_of = |user| limiter.bid(user, &auction, NOW).map_err(|refused| refused.limit);
         assert_eq!([limit_of(&ann), limit_of(&ann)], [Ok(()), Ok(())]);
         assert_eq!(limit_of(&ann), Err(Limit::BidsPerUser));
         assert_eq!(limit_of(&bob), Ok(()));
         assert_eq!(limit_of(&bob), Err(Limit::BidsPerAuction));
-        assert_eq!(guard.bid(&bob, &AuctionId::random(), NOW.plus(PLACE_RETRY)), Ok(()));
-        let refused: u64 = guard.refusals().map(|(_, count)| count).sum();
+        assert_eq!(limiter.bid(&bob, &AuctionId::random(), NOW.plus(PLACE_RETRY)), Ok(()));
+        let refused: u64 = limiter.refusals().map(|(_, count)| count).sum();
         assert_eq!(refused, 2);
     }
 
@@ -392,9 +390,9 @@ mod tests {
         let trusted_header = Some(HeaderName::from_static("x-forwarded-for"));
         for (trusted_header, expected) in [(None, 2), (trusted_header, 5)] {
             let allowed =
-                Allowances { connections_per_address: 2, trusted_header, ..Default::default() };
-            let guard = Guard::new(allowed);
-            let held: Vec<_> = (0..5).map(|_| guard.connect(peer)).collect();
+                ClientLimits { connections_per_address: 2, trusted_header, ..Default::default() };
+            let limiter = ClientLimiter::new(allowed);
+            let held: Vec<_> = (0..5).map(|_| limiter.connect(peer)).collect();
             assert_eq!(held.iter().filter(|place| place.is_ok()).count(), expected);
         }
     }

@@ -6,14 +6,14 @@ use tracing::error;
 
 use super::command::{BidAnswer, BidReply, Command, LaneError, PlaceBid, answer};
 use super::commit::pause;
-use crate::auction::{Auction, AuctionId, RefusalCode, Timestamp};
+use crate::auction::{Auction, AuctionId, RejectionCode, Timestamp};
 use crate::limits;
 use crate::store::{IdempotencyKey, KeyRecord, StoreError, StoredBid, Table};
 
-/// A refused bid and where its answer goes.
+/// A rejected bid and where its answer goes.
 #[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) code: RefusalCode,
+pub(super) struct Rejected {
+    pub(super) code: RejectionCode,
     pub(super) bid: Box<PlaceBid>,
     pub(super) reply: BidReply,
 }
@@ -26,48 +26,48 @@ pub(super) struct Repeat {
 }
 
 /// Reads what answers need.
-pub(super) struct Refuser<'a, T> {
+pub(super) struct Rejector<'a, T> {
     pub(super) id: &'a AuctionId,
     pub(super) table: &'a T,
 }
 
-impl<T: Table> Refuser<'_, T> {
+impl<T: Table> Rejector<'_, T> {
     /// The auction by a consistent read, for these commands.
     pub(super) async fn load(&self, commands: &[Command]) -> Result<Auction, LaneError> {
         let bids = || commands.iter().filter_map(Command::bid);
-        self.patiently(bids, || self.table.load(self.id)).await?.ok_or(LaneError::NotFound)
+        self.with_retry(bids, || self.table.load(self.id)).await?.ok_or(LaneError::NotFound)
     }
 
     /// Refuses bids, unless the table remembers their keys: a retry of an accepted bid is too low
     /// by its own first success.
-    pub(super) async fn refuse(&self, refused: Vec<Refused>, auction: &Auction) {
-        let refusal = |code| Ok(BidAnswer::Refused { code, auction: Box::new(auction.clone()) });
-        let (keyed, unkeyed): (Vec<Refused>, Vec<Refused>) =
-            refused.into_iter().partition(|refused| refused.bid.key.is_some());
-        for refused in unkeyed {
-            answer(refused.reply, refusal(refused.code));
+    pub(super) async fn reject(&self, rejected: Vec<Rejected>, auction: &Auction) {
+        let rejection = |code| Ok(BidAnswer::Rejected { code, auction: Box::new(auction.clone()) });
+        let (keyed, unkeyed): (Vec<Rejected>, Vec<Rejected>) =
+            rejected.into_iter().partition(|rejected| rejected.bid.key.is_some());
+        for rejected in unkeyed {
+            answer(rejected.reply, rejection(rejected.code));
         }
         if keyed.is_empty() {
             return;
         }
         let keys: Vec<IdempotencyKey> =
-            keyed.iter().filter_map(|refused| refused.bid.key.clone()).collect();
-        let bids = || keyed.iter().map(|refused| &*refused.bid);
-        let records = match self.patiently(bids, || self.table.keys(&keys)).await {
+            keyed.iter().filter_map(|rejected| rejected.bid.key.clone()).collect();
+        let bids = || keyed.iter().map(|rejected| &*rejected.bid);
+        let records = match self.with_retry(bids, || self.table.keys(&keys)).await {
             Ok(records) => records,
             Err(error) => {
-                for Refused { bid, reply, .. } in keyed {
+                for Rejected { bid, reply, .. } in keyed {
                     answer(reply, Err(error.clone().without_lookup(&bid)));
                 }
                 return;
             }
         };
-        for (refused, record) in keyed.into_iter().zip(records) {
+        for (rejected, record) in keyed.into_iter().zip(records) {
             let result = match record {
-                Some(record) => self.recall(&record, &refused.bid).await,
-                None => refusal(refused.code),
+                Some(record) => self.previous_answer(&record, &rejected.bid).await,
+                None => rejection(rejected.code),
             };
-            answer(refused.reply, result);
+            answer(rejected.reply, result);
         }
     }
 
@@ -78,7 +78,7 @@ impl<T: Table> Refuser<'_, T> {
         }
         let bids = || repeats.iter().map(|repeat| &*repeat.bid);
         let read = || self.table.bid(self.id, auction.sequence);
-        let lead = self.patiently(bids, read).await.map(|stored| {
+        let lead = self.with_retry(bids, read).await.map(|stored| {
             stored.filter(|stored| auction.leader_id.as_ref() == Some(&stored.bid.bidder_id))
         });
         for Repeat { bid, reply } in repeats {
@@ -86,8 +86,8 @@ impl<T: Table> Refuser<'_, T> {
                 Ok(Some(stored)) => repeated(stored.clone(), stored.written_at, &bid),
                 // Somebody else has deleted it from the table.
                 Ok(None) => {
-                    let (code, auction) = (RefusalCode::AlreadyLeading, auction.clone());
-                    Ok(BidAnswer::Refused { code, auction: Box::new(auction) })
+                    let (code, auction) = (RejectionCode::AlreadyLeading, auction.clone());
+                    Ok(BidAnswer::Rejected { code, auction: Box::new(auction) })
                 }
                 Err(error) => Err(error.clone()),
             };
@@ -107,7 +107,7 @@ impl<T: Table> Refuser<'_, T> {
             match (command, &mut found) {
                 (Command::Bid(bid, reply), Some(records)) if bid.key.is_some() => {
                     let result = match records.next().flatten() {
-                        Some(record) => self.recall(&record, &bid).await,
+                        Some(record) => self.previous_answer(&record, &bid).await,
                         None => Err(error.clone()),
                     };
                     answer(reply, result);
@@ -118,7 +118,7 @@ impl<T: Table> Refuser<'_, T> {
     }
 
     /// The first answer to a key that the table remembers.
-    pub(super) async fn recall(
+    pub(super) async fn previous_answer(
         &self,
         record: &KeyRecord,
         bid: &PlaceBid,
@@ -127,7 +127,7 @@ impl<T: Table> Refuser<'_, T> {
             return Err(LaneError::IdempotencyConflict);
         }
         let read = || self.table.bid(self.id, record.sequence);
-        let stored = self.patiently(|| std::iter::once(bid), read).await;
+        let stored = self.with_retry(|| std::iter::once(bid), read).await;
         let stored = stored.map_err(|error| error.without_lookup(bid))?;
         match stored {
             Some(stored) if stored.bid.id == record.bid_id => {
@@ -147,7 +147,11 @@ impl<T: Table> Refuser<'_, T> {
     }
 
     /// A read for these bids, tried again for a bounded time. One line tells that it failed.
-    async fn patiently<'b, V, F, R, B>(&self, bids: impl Fn() -> B, read: F) -> Result<V, LaneError>
+    async fn with_retry<'b, V, F, R, B>(
+        &self,
+        bids: impl Fn() -> B,
+        read: F,
+    ) -> Result<V, LaneError>
     where
         F: Fn() -> R,
         R: Future<Output = Result<V, StoreError>>,

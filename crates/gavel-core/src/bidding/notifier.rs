@@ -5,12 +5,12 @@ use tokio::time::Instant;
 
 use crate::auction::{AuctionId, Timestamp};
 use crate::broker::demand::Demand;
-use crate::broker::{Broker, Event, Source, Stamped};
+use crate::broker::{Broker, Envelope, Event, Source};
 use crate::store::{Dynamo, Table, Transaction};
 
 /// Who is told.
 #[derive(Debug)]
-pub enum Herald<T = Dynamo> {
+pub enum CommitNotifier<T = Dynamo> {
     /// The relay: which version is about to be written, and when it was acknowledged.
     Relay(Demand),
     /// The broker: what was written, as soon as it was acknowledged. The stream repairs, and brings
@@ -20,7 +20,7 @@ pub enum Herald<T = Dynamo> {
     Nobody,
 }
 
-impl<T> Clone for Herald<T> {
+impl<T> Clone for CommitNotifier<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Relay(demand) => Self::Relay(demand.clone()),
@@ -30,7 +30,7 @@ impl<T> Clone for Herald<T> {
     }
 }
 
-impl<T: Table> Herald<T> {
+impl<T: Table> CommitNotifier<T> {
     /// A version is about to be written. Before the write: the stream may show it before its answer
     /// arrives.
     pub(super) fn before(&self, id: &AuctionId, version: u64) {
@@ -51,7 +51,7 @@ impl<T: Table> Herald<T> {
                 for event in bids.chain([Event::State(auction.clone())]) {
                     let written_at = written.written_at;
                     let read_at = committed_at;
-                    broker.publish(Stamped { event, written_at, read_at, source: Source::Lane });
+                    broker.publish(Envelope { event, written_at, read_at, source: Source::Lane });
                 }
             }
             Self::Broker(_) | Self::Nobody => {}

@@ -14,8 +14,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use super::payload::Payload;
 use super::queued_bytes::QueuedBytes;
-use super::wire::{Wire, Written};
-use crate::guard::{Address, Guard, HeldBytes};
+use super::shared_socket::{SharedSocket, Written};
+use crate::limiter::{Address, ClientLimiter, HeldBytes};
 
 /// A frame on its way.
 #[derive(Debug)]
@@ -64,32 +64,34 @@ pub enum End {
 
 /// The sending side of a socket, shared by all of its operations.
 #[derive(Debug)]
-pub struct Outbox {
+pub struct SendQueue {
     queue: mpsc::Sender<Frame>,
     /// Subscriptions that overflowed: at most one entry an operation. `None`: the connection has
     /// ended, and nobody would take them.
     overflowed: Mutex<Option<Vec<Arc<Subscriber>>>>,
     wake: Notify,
     /// The connection's own: a socket ends with its connection, whoever may still know of it.
-    wire: Weak<Wire>,
+    shared_socket: Weak<SharedSocket>,
     /// The frames that are queued in all outboxes.
     level: Arc<Gauge>,
     bytes: QueuedBytes,
 }
 
-impl Outbox {
+impl SendQueue {
     /// An outbox, and the receiving side for its connection.
     pub fn new(
-        wire: &Arc<Wire>,
+        shared_socket: &Arc<SharedSocket>,
         level: Arc<Gauge>,
-        guard: Guard,
+        limiter: ClientLimiter,
         address: Address,
     ) -> (Arc<Self>, mpsc::Receiver<Frame>) {
         let (queue, frames) = mpsc::channel(limits::SOCKET_QUEUE_MAX);
-        let (overflowed, wire) = (Mutex::new(Some(Vec::new())), Arc::downgrade(wire));
-        let bytes = QueuedBytes::new(guard, address);
-        let outbox = Self { queue, overflowed, wake: Notify::new(), wire, level, bytes };
-        (Arc::new(outbox), frames)
+        let (overflowed, shared_socket) =
+            (Mutex::new(Some(Vec::new())), Arc::downgrade(shared_socket));
+        let bytes = QueuedBytes::new(limiter, address);
+        let send_queue =
+            Self { queue, overflowed, wake: Notify::new(), shared_socket, level, bytes };
+        (Arc::new(send_queue), frames)
     }
 
     /// Queues a frame, waiting for a place. False: the connection has gone.
@@ -122,9 +124,9 @@ pub struct Subscriber {
     pub id: Arc<str>,
     /// What stands before each payload: the frame up to `"payload":`.
     pub prefix: String,
-    outbox: Arc<Outbox>,
+    send_queue: Arc<SendQueue>,
     /// The outbox's.
-    wire: Weak<Wire>,
+    shared_socket: Weak<SharedSocket>,
     /// Frames queued by a group.
     queued: AtomicUsize,
     /// No further frame is queued or written.
@@ -141,12 +143,12 @@ pub struct Subscriber {
 
 impl Subscriber {
     /// A subscription that starts after a number.
-    pub fn new(id: Arc<str>, prefix: String, outbox: Arc<Outbox>) -> Arc<Self> {
+    pub fn new(id: Arc<str>, prefix: String, send_queue: Arc<SendQueue>) -> Arc<Self> {
         Arc::new(Self {
             id,
             prefix,
-            wire: Weak::clone(&outbox.wire),
-            outbox,
+            shared_socket: Weak::clone(&send_queue.shared_socket),
+            send_queue,
             queued: AtomicUsize::new(0),
             over: AtomicBool::new(false),
             last: AtomicU64::new(0),
@@ -174,16 +176,16 @@ impl Subscriber {
         self.over.store(true, Ordering::Release);
         self.permit.lock().take();
         // A group that has looked before is done when this returns.
-        self.settle();
+        self.wait_for_writer();
         if let Some(group) = &*self.left.lock() {
             group.notify_one();
         }
     }
 
     /// Returns when no group is writing to its socket.
-    fn settle(&self) {
-        if let Some(wire) = self.wire.upgrade() {
-            wire.settle();
+    fn wait_for_writer(&self) {
+        if let Some(shared_socket) = self.shared_socket.upgrade() {
+            shared_socket.wait_for_writer();
         }
     }
 
@@ -195,7 +197,7 @@ impl Subscriber {
     /// Leaves its group, to join another. What is queued is still written.
     pub fn leave(&self) {
         self.membership.fetch_add(1, Ordering::AcqRel);
-        self.settle();
+        self.wait_for_writer();
         if let Some(group) = self.left.lock().take() {
             group.notify_one();
         }
@@ -219,13 +221,13 @@ impl Subscriber {
                 && !self.is_over()
                 && self.membership() == membership
         };
-        let Some(wire) = self.wire.upgrade() else { return false };
-        match wire.write_whole(frames, may) {
+        let Some(shared_socket) = self.shared_socket.upgrade() else { return false };
+        match shared_socket.write_whole(frames, may) {
             Written::Not => return false,
             Written::Whole => {}
             Written::Partly => {
                 // With a full queue the connection is busy writing, and flushes as it goes.
-                self.outbox.queue.try_send(Frame::Flush).ok();
+                self.send_queue.queue.try_send(Frame::Flush).ok();
             }
         }
         self.last.fetch_max(number, Ordering::Relaxed);
@@ -246,11 +248,11 @@ impl Subscriber {
         };
         let bytes = payload.json().len();
         let is_full = self.queue_one() >= limits::SUBSCRIPTION_QUEUE_MAX;
-        if !is_full && self.outbox.bytes.add(bytes) {
-            if self.outbox.queue.try_send(frame).is_ok() {
+        if !is_full && self.send_queue.bytes.add(bytes) {
+            if self.send_queue.queue.try_send(frame).is_ok() {
                 return true;
             }
-            self.outbox.bytes.remove(bytes);
+            self.send_queue.bytes.remove(bytes);
         }
         self.overflow();
         self.unqueue(1);
@@ -265,7 +267,7 @@ impl Subscriber {
         number: u64,
         permit: OwnedSemaphorePermit,
     ) -> bool {
-        let Some(bytes) = self.outbox.bytes.replay(payload.json().len()).await else {
+        let Some(bytes) = self.send_queue.bytes.replay(payload.json().len()).await else {
             return false;
         };
         self.queue_one();
@@ -276,7 +278,7 @@ impl Subscriber {
             replay: true,
             permits: Some((permit, bytes)),
         };
-        !self.is_over() && self.outbox.send(frame).await
+        !self.is_over() && self.send_queue.send(frame).await
     }
 
     /// Queues the answer of a query or mutation, waiting for a place.
@@ -285,19 +287,19 @@ impl Subscriber {
             held.shrink_to(payload.len());
         }
         // The connection may have gone, and its client with it.
-        self.outbox.send(Frame::Answer { subscriber: Arc::clone(self), payload, held }).await;
+        self.send_queue.send(Frame::Answer { subscriber: Arc::clone(self), payload, held }).await;
     }
 
     /// Queues a refusal, waiting for a place.
     pub async fn refuse(self: &Arc<Self>, errors: String) {
         let end = End::Error(errors);
-        self.outbox.send(Frame::End { subscriber: Arc::clone(self), end }).await;
+        self.send_queue.send(Frame::End { subscriber: Arc::clone(self), end }).await;
     }
 
     /// Queues the end after everything queued before it.
     pub fn finish(self: &Arc<Self>, end: End) {
         let frame = Frame::End { subscriber: Arc::clone(self), end };
-        if self.outbox.queue.try_send(frame).is_err() {
+        if self.send_queue.queue.try_send(frame).is_err() {
             // No place for the end: told to resume, the client will see it then.
             self.overflow();
         }
@@ -306,7 +308,7 @@ impl Subscriber {
     /// A frame has left the queue. False: it must not be written.
     pub fn taken(&self, number: u64, bytes: usize) -> bool {
         self.unqueue(1);
-        self.outbox.bytes.remove(bytes);
+        self.send_queue.bytes.remove(bytes);
         if self.is_over() {
             return false;
         }
@@ -316,22 +318,22 @@ impl Subscriber {
 
     /// One more is queued; returns how many were before.
     fn queue_one(&self) -> usize {
-        self.outbox.level.add(1);
+        self.send_queue.level.add(1);
         self.queued.fetch_add(1, Ordering::Relaxed)
     }
 
     fn unqueue(&self, count: usize) {
         self.queued.fetch_sub(count, Ordering::Relaxed);
-        self.outbox.level.add(-i64::try_from(count).unwrap_or(i64::MAX));
+        self.send_queue.level.add(-i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Ends it because it cannot keep up: its client is told where to resume.
     pub fn overflow(self: &Arc<Self>) {
         if !self.over.swap(true, Ordering::AcqRel) {
-            if let Some(overflowed) = &mut *self.outbox.overflowed.lock() {
+            if let Some(overflowed) = &mut *self.send_queue.overflowed.lock() {
                 overflowed.push(Arc::clone(self));
             }
-            self.outbox.wake.notify_one();
+            self.send_queue.wake.notify_one();
         }
     }
 }

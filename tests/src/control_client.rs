@@ -19,13 +19,13 @@ const WATCH: &str = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 
 const BID: &str = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename } }";
 
 /// A bidder that watches an auction of its own, both on one socket.
-pub struct Bystander {
+pub struct ControlClient {
     socket: Socket,
     auction: String,
     sequence: u64,
 }
 
-impl Bystander {
+impl ControlClient {
     /// Comes in and watches.
     pub async fn of(server: &Child) -> Self {
         let auction = server.auction(json!({})).await;

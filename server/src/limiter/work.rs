@@ -9,9 +9,9 @@ use std::time::Duration;
 use crate::limits;
 use gavel_core::auction::{AuctionId, Timestamp, UserId};
 
-use super::count::{Counts, Held};
+use super::count::{Counts, Permit};
 use super::rate::{Rate, RateLimiter};
-use super::{Address, Allowances, Guard, Limit, TooMany};
+use super::{Address, ClientLimiter, ClientLimits, Limit, TooMany};
 use crate::auth::Principal;
 
 /// Who pays.
@@ -36,8 +36,8 @@ impl Payer {
 /// Bytes of an answer, held until it is written.
 #[derive(Debug)]
 pub struct HeldBytes {
-    client: Held<Payer>,
-    all: Held<()>,
+    client: Permit<Payer>,
+    all: Permit<()>,
 }
 
 impl HeldBytes {
@@ -51,9 +51,9 @@ impl HeldBytes {
 /// The weight of a group, held until it ends.
 #[derive(Debug)]
 pub struct HeldGroup {
-    _address: Held<Address>,
-    _auction: Held<AuctionId>,
-    _all: Held<()>,
+    _address: Permit<Address>,
+    _auction: Permit<AuctionId>,
+    _all: Permit<()>,
 }
 
 /// The state of these budgets.
@@ -78,7 +78,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn new(allowed: &Allowances) -> Self {
+    pub(super) fn new(allowed: &ClientLimits) -> Self {
         let rate =
             |points| Rate::per_second(points).map(|rate| rate.with_burst(limits::WORK_BURST));
         let replays =
@@ -115,7 +115,7 @@ impl Work {
 /// How long one waits for bytes or weight that somebody has to give up first.
 const HELD_RETRY: Duration = Duration::from_secs(1);
 
-impl Guard {
+impl ClientLimiter {
     /// Takes points of work from who pays, and from all of its address.
     pub fn work(
         &self,
@@ -188,7 +188,7 @@ impl Guard {
     }
 
     /// Takes bytes of messages that are not whole yet.
-    pub fn unread(&self, address: Address, bytes: usize) -> Result<Held<Address>, TooMany> {
+    pub fn unread(&self, address: Address, bytes: usize) -> Result<Permit<Address>, TooMany> {
         let taken = self.0.work.unread.take_many(&address, bytes);
         taken.ok_or_else(|| self.refuse(Limit::UnreadPerAddress, HELD_RETRY))
     }
@@ -223,8 +223,8 @@ mod tests {
         Address::from(IpAddr::from([192, 0, 2, last]))
     }
 
-    fn guard() -> Guard {
-        Guard::new(Allowances {
+    fn limiter() -> ClientLimiter {
+        ClientLimiter::new(ClientLimits {
             work_per_user: 100,
             work_per_address: 100,
             anonymous_work: 250,
@@ -233,7 +233,7 @@ mod tests {
             groups_per_address: 100,
             groups_per_auction: 150,
             groups: 180,
-            ..Allowances::default()
+            ..ClientLimits::default()
         })
     }
 
@@ -243,40 +243,46 @@ mod tests {
 
     #[test]
     fn a_user_pays_for_itself_whoever_shares_its_address() {
-        let guard = guard();
+        let limiter = limiter();
         let stranger = Payer::Address(address(1));
         let burst = 100 * limits::WORK_BURST.as_secs();
-        assert_eq!(guard.work((&stranger, address(1)), burst, NOW), Ok(()));
-        assert_eq!(limit(guard.work((&stranger, address(1)), 1, NOW)), Some(Limit::WorkPerAddress));
+        assert_eq!(limiter.work((&stranger, address(1)), burst, NOW), Ok(()));
+        assert_eq!(
+            limit(limiter.work((&stranger, address(1)), 1, NOW)),
+            Some(Limit::WorkPerAddress)
+        );
         let ann = Payer::User("ann".into());
-        assert_eq!(guard.work((&ann, address(1)), burst, NOW), Ok(()));
-        assert_eq!(limit(guard.work((&ann, address(1)), 1, NOW)), Some(Limit::WorkPerUser));
+        assert_eq!(limiter.work((&ann, address(1)), burst, NOW), Ok(()));
+        assert_eq!(limit(limiter.work((&ann, address(1)), 1, NOW)), Some(Limit::WorkPerUser));
         let later = NOW.plus(Duration::from_secs(1));
-        assert_eq!(guard.work((&stranger, address(1)), 100, later), Ok(()));
+        assert_eq!(limiter.work((&stranger, address(1)), 100, later), Ok(()));
     }
 
     #[test]
     fn many_strangers_together_have_a_budget_and_users_are_not_of_them() {
-        let guard = guard();
+        let limiter = limiter();
         let burst = 100 * limits::WORK_BURST.as_secs();
         let taken = (1..=16).map(|n| {
             let stranger = Payer::Address(address(n));
-            guard.work((&stranger, address(n)), burst, NOW)
+            limiter.work((&stranger, address(n)), burst, NOW)
         });
         let refused: Vec<_> = taken.filter_map(limit).collect();
         assert_eq!(refused.len(), 14);
         assert!(refused.iter().all(|limit| *limit == Limit::AnonymousWork));
         assert!(!Limit::AnonymousWork.is_of_client());
-        assert_eq!(guard.work((&Payer::User("ann".into()), address(1)), burst, NOW), Ok(()));
+        assert_eq!(limiter.work((&Payer::User("ann".into()), address(1)), burst, NOW), Ok(()));
     }
 
     #[test]
     fn many_users_of_one_address_have_a_budget_together() {
-        let allowed =
-            Allowances { work_per_user: 100, all_work_per_address: 250, ..Allowances::default() };
-        let guard = Guard::new(allowed);
+        let allowed = ClientLimits {
+            work_per_user: 100,
+            all_work_per_address: 250,
+            ..ClientLimits::default()
+        };
+        let limiter = ClientLimiter::new(allowed);
         let burst = 100 * limits::WORK_BURST.as_secs();
-        let ask = |name: &str, from| guard.work((&Payer::User(name.into()), from), burst, NOW);
+        let ask = |name: &str, from| limiter.work((&Payer::User(name.into()), from), burst, NOW);
         assert_eq!([ask("ann", address(1)), ask("bob", address(1))], [Ok(()), Ok(())]);
         assert_eq!(limit(ask("eve", address(1))), Some(Limit::AllWorkPerAddress));
         assert_eq!(ask("eve", address(2)), Ok(()));
@@ -284,54 +290,57 @@ mod tests {
 
     #[test]
     fn history_is_sent_as_fast_as_a_payer_and_all_strangers_may_have_it() {
-        let allowed =
-            Allowances { replays_per_second: 100, anonymous_replays: 150, ..Allowances::default() };
-        let guard = Guard::new(allowed);
+        let allowed = ClientLimits {
+            replays_per_second: 100,
+            anonymous_replays: 150,
+            ..ClientLimits::default()
+        };
+        let limiter = ClientLimiter::new(allowed);
         let burst = 100 * limits::REPLAY_BURST.as_secs();
-        let ask = |payer: Payer| limit(guard.replay(&payer, burst, NOW));
+        let ask = |payer: Payer| limit(limiter.replay(&payer, burst, NOW));
         assert_eq!(ask(Payer::Address(address(1))), None);
         assert_eq!(ask(Payer::Address(address(2))), Some(Limit::AnonymousReplays));
         assert_eq!(ask(Payer::User("ann".into())), None);
         assert_eq!(ask(Payer::User("ann".into())), Some(Limit::ReplaysPerClient));
-        assert_eq!(guard.replay(&Payer::User("ann".into()), 0, NOW), Ok(()));
+        assert_eq!(limiter.replay(&Payer::User("ann".into()), 0, NOW), Ok(()));
     }
 
     #[test]
     fn sockets_of_a_client_share_how_fast_they_are_read() {
-        let allowed = Allowances { messages_per_client: 10, ..Allowances::default() };
-        let guard = Guard::new(allowed);
+        let allowed = ClientLimits { messages_per_client: 10, ..ClientLimits::default() };
+        let limiter = ClientLimiter::new(allowed);
         let stranger = Payer::Address(address(1));
-        let taken = (0..20).filter(|_| guard.message(&stranger, NOW).is_ok()).count();
+        let taken = (0..20).filter(|_| limiter.message(&stranger, NOW).is_ok()).count();
         assert_eq!(taken, 10);
-        assert_eq!(guard.message(&Payer::User("ann".into()), NOW), Ok(()));
+        assert_eq!(limiter.message(&Payer::User("ann".into()), NOW), Ok(()));
     }
 
     #[test]
     fn unread_answers_are_bounded_by_client_and_all_together() {
-        let guard = guard();
+        let limiter = limiter();
         let (ann, bob) = (Payer::User("ann".into()), Payer::User("bob".into()));
-        let mut held = guard.answer(&ann, 900).unwrap();
-        assert_eq!(limit(guard.answer(&ann, 200)), Some(Limit::AnswersPerClient));
-        assert_eq!(limit(guard.answer(&bob, 700)), Some(Limit::Answers));
+        let mut held = limiter.answer(&ann, 900).unwrap();
+        assert_eq!(limit(limiter.answer(&ann, 200)), Some(Limit::AnswersPerClient));
+        assert_eq!(limit(limiter.answer(&bob, 700)), Some(Limit::Answers));
         held.shrink_to(10);
-        let more = guard.answer(&bob, 700);
+        let more = limiter.answer(&bob, 700);
         assert!(more.is_ok());
         drop((held, more));
-        assert!(guard.answer(&ann, 1000).is_ok(), "all is given back");
+        assert!(limiter.answer(&ann, 1000).is_ok(), "all is given back");
     }
 
     #[test]
     fn groups_weigh_on_who_began_them_on_their_auction_and_on_all() {
-        let guard = guard();
+        let limiter = limiter();
         let (a, b, c) = (AuctionId::random(), AuctionId::random(), AuctionId::random());
-        let first = guard.begin_group(address(1), &a, 90);
+        let first = limiter.begin_group(address(1), &a, 90);
         assert!(first.is_ok());
-        assert_eq!(limit(guard.begin_group(address(1), &b, 20)), Some(Limit::GroupsPerAddress));
-        assert_eq!(limit(guard.begin_group(address(2), &a, 70)), Some(Limit::GroupsPerAuction));
-        let second = guard.begin_group(address(2), &b, 90);
+        assert_eq!(limit(limiter.begin_group(address(1), &b, 20)), Some(Limit::GroupsPerAddress));
+        assert_eq!(limit(limiter.begin_group(address(2), &a, 70)), Some(Limit::GroupsPerAuction));
+        let second = limiter.begin_group(address(2), &b, 90);
         assert!(second.is_ok());
-        assert_eq!(limit(guard.begin_group(address(3), &c, 10)), Some(Limit::Groups));
+        assert_eq!(limit(limiter.begin_group(address(3), &c, 10)), Some(Limit::Groups));
         drop((first, second));
-        assert!(guard.begin_group(address(3), &c, 100).is_ok(), "all is given back");
+        assert!(limiter.begin_group(address(3), &c, 100).is_ok(), "all is given back");
     }
 }

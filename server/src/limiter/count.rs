@@ -15,7 +15,7 @@ pub struct Counts<K: Hash + Eq> {
 
 /// What is held; dropping it gives it back.
 #[derive(Debug)]
-pub struct Held<K: Hash + Eq> {
+pub struct Permit<K: Hash + Eq> {
     key: Option<K>,
     amount: usize,
     counts: Arc<Mutex<HashMap<K, usize>>>,
@@ -28,14 +28,14 @@ impl<K: Hash + Eq + Clone> Counts<K> {
     }
 
     /// Takes one more for a key. `None`: it holds as many as it may.
-    pub fn take(&self, key: &K) -> Option<Held<K>> {
+    pub fn take(&self, key: &K) -> Option<Permit<K>> {
         self.take_many(key, 1)
     }
 
     /// Takes so many for a key. `None`: it would hold more than it may.
-    pub fn take_many(&self, key: &K, amount: usize) -> Option<Held<K>> {
+    pub fn take_many(&self, key: &K, amount: usize) -> Option<Permit<K>> {
         if self.max == 0 {
-            return Some(Held { key: None, amount, counts: Arc::clone(&self.counts) });
+            return Some(Permit { key: None, amount, counts: Arc::clone(&self.counts) });
         }
         let mut held = self.counts.lock();
         let count = held.get(key).copied().unwrap_or_default();
@@ -43,11 +43,11 @@ impl<K: Hash + Eq + Clone> Counts<K> {
             return None;
         }
         held.insert(key.clone(), count + amount);
-        Some(Held { key: Some(key.clone()), amount, counts: Arc::clone(&self.counts) })
+        Some(Permit { key: Some(key.clone()), amount, counts: Arc::clone(&self.counts) })
     }
 }
 
-impl<K: Hash + Eq> Held<K> {
+impl<K: Hash + Eq> Permit<K> {
     /// Gives back all but so many.
     pub fn shrink_to(&mut self, amount: usize) {
         let back = self.amount.saturating_sub(amount);
@@ -67,7 +67,7 @@ impl<K: Hash + Eq> Held<K> {
     }
 }
 
-impl<K: Hash + Eq> Drop for Held<K> {
+impl<K: Hash + Eq> Drop for Permit<K> {
     fn drop(&mut self) {
         self.give_back(self.amount);
     }
