@@ -98,7 +98,7 @@ pub(crate) async fn bid_after_bids(before: u64, bids: u64) -> anyhow::Result<f64
     let written = feed::write(&gavel, &id, before).await?;
     let crowd = Crowd::connect(gavel.url(), &Speaks::Graphql(vec![id.clone()]), 1).await?;
     let pid = gavel.pid()?;
-    // The relay is still reading what was written: some 10 us a record.
+    // The relay is still reading what was written: some 10 us per record.
     usage::wait_for_rest(pid).await?;
     let from = usage::cpu(pid)?;
     for number in written + 1..=written + bids {

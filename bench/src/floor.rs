@@ -1,4 +1,4 @@
-//! The floor: one `send` of the same bytes a socket, and nothing else. No protocol, no runtime.
+//! The floor: one `send` of the same bytes per socket, and nothing else. No protocol, no runtime.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};

@@ -39,7 +39,7 @@ pub(crate) async fn memory() -> anyhow::Result<Memory> {
     Ok(Memory { idle, subscribed, topic, lane: memory_of_lanes().await? })
 }
 
-/// KiB a connection, with so many auctions between them.
+/// KiB per connection, with so many auctions between them.
 async fn memory_of_sockets(
     auctions: usize,
     speaks: impl Fn(&[String]) -> Speaks,
@@ -63,7 +63,7 @@ async fn memory_of_sockets(
     Ok(after.saturating_sub(before) as f64 / MEMORY_SOCKETS as f64)
 }
 
-/// KiB a lane.
+/// KiB per lane.
 async fn memory_of_lanes() -> anyhow::Result<f64> {
     let gavel = Gavel::start(CLOSE, &[]).await?;
     let mut ids = Vec::with_capacity(MEMORY_SOCKETS);

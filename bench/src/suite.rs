@@ -57,7 +57,7 @@ impl Depth {
 pub(crate) struct Results {
     /// By name.
     pub(crate) ratios: BTreeMap<String, f64>,
-    /// KiB a connection.
+    /// KiB per connection.
     pub(crate) memory_kb: Option<Memory>,
     /// The medians behind the ratios, with their units in their names.
     pub(crate) figures: BTreeMap<String, f64>,
@@ -68,7 +68,7 @@ pub(crate) struct Results {
 /// What can be measured by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// CPU a delivery, one event a write, beside the floor and the peers.
+    /// CPU per delivery, one event a write, beside the floor and the peers.
     Send,
     /// The same where events come faster than they are written.
     Coalesced,
@@ -113,7 +113,7 @@ pub(crate) async fn run(parts: &[Part], depth: Depth, node: &Path) -> anyhow::Re
     Ok(results)
 }
 
-/// CPU a delivery, one event a write.
+/// CPU per delivery, one event a write.
 async fn send(depth: Depth, node: &Path, results: &mut Results) -> anyhow::Result<()> {
     let mut subjects = [
         ("floor", Subject::floor(RATE).await?),
@@ -133,7 +133,7 @@ async fn send(depth: Depth, node: &Path, results: &mut Results) -> anyhow::Resul
                 let one = subject.sample(1, depth.window).await?;
                 let sample = subject.sample(*crowd, depth.window).await?;
                 let us = marginal_us(&one, &sample);
-                eprintln!("round {round}: {name}, {crowd} watchers: {us:.2} us a delivery");
+                eprintln!("round {round}: {name}, {crowd} watchers: {us:.2} us per delivery");
                 results.keep(&format!("{name}_{crowd}"), us, &one, &sample);
             }
         }
@@ -153,7 +153,7 @@ async fn send(depth: Depth, node: &Path, results: &mut Results) -> anyhow::Resul
     Ok(())
 }
 
-/// CPU a delivery where events come faster than they are written.
+/// CPU per delivery where events come faster than they are written.
 async fn coalesced(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
     let mut floor = Subject::floor(RATE).await?;
     let mut gavel = Subject::gavel_by_store(1_000.0, 20).await?;
@@ -162,7 +162,7 @@ async fn coalesced(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
             let one = subject.sample(1, depth.window).await?;
             let sample = subject.sample(500, depth.window).await?;
             let us = marginal_us(&one, &sample);
-            eprintln!("round {round}: {name}, coalesced, 500 watchers: {us:.2} us a delivery");
+            eprintln!("round {round}: {name}, coalesced, 500 watchers: {us:.2} us per delivery");
             results.keep(&format!("coalesced_{name}"), us, &one, &sample);
         }
     }
@@ -311,7 +311,7 @@ impl Results {
     /// As a person reads it.
     pub(crate) fn text(&self) -> String {
         let mut lines =
-            vec!["medians (us of server CPU a delivery where no unit is named)".to_owned()];
+            vec!["medians (us of server CPU per delivery where no unit is named)".to_owned()];
         lines
             .extend(self.figures.iter().map(|(name, value)| format!("  {name:<34} {value:>10.2}")));
         if let Some(memory) = &self.memory_kb {

@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
         few.turn().await;
         many.turn().await;
     }
-    println!("{:>8} {:>12} {:>12}", "bids", "p50", "CPU a bid");
+    println!("{:>8} {:>12} {:>12}", "bids", "p50", "CPU per bid");
     let (few_p50, few_cpu) = few.shown();
     let (many_p50, many_cpu) = many.shown();
     let (p50, cpu) = (many_p50 / few_p50, many_cpu / few_cpu);

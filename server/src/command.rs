@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
     let parsed = parsed.and_then(|given| Ok((Cli::from_arg_matches(&given)?, given)));
     let (cli, given) = match parsed {
         Ok(parsed) => parsed,
-        // A setting that cannot be is exit code 1, wherever it is noticed; clap's own is 2.
+        // An invalid setting is exit code 1, wherever it is noticed; clap's own is 2.
         Err(error) => {
             let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
             // The terminal may have gone; the exit code tells.

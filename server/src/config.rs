@@ -76,7 +76,7 @@ pub struct Args {
     pub observing: ObservingArgs,
 }
 
-/// A setting that cannot stand: one line that names it.
+/// An invalid setting: one line that names it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("--{flag}: {problem}")]
 pub struct ConfigError {

@@ -26,7 +26,7 @@ const TITLES: [(&str, u64, u64); 3] = [
 pub struct Demo {
     /// Open auctions; none, where none were to be seeded.
     pub auction_ids: Vec<AuctionId>,
-    /// A token a role, with the role.
+    /// A token per role, with the role.
     pub tokens: Vec<(Role, String)>,
 }
 
@@ -53,7 +53,7 @@ pub async fn auctions(store: &Dynamo) -> anyhow::Result<Vec<AuctionId>> {
 }
 
 impl Demo {
-    /// A demo on these auctions, with a token a role.
+    /// A demo on these auctions, with one token per role.
     ///
     /// # Errors
     /// When a token cannot be encoded.

@@ -1,5 +1,5 @@
 //! What group commit gains on one auction at saturation: decided bids a second, against one bid a
-//! transaction, on a store that takes 25 ms a transaction.
+//! transaction, on a store that takes 25 ms per transaction.
 //!
 //! 100 bidders on connections of their own, each with one bid under way, each bid over the last
 //! one offered: a bid that arrives in order is accepted, one that was overtaken is refused on the
@@ -70,15 +70,15 @@ async fn main() {
     let group = Gavel::with(&delay).await;
     let (mut singles, mut groups) = (Vec::new(), Vec::new());
     for number in 1..=TURNS {
-        println!("turn {number} of {TURNS}: one bid a transaction, then groups");
+        println!("turn {number} of {TURNS}: one bid per transaction, then groups");
         singles.push(turn(&single).await);
         groups.push(turn(&group).await);
     }
     let (single_rate, group_rate) = (median(singles), median(groups));
     println!(
-        "decided bids/s, median of {TURNS} turns, {BIDDERS} bidders, {DELAY} ms a transaction"
+        "decided bids/s, median of {TURNS} turns, {BIDDERS} bidders, {DELAY} ms per transaction"
     );
-    println!("  one bid a transaction  {single_rate:>8.0}");
+    println!("  one bid per transaction  {single_rate:>8.0}");
     println!("  groups of up to 40     {group_rate:>8.0}");
     println!("  ratio                  {:>8.1}", group_rate / single_rate);
     single.stop().await.expect("a clean end");

@@ -52,7 +52,7 @@ pub fn list() -> String {
     list
 }
 
-/// Runs the experiments, writes the reports, prints an answer a question; returns the exit code.
+/// Runs the experiments, writes the reports, prints one answer per question; returns the exit code.
 ///
 /// # Errors
 /// When an experiment is not known, cannot be set up, or a report cannot be written.

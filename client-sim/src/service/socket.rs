@@ -96,7 +96,7 @@ impl Socket {
         let mut request = format!("{base}/graphql/ws").into_client_request()?;
         let name = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", name);
-        // The default read buffer is 128 KiB a connection; a simulator has many.
+        // The default read buffer is 128 KiB per connection; a simulator has many.
         Ok((request, WebSocketConfig::default().read_buffer_size(4096)))
     }
 

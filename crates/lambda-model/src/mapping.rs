@@ -89,7 +89,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// What cannot be, in a line.
+    /// What is invalid, in a line.
     ///
     /// # Errors
     /// The first problem.

@@ -14,7 +14,7 @@ pub(crate) fn is_control(uri: &Uri) -> bool {
     uri.path().strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Answers one request: `GET /_control` tells the status, `POST /_control` takes
+/// Answers one request: `GET /_control` answers with the status, `POST /_control` takes
 /// one command or a list of them.
 pub(crate) fn answer(control: &Control, method: &Method, headers: &HeaderMap, body: &str) -> Reply {
     match *method {
@@ -33,7 +33,7 @@ pub(crate) fn answer(control: &Control, method: &Method, headers: &HeaderMap, bo
             }
             apply(control, body)
         }
-        _ => refused(405, "GET tells the status, POST takes a command"),
+        _ => refused(405, "GET answers with the status, POST takes a command"),
     }
 }
 

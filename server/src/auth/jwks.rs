@@ -88,7 +88,7 @@ impl Jwks {
         self.0.keys.read().get(kid).cloned()
     }
 
-    /// A flood of tokens with made-up names costs one fetch a pause.
+    /// A flood of tokens with invented names costs one fetch a pause.
     async fn refresh_unless_just_done(&self, kid: &str) {
         let Ok(mut began) = timeout(limits::JWKS_TIMEOUT, self.0.fetching.lock()).await else {
             return;

@@ -321,7 +321,7 @@ pub fn from_auth(error: &AuthError) -> Error {
     api_error(code, error.to_string())
 }
 
-/// Terms of an auction that cannot stand.
+/// Invalid terms of an auction.
 pub fn from_draft(error: &DraftError) -> Error {
     api_error(Code::BadRequest, error.to_string())
 }

@@ -49,7 +49,7 @@ pub async fn upgrade(
         return refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message);
     };
     agreed(upgrade)
-        // The default read buffer is 128 KiB a connection, allocated at once (SOURCES.md#sockets).
+        // The default read buffer is 128 KiB per connection, allocated at once (SOURCES.md#sockets).
         .read_buffer_size(limits::SOCKET_READ_BUFFER_BYTES)
         .write_buffer_size(limits::SOCKET_WRITE_BUFFER_BYTES)
         .max_message_size(sockets.limits.message_bytes_max)

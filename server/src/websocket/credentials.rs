@@ -79,7 +79,7 @@ fn parse(object: &str) -> Result<Fields<'_>, AuthError> {
     serde_json::from_str(object).map_err(|_| AuthError::Malformed("the payload cannot be read"))
 }
 
-/// Not a text: an authorization that cannot be right, and not the absence of one.
+/// Not a text: an authorization that is invalid, and not the absence of one.
 fn text(value: &RawValue) -> String {
     serde_json::from_str(value.get()).unwrap_or_default()
 }

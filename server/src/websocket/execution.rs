@@ -14,7 +14,7 @@ use crate::graphql::Schema;
 use crate::graphql::error::complete;
 use crate::graphql::subscription::{EventSource, SourceEvent};
 
-/// An execution of one operation over a feed: one response an event, in order.
+/// An execution of one operation over a feed: one response per event, in order.
 pub struct Execution {
     events: mpsc::Sender<SourceEvent>,
     responses: BoxStream<'static, Response>,

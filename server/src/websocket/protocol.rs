@@ -85,7 +85,7 @@ pub enum Action {
     Stop(Arc<str>),
     /// Refuse an operation: too many run on this connection.
     Refuse(Arc<str>),
-    /// Answer an operation that cannot be one with an error.
+    /// Answer an invalid operation with an error.
     Reject(Arc<str>, Box<ServerError>),
     /// Send a message.
     Send(String),

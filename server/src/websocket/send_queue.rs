@@ -66,7 +66,7 @@ pub enum End {
 #[derive(Debug)]
 pub struct SendQueue {
     queue: mpsc::Sender<Frame>,
-    /// Subscriptions that overflowed: at most one entry an operation. `None`: the connection has
+    /// Subscriptions that overflowed: at most one entry per operation. `None`: the connection has
     /// ended, and nobody would take them.
     overflowed: Mutex<Option<Vec<Arc<Subscriber>>>>,
     wake: Notify,

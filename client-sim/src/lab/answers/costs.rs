@@ -65,7 +65,7 @@ pub(super) fn tuning(found: &Found<'_>) -> Option<Finding> {
     Some(Finding {
         short: format!("{gain} of an auction that gets {TUNING_RATE} bids/s."),
         details: format!(
-            "25 ms a transaction. One bid per transaction: {}; with group commit: {}.",
+            "25 ms per transaction. One bid per transaction: {}; with group commit: {}.",
             ends(one),
             ends(group)
         ),

@@ -31,7 +31,7 @@ pub struct Draft {
     pub leader_may_raise: bool,
 }
 
-/// Why the terms cannot stand; the text names the field and says what to do.
+/// Why the terms are invalid; the text names the field and says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct DraftError {

@@ -73,7 +73,7 @@ pub enum LaneError {
     /// Other servers kept writing the auction first. Not written, and no bid stands under its key.
     #[error("other servers are writing this auction; this request wrote nothing, try again")]
     Contention,
-    /// The write may have happened.
+    /// Whether it was written is unknown.
     #[error("the bid may or may not be accepted; send it again with the same idempotency key")]
     OutcomeUnknown,
     /// Definitely not written, and no bid stands under its key.

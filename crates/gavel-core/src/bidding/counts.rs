@@ -136,7 +136,7 @@ impl LaneCounts {
     }
 }
 
-/// Whether a client's stamp can be of this bid: a wrong or made-up one would outweigh all others.
+/// Whether a client's stamp can be of this bid: a wrong or invented one would outweigh all others.
 fn is_near(sent_at: Timestamp, received_at: Timestamp) -> bool {
     let apart = received_at.since(sent_at).max(sent_at.since(received_at));
     apart <= limits::SENT_AT_SKEW_MAX

@@ -1,4 +1,4 @@
-//! Bidding: one writer an auction in a process, group commit.
+//! Bidding: one writer per auction in a process, group commit.
 //!
 //! [`Lanes`] hands each command to its auction's lane, a task that decides (`group`, pure), writes
 //! (`commit`) and answers. It never talks to watchers; what it tells of its writes, it tells its

@@ -18,7 +18,7 @@ pub const LANE_RECENT_KEYS_MAX: usize = 1_000;
 pub const CONFLICT_TRIES_MAX: u32 = 10;
 /// How long a group with an unknown outcome is sent again.
 pub const UNKNOWN_OUTCOME_RETRY: Duration = Duration::from_secs(30);
-/// How long a request that was certainly not written is tried again, then STORE_UNAVAILABLE.
+/// How long a request that was definitely not written is tried again, then STORE_UNAVAILABLE.
 pub const UNAVAILABLE_RETRY: Duration = Duration::from_secs(3);
 /// A bid that has waited so long for its first write is STORE_UNAVAILABLE.
 pub const BID_WAIT_MAX: Duration = Duration::from_secs(10);

@@ -43,9 +43,9 @@ pub enum CommitError {
     VersionTaken(Option<Box<Auction>>),
     /// These bids' keys are remembered already (index into the transaction's bids).
     KeysTaken(Vec<(usize, KeyRecord)>),
-    /// Another transaction held an item: certainly not written.
+    /// Another transaction held an item: definitely not written.
     Busy(String),
-    /// The table, or one of its items, takes no more just now: certainly not written.
+    /// The table, or one of its items, takes no more just now: definitely not written.
     Throttled(String),
     /// Anything else; see the variant for what is known.
     Store(StoreError),
