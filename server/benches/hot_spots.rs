@@ -22,7 +22,7 @@ fn auction(bids: u64) -> Auction {
     Auction {
         id: AuctionId::random(),
         title: "Bench".to_owned(),
-        description: String::new(),
+        description: "".into(),
         seller_id: "seller".into(),
         currency: Currency::from_code("EUR").expect("a currency"),
         opening_price: Amount::new(100).expect("an amount"),

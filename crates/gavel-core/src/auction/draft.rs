@@ -104,7 +104,7 @@ impl Draft {
         Ok(Auction {
             id,
             title: self.title,
-            description: self.description,
+            description: self.description.into(),
             seller_id,
             currency,
             opening_price: self.opening_price,

@@ -1,5 +1,7 @@
 //! The state of one auction.
 
+use std::sync::Arc;
+
 use super::types::{Amount, AuctionId, Currency, Timestamp, UserId};
 
 /// Where an auction is in its life.
@@ -30,7 +32,7 @@ pub struct Auction {
     /// What is for sale, in a line.
     pub title: String,
     /// What is for sale, at length.
-    pub description: String,
+    pub description: Arc<str>,
     /// Who sells; may not bid.
     pub seller_id: UserId,
     /// The currency of every amount of this auction.

@@ -18,7 +18,7 @@ pub(crate) fn open_auction() -> Auction {
     Auction {
         id: "a00000000000000000000".into(),
         title: "A lamp".to_owned(),
-        description: String::new(),
+        description: "".into(),
         seller_id: "seller".into(),
         currency: Currency::from_code("EUR").expect("ISO 4217 has EUR"),
         opening_price: amount(100),

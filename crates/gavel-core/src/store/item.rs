@@ -236,7 +236,7 @@ fn read_auction(id: AuctionId, item: &Item) -> Result<Auction, ItemError> {
     Ok(Auction {
         id,
         title: text(item, "title")?.to_owned(),
-        description: text(item, "description")?.to_owned(),
+        description: text(item, "description")?.into(),
         seller_id: UserId::from(text(item, "sellerId")?),
         currency: Currency::from_code(text(item, "currency")?)
             .ok_or_else(|| malformed(item, "currency"))?,
