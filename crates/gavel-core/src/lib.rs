@@ -14,5 +14,5 @@ pub mod store;
 pub mod broker;
 pub mod bidding;
 pub mod relay;
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;

@@ -49,6 +49,12 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, SubscriptionRoot> 
         .limit_recursive_depth(limits::QUERY_RECURSION_MAX)
 }
 
+/// The schema without anything behind it.
+#[cfg(test)]
+pub(crate) fn schema() -> Schema {
+    builder().finish()
+}
+
 /// The schema as SDL: the contract, in schema.graphql.
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().include_specified_by();

@@ -7,7 +7,7 @@ use crate::limits;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::Extension;
-use axum::body::{Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use gavel_core::auction::Timestamp;
 use gavel_core::clock;
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
@@ -68,7 +68,7 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
         Ok(asked) => asked.operation,
         Err(error) => return not_run(media, error),
     };
-    // The connection's buffer, which they are parts of, is not kept while the operation runs.
+    // Not kept while the operation runs.
     drop((parts, body));
     // Boxed: an execution is many times larger than what waits for a body that comes slowly.
     Box::pin(run(&state, media, caller, operation, Method::POST)).await
@@ -76,13 +76,13 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
 
 /// The whole body, within its size and time.
 async fn read(
-    body: axum::body::Body,
+    body: Body,
     max: usize,
     limiter: &ClientLimiter,
-) -> Result<Bytes, (StatusCode, String)> {
-    match timeout(limits::HTTP_BODY_TIMEOUT, to_bytes(body, max)).await {
+) -> Result<Vec<u8>, (StatusCode, String)> {
+    match timeout(limits::HTTP_BODY_TIMEOUT, whole(body, max)).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if is_too_large(&error) => {
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
             limiter.record_limit(Bound::HttpBody);
             Err((StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {max} bytes")))
         }
@@ -96,8 +96,17 @@ async fn read(
     }
 }
 
-fn is_too_large(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
+/// Copies a body out of the connection's buffers: kept as a list of its parts, each byte that comes by
+/// itself would keep a buffer of 8 KiB.
+async fn whole(body: Body, max: usize) -> Result<Vec<u8>, axum::BoxError> {
+    let mut parts = Limited::new(body, max);
+    let mut whole = Vec::new();
+    while let Some(frame) = parts.frame().await {
+        if let Ok(part) = frame?.into_data() {
+            whole.extend_from_slice(&part);
+        }
+    }
+    Ok(whole)
 }
 
 /// GET /graphql.

@@ -1,7 +1,7 @@
 //! One socket: its reading, its writing, its end. One task, one bounded queue.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::limits;
@@ -17,14 +17,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tungstenite::Error;
 use tungstenite::error::ProtocolError;
 
+use super::batch::Batch;
 use super::counts::{End as SocketEnd, bound_of};
 use super::expiry::{Due, Expiry};
 use super::operation::Capacity;
 use super::pacing::Pacing;
-use super::payload::Payload;
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
-use super::send_queue::{End, Frame, SendQueue, Subscriber};
-use super::shared_socket::SharedSocket;
+use super::send_queue::{Frame, QueueBounds, SendQueue, Subscriber};
+use super::shared_socket::{FrameSink, SharedSocket};
 use super::unread_bytes::{TooManyUnread, UnreadBytes};
 use super::{Sockets, credentials, message, operation};
 use crate::auth::Session;
@@ -81,8 +81,9 @@ impl Connection {
     ) -> Self {
         let queued = Arc::clone(&sockets.fanout.counts().queued);
         let pacing = Pacing::new(sockets.limiter.clone(), address);
+        let sink: Weak<dyn FrameSink> = Arc::<SharedSocket>::downgrade(&shared_socket);
         let (send_queue, frames) =
-            SendQueue::new(&shared_socket, queued, sockets.limiter.clone(), address);
+            SendQueue::new(sink, QueueBounds::default(), queued, sockets.limiter.clone(), address);
         Self {
             socket,
             shared_socket,
@@ -311,52 +312,18 @@ impl Connection {
     }
 
     /// Writes all that is ready in one go.
-    async fn write(&mut self, batch: &mut Vec<Frame>) -> Result<(), Ended> {
-        let mut texts = Vec::with_capacity(batch.len());
-        let mut events = Vec::new();
-        // Held until they are written.
-        let mut answers = Vec::new();
+    async fn write(&mut self, frames: &mut Vec<Frame>) -> Result<(), Ended> {
         let shared_socket = Arc::clone(&self.shared_socket);
         // Until this batch is written: what is taken from the queue comes before what follows it.
         let _held = shared_socket.hold();
-        let mut flush = false;
-        for frame in batch.drain(..) {
-            match frame {
-                Frame::Next { subscriber, payload, number, replay, permits } => {
-                    // What is replayed has its own bound.
-                    let bytes = if permits.is_some() { 0 } else { payload.json().len() };
-                    if subscriber.taken(number, bytes) {
-                        let text = payload.text(&subscriber.prefix, replay);
-                        events.push((payload, replay, Payload::framed(text.len())));
-                        texts.push(text);
-                    }
-                }
-                Frame::Answer { subscriber, payload, held } if !subscriber.is_over() => {
-                    answers.push(held);
-                    texts.push(format!("{}{payload}}}", subscriber.prefix));
-                    texts.push(message::complete(&subscriber.id));
-                    self.forget(&subscriber);
-                }
-                Frame::End { subscriber, end } if !subscriber.is_over() => {
-                    texts.push(match end {
-                        End::Complete => message::complete(&subscriber.id),
-                        End::Error(errors) => message::error(&subscriber.id, &errors),
-                    });
-                    self.forget(&subscriber);
-                }
-                Frame::Answer { .. } | Frame::End { .. } => {}
-                Frame::Flush => flush = true,
-            }
-        }
-        if flush && texts.is_empty() {
+        let mut batch = Batch::of(frames.drain(..));
+        batch.ended.iter().for_each(|subscriber| self.forget(subscriber));
+        let texts = std::mem::take(&mut batch.texts);
+        if batch.flush && texts.is_empty() {
             return self.flush().await;
         }
         self.send(texts).await?;
-        drop(answers);
-        let now = clock::now();
-        for (payload, replay, bytes) in events {
-            self.sockets.fanout.counts().delivered(&payload, replay, bytes, now);
-        }
+        batch.written(self.sockets.fanout.counts(), clock::now());
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::counts::SocketCounts;
 use super::execution::Execution;
-use super::group::{Group, GroupKey, Join, Joined};
+use super::group::{Group, GroupBounds, GroupKey, Join, Joined};
 use super::send_queue::Subscriber;
 use crate::cost::Price;
 use crate::graphql::Schema;
@@ -50,16 +50,30 @@ pub struct Fanout {
     tracer: Tracer,
     each_watcher: bool,
     counts: Arc<SocketCounts>,
-    /// Tasks that write to the members of one group, at most: one a core.
-    writers_max: usize,
+    /// Of each group.
+    bounds: GroupBounds,
 }
 
 impl Fanout {
     /// A fan-out that executes on a schema. Groups run on `tasks`.
     pub fn new(schema: Schema, limiter: ClientLimiter, tasks: Tasks, tracer: Tracer) -> Self {
         let (groups, counts) = Default::default();
-        let writers_max = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { schema, limiter, tasks, groups, tracer, each_watcher: false, counts, writers_max }
+        Self {
+            schema,
+            limiter,
+            tasks,
+            groups,
+            tracer,
+            each_watcher: false,
+            counts,
+            bounds: GroupBounds::default(),
+        }
+    }
+
+    /// The same, with other bounds of groups.
+    #[cfg(test)]
+    pub(super) fn bounded(self, bounds: GroupBounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// The same; a delivery that is traced has a span for each watcher, too.
@@ -70,6 +84,10 @@ impl Fanout {
     /// The schema it executes on.
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    pub(super) fn limiter(&self) -> &ClientLimiter {
+        &self.limiter
     }
 
     /// What sockets and groups count.
@@ -122,7 +140,7 @@ impl Fanout {
         let counts = Arc::clone(&self.counts);
         let execution = Execution::new(&self.schema, request(), counts);
         let group =
-            Group::new(key, execution, topic.attach(), Arc::clone(&self.counts), self.writers_max)
+            Group::new(key, execution, topic.attach(), Arc::clone(&self.counts), self.bounds)
                 .traced(self.tracer.clone(), self.each_watcher);
         let (fanout, key) = (self.clone(), key.clone());
         self.tasks.spawn("fan-out group", async move {

@@ -59,6 +59,22 @@ pub enum Joined {
     Behind,
 }
 
+/// How much a group may have, at most.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupBounds {
+    /// Tasks that write to its members at a time.
+    pub writers: usize,
+    /// Payloads for members that resume.
+    pub ring: usize,
+}
+
+impl Default for GroupBounds {
+    fn default() -> Self {
+        let writers = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { writers, ring: limits::GROUP_RING_MAX }
+    }
+}
+
 /// The state of a group's task.
 pub struct Group {
     topic: Reader,
@@ -71,6 +87,8 @@ pub struct Group {
     /// The last payloads, contiguous up to the cursor: for members that resume.
     ring_buffer: VecDeque<(u64, Arc<Payload>)>,
     ring_bytes: usize,
+    /// Payloads in it, at most.
+    ring_max: usize,
     /// Told when a member has left.
     left: Arc<Notify>,
     tracer: Tracer,
@@ -82,13 +100,13 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group without members, at the topic's position, that is written by so many tasks at most.
+    /// A group without members, at the topic's position.
     pub fn new(
         key: &GroupKey,
         execution: Execution,
         topic: Reader,
         counts: Arc<SocketCounts>,
-        writers_max: usize,
+        bounds: GroupBounds,
     ) -> Self {
         let cursor = match key.topic {
             Topic::Bids => topic.mark().position,
@@ -98,10 +116,11 @@ impl Group {
             kind: key.topic,
             view: key.view,
             execution,
-            members: Shares::new(writers_max),
+            members: Shares::new(bounds.writers),
             cursor,
             ring_buffer: VecDeque::new(),
             ring_bytes: 0,
+            ring_max: bounds.ring,
             left: Arc::default(),
             counted: GaugeGuard::new(Arc::clone(&counts.subscriptions)),
             counts,
@@ -253,7 +272,7 @@ impl Group {
     fn keep(&mut self, number: u64, payload: Arc<Payload>) {
         self.ring_bytes += payload.json().len();
         self.ring_buffer.push_back((number, payload));
-        while self.ring_buffer.len() > limits::GROUP_RING_MAX
+        while self.ring_buffer.len() > self.ring_max
             || (self.ring_bytes > limits::GROUP_RING_BYTES_MAX && self.ring_buffer.len() > 1)
         {
             let oldest = self.ring_buffer.pop_front();
@@ -279,11 +298,16 @@ impl Group {
 
     async fn join_bids(&mut self, subscriber: &Arc<Subscriber>, after: Option<u64>) -> Joined {
         let position = self.topic.mark().position;
-        let after = after.unwrap_or(position);
+        let given = after;
+        let after = given.unwrap_or(position);
         if after < self.cursor && !self.reach_back(after).await {
             return Joined::Behind;
         }
-        subscriber.starts_after(after);
+        if given.is_none() {
+            // A cursor may be that of history which still waits in its queue: only what is written
+            // moves where it resumes.
+            subscriber.starts_after(position);
+        }
         *subscriber.left.lock() = Some(Arc::clone(&self.left));
         for (number, payload) in self.ring_buffer.iter().filter(|(number, _)| *number > after) {
             if !subscriber.push(payload, *number, true) {
@@ -326,7 +350,7 @@ impl Group {
             return true;
         }
         let missing = usize::try_from(oldest - 1 - after).unwrap_or(usize::MAX);
-        if missing.saturating_add(self.ring_buffer.len()) > limits::GROUP_RING_MAX {
+        if missing.saturating_add(self.ring_buffer.len()) > self.ring_max {
             return false;
         }
         let Some(bids) = self.topic.recent_after(after, missing) else { return false };

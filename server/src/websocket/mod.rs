@@ -21,10 +21,14 @@ pub mod fanout;
 mod expiry;
 mod credentials;
 mod trace;
+mod joining;
 mod operation;
+mod batch;
 mod connection;
 #[cfg(test)]
 mod protocol_tests;
+#[cfg(test)]
+mod simulation;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::limits;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, ServerError};
 use futures_util::StreamExt as _;
 use gavel_core::broker::topic::Reader;
-use gavel_core::clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::sleep;
 use tracing::Instrument as _;
 
-use super::execution::Execution;
 use super::fanout::Cause;
-use super::group::{GroupKey, Joined};
+use super::group::GroupKey;
+use super::joining::Joining;
 use super::normalise::normalise;
 use super::send_queue::Subscriber;
 use super::{SocketLimits, Sockets};
@@ -23,10 +20,10 @@ use crate::cost::weights::SUBSCRIPTION_POINTS;
 use crate::graphql::counts::Kind;
 use crate::graphql::error::{Code, api_error, complete, from_topic, refused, unlocated};
 use crate::graphql::execute::failed;
-use crate::graphql::subscription::{Asked, Probe, SourceEvent, Topic};
+use crate::graphql::subscription::{Asked, Probe, Topic};
 use crate::graphql::types::View;
 use crate::graphql::{Caller, Operation, Prepared};
-use crate::limiter::{Bound, Payer};
+use crate::limiter::Bound;
 
 /// What one socket may run at a time. Subscriptions stay, the others pass: what a socket watches
 /// takes nothing from what it does.
@@ -179,38 +176,17 @@ impl Beginning<'_> {
 
     /// Brings a subscriber to the position of its group, and joins it.
     async fn join(&self, asked: &Asked, topic: &Reader, view: View) -> Result<(), Response> {
-        let key = self.group_key(asked, view);
-        let cause = Cause { address: self.caller.address, price: self.prepared.price };
-        let request = || self.prepared.request();
-        let mut after = asked.after;
-        loop {
-            // What a group has at hand is sent to whoever joins it.
-            let missing = after.map_or(0, |after| topic.mark().position.saturating_sub(after));
-            if missing <= limits::GROUP_RING_MAX as u64 {
-                self.pay_replay(missing).await;
-            }
-            let fanout = &self.sockets.fanout;
-            let joined = fanout.join(&key, request, topic, self.subscriber, after, &cause).await;
-            match joined.map_err(|too_many| failed(refused(too_many)))? {
-                Joined::Yes => return Ok(()),
-                Joined::Behind => {
-                    let reached = self.replay(topic, after.unwrap_or(0)).await?;
-                    if self.subscriber.is_over() {
-                        return Ok(());
-                    }
-                    after = Some(reached);
-                }
-            }
-        }
-    }
-
-    /// Waits until its payer may be sent so many bids of history.
-    async fn pay_replay(&self, bids: u64) {
-        let units = bids.saturating_mul(self.prepared.price.bytes.div_ceil(1024).max(1));
-        let payer: &Payer = &self.caller.payer;
-        while let Err(too_many) = self.sockets.limiter.replay(payer, units, clock::now()) {
-            sleep(too_many.retry_after).await;
-        }
+        let Self { sockets, subscriber, prepared, caller } = self;
+        let joining = Joining {
+            fanout: &sockets.fanout,
+            broker: &sockets.broker,
+            subscriber,
+            key: self.group_key(asked, view),
+            request: &|| prepared.request(),
+            cause: Cause { address: caller.address, price: prepared.price },
+            payer: &caller.payer,
+        };
+        joining.join(topic, asked.after).await
     }
 
     /// Runs the operation once as a probe: it is validated and authorised, and its arguments noted.
@@ -252,32 +228,6 @@ impl Beginning<'_> {
             view,
         }
     }
-
-    /// Sends a page of history to one subscriber alone, as fast as it takes it; returns the sequence
-    /// it has reached.
-    async fn replay(&self, topic: &Reader, after: u64) -> Result<u64, Response> {
-        let Self { sockets, subscriber, prepared, .. } = self;
-        let missing = topic.mark().position.saturating_sub(after);
-        self.pay_replay(missing.min(limits::STORE_PAGE_BIDS as u64)).await;
-        let counts = Arc::clone(sockets.fanout.counts());
-        let mut execution = Execution::new(sockets.api.schema(), prepared.request(), counts);
-        let places = Arc::new(Semaphore::new(limits::REPLAY_QUEUE_MAX));
-        let mut reached = after;
-        let history = sockets.broker.history(topic, after).await;
-        let history = history.map_err(|error| response_of(from_topic(&error)))?;
-        for bid in history.bids {
-            let number = bid.bid.sequence;
-            let Some(payload) = execution.run(SourceEvent::Bid(bid, None)).await else {
-                return Err(response_of(api_error(Code::Internal, "internal error")));
-            };
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(reached) };
-            if !subscriber.replay(Arc::new(payload), number, place).await {
-                return Ok(reached);
-            }
-            reached = number;
-        }
-        Ok(history.reached)
-    }
 }
 
 fn view_of(asked: &Asked, topic: &Reader, principal: &Principal) -> View {
@@ -298,6 +248,6 @@ async fn refuse_if_ahead(sockets: &Sockets, topic: &Reader, after: u64) -> Resul
     }
 }
 
-fn response_of(error: async_graphql::Error) -> Response {
+pub(super) fn response_of(error: async_graphql::Error) -> Response {
     Response::from_errors(vec![unlocated(error)])
 }

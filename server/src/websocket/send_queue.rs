@@ -14,7 +14,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use super::payload::Payload;
 use super::queued_bytes::QueuedBytes;
-use super::shared_socket::{SharedSocket, Written};
+use super::shared_socket::{FrameSink, Written};
 use crate::limiter::{Address, ClientLimiter, HeldBytes};
 
 /// A frame on its way.
@@ -66,31 +66,48 @@ pub enum End {
 #[derive(Debug)]
 pub struct SendQueue {
     queue: mpsc::Sender<Frame>,
+    /// Live frames of each subscription.
+    subscription_max: usize,
     /// Subscriptions that overflowed: at most one entry per operation. `None`: the connection has
     /// ended, and nobody would take them.
     overflowed: Mutex<Option<Vec<Arc<Subscriber>>>>,
     wake: Notify,
     /// The connection's own: a socket ends with its connection, whoever may still know of it.
-    shared_socket: Weak<SharedSocket>,
+    sink: Weak<dyn FrameSink>,
     /// The frames that are queued in all outboxes.
     level: Arc<Gauge>,
     bytes: QueuedBytes,
 }
 
+/// How much waits for one socket, at most.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueBounds {
+    /// Frames of all its operations.
+    pub frames: usize,
+    /// Live frames of each subscription.
+    pub subscription: usize,
+}
+
+impl Default for QueueBounds {
+    fn default() -> Self {
+        Self { frames: limits::SOCKET_QUEUE_MAX, subscription: limits::SUBSCRIPTION_QUEUE_MAX }
+    }
+}
+
 impl SendQueue {
-    /// An outbox, and the receiving side for its connection.
+    /// A queue before a sink, and the receiving side for its connection.
     pub fn new(
-        shared_socket: &Arc<SharedSocket>,
+        sink: Weak<dyn FrameSink>,
+        bounds: QueueBounds,
         level: Arc<Gauge>,
         limiter: ClientLimiter,
         address: Address,
     ) -> (Arc<Self>, mpsc::Receiver<Frame>) {
-        let (queue, frames) = mpsc::channel(limits::SOCKET_QUEUE_MAX);
-        let (overflowed, shared_socket) =
-            (Mutex::new(Some(Vec::new())), Arc::downgrade(shared_socket));
+        let (queue, frames) = mpsc::channel(bounds.frames);
+        let (overflowed, wake) = (Mutex::new(Some(Vec::new())), Notify::new());
         let bytes = QueuedBytes::new(limiter, address);
-        let send_queue =
-            Self { queue, overflowed, wake: Notify::new(), shared_socket, level, bytes };
+        let subscription_max = bounds.subscription;
+        let send_queue = Self { queue, subscription_max, overflowed, wake, sink, level, bytes };
         (Arc::new(send_queue), frames)
     }
 
@@ -126,7 +143,7 @@ pub struct Subscriber {
     pub prefix: String,
     send_queue: Arc<SendQueue>,
     /// The outbox's.
-    shared_socket: Weak<SharedSocket>,
+    sink: Weak<dyn FrameSink>,
     /// Frames queued by a group.
     queued: AtomicUsize,
     /// No further frame is queued or written.
@@ -147,7 +164,7 @@ impl Subscriber {
         Arc::new(Self {
             id,
             prefix,
-            shared_socket: Weak::clone(&send_queue.shared_socket),
+            sink: Weak::clone(&send_queue.sink),
             send_queue,
             queued: AtomicUsize::new(0),
             over: AtomicBool::new(false),
@@ -184,8 +201,8 @@ impl Subscriber {
 
     /// Returns when no group is writing to its socket.
     fn wait_for_writer(&self) {
-        if let Some(shared_socket) = self.shared_socket.upgrade() {
-            shared_socket.wait_for_writer();
+        if let Some(sink) = self.sink.upgrade() {
+            sink.wait_for_writer();
         }
     }
 
@@ -221,8 +238,8 @@ impl Subscriber {
                 && !self.is_over()
                 && self.membership() == membership
         };
-        let Some(shared_socket) = self.shared_socket.upgrade() else { return false };
-        match shared_socket.write_whole(frames, may) {
+        let Some(sink) = self.sink.upgrade() else { return false };
+        match sink.write_whole(frames, &may) {
             Written::Not => return false,
             Written::Whole => {}
             Written::Partly => {
@@ -247,7 +264,7 @@ impl Subscriber {
             permits: None,
         };
         let bytes = payload.json().len();
-        let is_full = self.queue_one() >= limits::SUBSCRIPTION_QUEUE_MAX;
+        let is_full = self.queue_one() >= self.send_queue.subscription_max;
         if !is_full && self.send_queue.bytes.add(bytes) {
             if self.send_queue.queue.try_send(frame).is_ok() {
                 return true;

@@ -1,9 +1,10 @@
 //! One socket's bytes. Its connection reads and writes them through [`SharedSocketIo`]; a group writes whole
-//! frames through [`SharedSocket::write_whole`] when nothing else is on its way, and so wakes nobody.
+//! frames through [`FrameSink::write_whole`] when nothing else is on its way, and so wakes nobody.
 //!
 //! The lock is held for a system call that does not wait, and hardly ever by two: the connection
 //! writes when a client asked something, the group when there is an event.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -49,6 +50,39 @@ pub enum Written {
     Not,
 }
 
+/// Where a group writes the frames of a subscriber, past its connection: a socket, or memory in the
+/// simulation.
+pub trait FrameSink: fmt::Debug + Send + Sync {
+    /// Writes whole frames if `may` still says so, and nothing else is on its way.
+    fn write_whole(&self, frames: &[u8], may: &dyn Fn() -> bool) -> Written;
+
+    /// Returns when no whole frames are being written.
+    fn wait_for_writer(&self);
+}
+
+impl FrameSink for SharedSocket {
+    fn write_whole(&self, frames: &[u8], may: &dyn Fn() -> bool) -> Written {
+        let mut out = self.out.lock();
+        if out.held || out.partial_write || !out.pending.is_empty() || !may() {
+            return Written::Not;
+        }
+        // Past the runtime, which has nothing to wait for here: a full socket says so by itself.
+        match SockRef::from(&self.stream).send(frames) {
+            Ok(length) if length == frames.len() => Written::Whole,
+            Ok(length @ 1..) => {
+                out.pending.extend_from_slice(&frames[length..]);
+                Written::Partly
+            }
+            // Full, or gone: the connection finds out which.
+            Ok(0) | Err(_) => Written::Not,
+        }
+    }
+
+    fn wait_for_writer(&self) {
+        drop(self.out.lock());
+    }
+}
+
 /// While this lives, only the connection writes.
 #[derive(Debug)]
 pub struct WriteGuard<'a>(&'a SharedSocket);
@@ -80,24 +114,6 @@ impl SharedSocket {
         }
     }
 
-    /// Writes whole frames if `may` still says so, and nothing else is on its way.
-    pub fn write_whole(&self, frames: &[u8], may: impl FnOnce() -> bool) -> Written {
-        let mut out = self.out.lock();
-        if out.held || out.partial_write || !out.pending.is_empty() || !may() {
-            return Written::Not;
-        }
-        // Past the runtime, which has nothing to wait for here: a full socket says so by itself.
-        match SockRef::from(&self.stream).send(frames) {
-            Ok(length) if length == frames.len() => Written::Whole,
-            Ok(length @ 1..) => {
-                out.pending.extend_from_slice(&frames[length..]);
-                Written::Partly
-            }
-            // Full, or gone: the connection finds out which.
-            Ok(0) | Err(_) => Written::Not,
-        }
-    }
-
     /// Only the connection writes until the guard is dropped.
     pub fn hold(&self) -> WriteGuard<'_> {
         self.out.lock().held = true;
@@ -124,11 +140,6 @@ impl SharedSocket {
                 Ok(0) | Err(_) => return,
             }
         }
-    }
-
-    /// Returns when no whole frames are being written.
-    pub fn wait_for_writer(&self) {
-        drop(self.out.lock());
     }
 
     fn poll_rest(&self, out: &mut Out, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -242,17 +253,17 @@ mod tests {
     #[tokio::test]
     async fn whole_frames_are_written_only_where_nothing_else_is_on_its_way() {
         let (shared_socket, mut io, mut client) = pair().await;
-        assert_eq!(shared_socket.write_whole(b"ab", ANY), Written::Whole);
+        assert_eq!(shared_socket.write_whole(b"ab", &ANY), Written::Whole);
         assert_eq!(
-            shared_socket.write_whole(b"xx", || false),
+            shared_socket.write_whole(b"xx", &|| false),
             Written::Not,
             "its subscription is over"
         );
         let held = shared_socket.hold();
-        assert_eq!(shared_socket.write_whole(b"xx", ANY), Written::Not, "the connection writes");
+        assert_eq!(shared_socket.write_whole(b"xx", &ANY), Written::Not, "the connection writes");
         io.write_all(b"cd").await.unwrap();
         drop(held);
-        assert_eq!(shared_socket.write_whole(b"ef", ANY), Written::Whole);
+        assert_eq!(shared_socket.write_whole(b"ef", &ANY), Written::Whole);
         let mut came = [0; 6];
         client.read_exact(&mut came).await.unwrap();
         assert_eq!(&came, b"abcdef");
@@ -264,7 +275,7 @@ mod tests {
         let frame = vec![b'a'; 64 * 1024];
         let mut whole = 0;
         let cut = loop {
-            match shared_socket.write_whole(&frame, ANY) {
+            match shared_socket.write_whole(&frame, &ANY) {
                 Written::Whole => whole += 1,
                 other => break other,
             }
@@ -272,7 +283,11 @@ mod tests {
         let mut expected = frame.len() * whole;
         if cut == Written::Partly {
             expected += frame.len();
-            assert_eq!(shared_socket.write_whole(b"xx", ANY), Written::Not, "a rest is on its way");
+            assert_eq!(
+                shared_socket.write_whole(b"xx", &ANY),
+                Written::Not,
+                "a rest is on its way"
+            );
         }
         let reading = async {
             let mut came = vec![0; expected + 3];
@@ -286,7 +301,7 @@ mod tests {
         let (came, ()) = tokio::join!(reading, writing);
         assert!(came[..expected].iter().all(|byte| *byte == b'a'));
         assert_eq!(&came[expected..], b"end");
-        assert_eq!(shared_socket.write_whole(b"ok", ANY), Written::Whole);
+        assert_eq!(shared_socket.write_whole(b"ok", &ANY), Written::Whole);
     }
 
     #[tokio::test]
@@ -299,12 +314,12 @@ mod tests {
         let reading = async {
             // The first write cannot take all of it.
             tokio::task::yield_now().await;
-            assert_eq!(shared_socket.write_whole(b"xx", ANY), Written::Not);
+            assert_eq!(shared_socket.write_whole(b"xx", &ANY), Written::Not);
             let mut came = vec![0; begun.len()];
             client.read_exact(&mut came).await.unwrap();
             assert!(came == begun);
         };
         tokio::join!(writing, reading);
-        assert_eq!(shared_socket.write_whole(b"ok", ANY), Written::Whole);
+        assert_eq!(shared_socket.write_whole(b"ok", &ANY), Written::Whole);
     }
 }

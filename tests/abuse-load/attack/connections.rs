@@ -75,7 +75,17 @@ pub(super) fn idle(attacker: &Arc<Attacker>) {
 
 /// Heads and bodies of which a byte comes now and then.
 pub(super) fn half(attacker: &Arc<Attacker>) {
-    attacker.workers(300, |attacker, worker| async move {
+    dripped(attacker, 300, Duration::from_millis(300), false);
+}
+
+/// Bodies whose bytes come one by one, each in a packet of its own, as fast as they go so.
+pub(super) fn byte_bodies(attacker: &Arc<Attacker>) {
+    dripped(attacker, 200, Duration::from_millis(2), true);
+}
+
+/// A byte after each pause: of a head by every second worker, or of bodies only.
+fn dripped(attacker: &Arc<Attacker>, workers: usize, pause: Duration, bodies_only: bool) {
+    attacker.workers(workers, move |attacker, worker| async move {
         loop {
             attacker.pace(CONNECTION_BYTES).await;
             let Some(stream) = attacker.connect(worker, None).await else {
@@ -83,7 +93,7 @@ pub(super) fn half(attacker: &Arc<Attacker>) {
                 continue;
             };
             let (reading, mut writing) = stream.into_split();
-            let begun: &[u8] = if worker.is_multiple_of(2) {
+            let begun: &[u8] = if worker.is_multiple_of(2) && !bodies_only {
                 b"POST /graphql HTTP/1.1\r\nhost: x\r\nx: "
             } else {
                 b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
@@ -104,7 +114,7 @@ pub(super) fn half(attacker: &Arc<Attacker>) {
             while sent.is_ok() && !reader.is_finished() {
                 attacker.pace(1).await;
                 sent = writing.write_all(b"x").await;
-                sleep(Duration::from_millis(300)).await;
+                sleep(pause).await;
             }
             reader.abort();
             sleep(AGAIN).await;

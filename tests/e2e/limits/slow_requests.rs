@@ -144,6 +144,26 @@ async fn the_time_in_which_nothing_of_an_answer_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_comes_byte_by_byte_takes_no_more_than_its_bytes() {
+    const BYTES: usize = 300;
+    const KIB_MAX: u64 = 24 * 1024;
+    let server = Child::start(env!("CARGO_BIN_EXE_gavel-child"), &[]).await;
+    let before = server.memory_peak_kib();
+    let drip = async |()| {
+        let mut stream =
+            send(&server, format!("{POST}content-length: 2000\r\n\r\n").as_bytes()).await;
+        for _ in 0..BYTES {
+            stream.write_all(b" ").await.unwrap();
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    join_all([(); 100].map(drip)).await;
+    let rose = server.memory_peak_kib() - before;
+    assert!(rose < KIB_MAX, "{rose} KiB for {BYTES} bytes of each of 100 bodies");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_reads_nothing_does_not_make_the_end_unclean() {
     let server = Child::start(env!("CARGO_BIN_EXE_gavel-child"), &[]).await;
     let held = join_all((0..20).map(|_| unread(&server))).await;

@@ -10,8 +10,8 @@ pub mod state;
 pub mod draft;
 pub mod decide;
 pub mod lifecycle;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "simulation"))]
+pub mod testing;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]

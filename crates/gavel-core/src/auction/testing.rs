@@ -1,20 +1,23 @@
 //! What tests of the rules and of the lanes build on: an auction, bids and times in few words.
 
+use std::time::Duration;
+
 use super::{Amount, Auction, BidId, BidRequest, Currency, Status, Timestamp};
+use crate::clock;
 
 /// A point in time, in seconds since the auction's beginning.
-pub(crate) fn at(seconds: i64) -> Timestamp {
+pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
 }
 
 /// An amount in minor units.
-pub(crate) fn amount(minor_units: u64) -> Amount {
+pub fn amount(minor_units: u64) -> Amount {
     Amount::new(minor_units).expect("tests stay below the largest amount")
 }
 
 /// Open from 0 s to 100 s, from 100 in steps of 10; a bid in the last 10 s moves the end, twice at
 /// most.
-pub(crate) fn open_auction() -> Auction {
+pub fn open_auction() -> Auction {
     Auction {
         id: "a00000000000000000000".into(),
         title: "A lamp".to_owned(),
@@ -39,8 +42,19 @@ pub(crate) fn open_auction() -> Auction {
     }
 }
 
+/// The same auction, open now and for an hour.
+pub fn running_auction() -> Auction {
+    let now = clock::now();
+    Auction {
+        created_at: now,
+        opens_at: Some(now),
+        ends_at: now.plus(Duration::from_secs(3600)),
+        ..open_auction()
+    }
+}
+
 /// A bid on that auction, with an id of its own.
-pub(crate) fn bid(bidder: &str, minor_units: u64, received_at: Timestamp) -> BidRequest {
+pub fn bid(bidder: &str, minor_units: u64, received_at: Timestamp) -> BidRequest {
     BidRequest {
         id: BidId::random(),
         auction_id: open_auction().id,

@@ -16,8 +16,10 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::time::{sleep, timeout};
 
-use super::lanes_tests::{Server, placed, running_auction};
+use super::lanes_tests::Server;
+use super::testing::placed;
 use super::{BidAnswer, LaneError, PlaceBid};
+use crate::auction::testing::running_auction;
 use crate::auction::{Auction, BidId, BidRequest, Canceller, Status, Transition, decide};
 use crate::clock;
 use crate::store::StoredBid;

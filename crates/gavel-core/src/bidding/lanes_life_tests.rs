@@ -5,8 +5,10 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
-use super::lanes_tests::{Server, placed, running_auction};
+use super::lanes_tests::Server;
+use super::testing::placed;
 use super::{BidAnswer, LaneError};
+use crate::auction::testing::running_auction;
 use crate::auction::{
     Auction, AuctionId, Canceller, RejectionCode, Status, Transition, TransitionError,
 };

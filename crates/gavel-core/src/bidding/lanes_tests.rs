@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{BidAnswer, CommitNotifier, LaneError, LaneSettings, Lanes, PlaceBid};
-use crate::auction::testing::{bid, open_auction};
+use super::testing::placed;
+use super::{BidAnswer, CommitNotifier, LaneError, LaneSettings, Lanes};
+use crate::auction::testing::running_auction;
 use crate::auction::{Auction, RejectionCode, Timestamp};
 use crate::broker::demand::Demand;
+use crate::store::StoredBid;
 use crate::store::simulated::{Fault, Simulated};
-use crate::store::{IdempotencyKey, StoredBid};
 use crate::tasks::Tasks;
 use crate::{clock, limits};
 
@@ -34,23 +35,6 @@ impl Server {
         self.tasks.finished().await;
         assert!(!self.tasks.has_failed(), "a lane panicked");
     }
-}
-
-/// An auction that is open now and for an hour.
-pub(crate) fn running_auction() -> Auction {
-    let now = clock::now();
-    Auction {
-        created_at: now,
-        opens_at: Some(now),
-        ends_at: now.plus(Duration::from_secs(3600)),
-        ..open_auction()
-    }
-}
-
-pub(crate) fn placed(bidder: &str, minor: u64, key: Option<&str>) -> PlaceBid {
-    let request = bid(bidder, minor, clock::now());
-    let key = key.map(|key| IdempotencyKey::new(&request.auction_id, &request.bidder_id, key));
-    PlaceBid { request, key, trace: None }
 }
 
 fn one_server() -> (Arc<Simulated>, Server) {

@@ -16,6 +16,8 @@ mod lane;
 pub mod lanes;
 pub mod schedule;
 
+#[cfg(any(test, feature = "simulation"))]
+pub mod testing;
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]

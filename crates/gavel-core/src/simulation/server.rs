@@ -20,10 +20,14 @@ const PACES: PollIntervals = PollIntervals {
     idle: Duration::from_secs(1),
 };
 
-pub(super) struct Server {
-    pub(super) lanes: Lanes<Simulated>,
-    pub(super) broker: Broker<Simulated>,
-    tasks: Tasks,
+/// One process over the shared table.
+pub struct Server {
+    /// Its lanes.
+    pub lanes: Lanes<Simulated>,
+    /// Its broker.
+    pub broker: Broker<Simulated>,
+    /// Its tasks.
+    pub tasks: Tasks,
     stop: CancellationToken,
 }
 
@@ -52,7 +56,7 @@ impl Server {
     }
 
     /// Shuts down; nothing of it has panicked.
-    pub(super) async fn end(self) {
+    pub async fn end(self) {
         self.lanes.close();
         self.stop.cancel();
         self.tasks.finished().await;

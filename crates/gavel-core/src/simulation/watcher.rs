@@ -6,9 +6,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use super::server::Server;
+use super::world::Course;
 use crate::auction::{AuctionId, Bid};
 use crate::broker::topic::Reader;
 
@@ -23,15 +23,6 @@ pub(super) struct Watcher {
     pub(super) saw_end: bool,
     /// How often it came back with the last bid that it was told.
     pub(super) resumed: usize,
-}
-
-/// When a watcher's behaviour changes.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Course {
-    /// It neither stalls nor leaves any more.
-    pub(super) calm: CancellationToken,
-    /// It goes.
-    pub(super) over: CancellationToken,
 }
 
 impl Watcher {

@@ -19,8 +19,8 @@ pub mod transact;
 mod isolated;
 pub mod pages;
 pub mod list;
-#[cfg(test)]
-pub(crate) mod simulated;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulated;
 
 use std::future::Future;
 

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use fault::Chaos;
-pub(crate) use fault::Fault;
+pub use fault::Fault;
 use state::State;
 
 use crate::auction::{Auction, AuctionId};
@@ -24,14 +24,15 @@ use crate::store::{
 const RIVAL: &str = "rival";
 
 /// One auction's part of a table.
-pub(crate) struct Simulated {
+pub struct Simulated {
     state: Mutex<State>,
     held: Notify,
     released: Notify,
 }
 
 impl Simulated {
-    pub(crate) fn new(auction: Auction) -> Self {
+    /// A table that has one auction, and does not fail yet.
+    pub fn new(auction: Auction) -> Self {
         Self {
             state: Mutex::new(State::new(auction)),
             held: Notify::new(),
@@ -40,35 +41,35 @@ impl Simulated {
     }
 
     /// The fates of the next commits, in order, and of every one after them.
-    pub(crate) fn script(&self, faults: &[Fault], then: Fault) {
+    pub fn script(&self, faults: &[Fault], then: Fault) {
         let mut state = self.state.lock();
         state.script = faults.iter().copied().collect();
         state.then = then;
     }
 
     /// Whether reads fail from now on.
-    pub(crate) fn fail_reads(&self, fail: bool) {
+    pub fn fail_reads(&self, fail: bool) {
         self.state.lock().reads_fail = fail;
     }
 
     /// Shows each transaction that is carried out from now on, with the time from which each item
     /// can be read: the auction, then each bid with its key behind it.
-    pub(crate) fn shows(&self, stream: impl FnMut(&Transaction, &[Instant]) + Send + 'static) {
+    pub fn shows(&self, stream: impl FnMut(&Transaction, &[Instant]) + Send + 'static) {
         self.state.lock().stream = Some(Box::new(stream));
     }
 
     /// From now on a token is as good as new when it comes again.
-    pub(crate) fn forget_tokens(&self) {
+    pub fn forget_tokens(&self) {
         self.state.lock().tokens = None;
     }
 
     /// Faults and travel times by a seed, until [`Simulated::calm`].
-    pub(crate) fn chaos(&self, seed: u64) {
+    pub fn chaos(&self, seed: u64) {
         self.state.lock().chaos = Some(Chaos::new(seed));
     }
 
     /// No more faults; what was late arrives.
-    pub(crate) fn calm(&self) {
+    pub fn calm(&self) {
         let mut state = self.state.lock();
         state.chaos = None;
         for (_, transaction) in std::mem::take(&mut state.late) {
@@ -78,37 +79,37 @@ impl Simulated {
     }
 
     /// Ends when a commit is [`Fault::Held`].
-    pub(crate) async fn holds(&self) {
+    pub async fn holds(&self) {
         self.held.notified().await;
     }
 
     /// Answers the commit that is held.
-    pub(crate) fn release(&self) {
+    pub fn release(&self) {
         self.released.notify_one();
     }
 
     /// The auction as it stands.
-    pub(crate) fn auction(&self) -> Auction {
+    pub fn auction(&self) -> Auction {
         self.state.lock().auction.clone()
     }
 
     /// Every bid in the table.
-    pub(crate) fn written(&self) -> Vec<StoredBid> {
+    pub fn written(&self) -> Vec<StoredBid> {
         self.state.lock().bids.clone()
     }
 
     /// Whether a bid stands under this key.
-    pub(crate) fn remembers(&self, key: &IdempotencyKey) -> bool {
+    pub fn remembers(&self, key: &IdempotencyKey) -> bool {
         self.state.lock().keys.contains_key(key)
     }
 
     /// Whether a bid was written by none of the lanes.
-    pub(crate) fn is_rivals(stored: &StoredBid) -> bool {
+    pub fn is_rivals(stored: &StoredBid) -> bool {
         stored.bid.bidder_id.as_str().starts_with(RIVAL)
     }
 
     /// How often a commit was tried.
-    pub(crate) fn commits(&self) -> usize {
+    pub fn commits(&self) -> usize {
         self.state.lock().commits
     }
 

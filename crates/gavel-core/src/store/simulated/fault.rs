@@ -10,7 +10,7 @@ use crate::limits;
 
 /// What happens to a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Nothing bad.
     None,
     /// Carried out; the answer is lost.

@@ -1,0 +1,71 @@
+//! The simulation up to the topics.
+
+use futures_util::future::join_all;
+
+use super::watcher::Watcher;
+use super::{Course, World, seeds};
+use crate::limits;
+
+const WATCHERS: u64 = 4;
+
+/// What the seeds must reach.
+#[derive(Debug, Default)]
+struct Reached {
+    bids: usize,
+    delivered: usize,
+    resumed: usize,
+    repaired: u64,
+    late: u64,
+    ended: usize,
+    /// Auctions with more bids than a topic keeps.
+    long: usize,
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_watcher_is_told_every_bid_once_and_in_order() {
+    let seeds = seeds(0..1000);
+    let all = seeds.end - seeds.start >= 1000;
+    let mut reached = Reached::default();
+    for seed in seeds {
+        println!("GAVEL_SEED={seed}");
+        run(seed, &mut reached).await;
+    }
+    println!("{reached:?}");
+    let Reached { bids, delivered, resumed, repaired, late, ended, long } = reached;
+    let counts = [bids, delivered, resumed, repaired as usize, late as usize, ended, long];
+    assert!(!all || !counts.contains(&0), "the seeds must reach everything: {counts:?}");
+}
+
+async fn run(seed: u64, reached: &mut Reached) {
+    let mut world = World::new(seed);
+    let course = Course::default();
+    let seeds: Vec<u64> = (0..WATCHERS).map(|_| world.seed()).collect();
+    let bidding = world.seed();
+    let watchers =
+        seeds.into_iter().map(|s| Watcher::default().watch(s, &world.servers, &world.id, &course));
+    let (watchers, ()) = tokio::join!(join_all(watchers), world.run(bidding, &course));
+
+    let written = world.table.written();
+    let has_ended = world.table.auction().status.is_final();
+    for (number, watcher) in watchers.iter().enumerate() {
+        let from = watcher.from.expect("it has joined") as usize;
+        let told: Vec<u64> = watcher.bids.iter().map(|bid| bid.sequence).collect();
+        let expected: Vec<u64> = (from as u64 + 1..=written.len() as u64).collect();
+        assert_eq!(told, expected, "seed {seed}, watcher {number}, from {from}");
+        let are_same =
+            watcher.bids.iter().zip(&written[from..]).all(|(bid, stored)| *bid == stored.bid);
+        assert!(are_same, "seed {seed}: a watcher is told what is in the table");
+        assert_eq!(watcher.saw_end, has_ended, "seed {seed}, watcher {number}: the end");
+        reached.delivered += told.len();
+        reached.resumed += watcher.resumed;
+    }
+    reached.bids += written.len();
+    reached.ended += usize::from(has_ended);
+    reached.long += usize::from(written.len() > limits::TOPIC_BACKLOG_MAX);
+    for server in world.servers {
+        let counts = server.broker.counts();
+        reached.repaired += counts.repaired.get();
+        reached.late += counts.late.get();
+        server.end().await;
+    }
+}

@@ -1,0 +1,107 @@
+//! What a simulation runs over: a table and a stream that fail, and one to three servers, under a seed.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::server::Server;
+use super::stream::Streams;
+use crate::auction::testing::running_auction;
+use crate::auction::{AuctionId, Canceller, Transition};
+use crate::bidding::testing::placed;
+use crate::limits;
+use crate::store::simulated::Simulated;
+
+const BIDDERS: [&str; 4] = ["ann", "bob", "cem", "dan"];
+
+/// The seeds of a run: these, or those that `GAVEL_SEED` names.
+pub fn seeds(default: Range<u64>) -> Range<u64> {
+    let number = |text: &str| text.parse().expect("GAVEL_SEED is a number, or two with .. between");
+    match std::env::var("GAVEL_SEED").ok().as_deref().map(|text| text.split_once("..").ok_or(text))
+    {
+        None => default,
+        Some(Ok((from, to))) => number(from)..number(to),
+        Some(Err(one)) => number(one)..number(one) + 1,
+    }
+}
+
+/// When the behaviour of watchers changes.
+#[derive(Debug, Clone, Default)]
+pub struct Course {
+    /// They neither stall nor leave any more.
+    pub calm: CancellationToken,
+    /// They go.
+    pub over: CancellationToken,
+}
+
+/// A table with one auction, its stream, and servers over them.
+pub struct World {
+    /// The auction.
+    pub id: AuctionId,
+    /// The table.
+    pub table: Arc<Simulated>,
+    /// The servers.
+    pub servers: Vec<Server>,
+    streams: Streams,
+    random: StdRng,
+}
+
+impl World {
+    /// A world under a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let start = running_auction();
+        let table = Arc::new(Simulated::new(start.clone()));
+        let streams = Streams::new(random.random());
+        let shown = streams.clone();
+        table.shows(move |transaction, lands| shown.show(transaction, lands));
+        table.chaos(seed);
+        let servers = (0..random.random_range(1..=3))
+            .map(|_| Server::start(&table, &streams, random.random(), random.random_range(1..=8)))
+            .collect();
+        Self { id: start.id, table, servers, streams, random }
+    }
+
+    /// A further seed of this world's.
+    pub fn seed(&mut self) -> u64 {
+        self.random.random()
+    }
+
+    /// Bids, and sometimes a cancellation; then nothing fails any more, and after the time of the
+    /// regular check the course is over.
+    pub async fn run(&self, seed: u64, course: &Course) {
+        let mut random = StdRng::seed_from_u64(seed);
+        let bids_each = if random.random_bool(0.05) { 100 } else { random.random_range(1..15) };
+        join_all(BIDDERS.map(|bidder| self.bid(bidder, bids_each, random.random()))).await;
+        if random.random_bool(0.2) {
+            sleep(Duration::from_millis(random.random_range(0..3000))).await;
+            let cancel = Transition::Cancel { by: Canceller::Seller };
+            // It may have become unknown; the table has the truth.
+            self.servers[0].lanes.transition(&self.id, cancel).await.ok();
+        }
+        self.table.calm();
+        self.streams.calm();
+        course.calm.cancel();
+        sleep(limits::TOPIC_CHECK_EVERY + Duration::from_secs(2)).await;
+        course.over.cancel();
+    }
+
+    async fn bid(&self, bidder: &str, count: u32, seed: u64) {
+        let mut random = StdRng::seed_from_u64(seed);
+        for number in 0..count {
+            sleep(Duration::from_millis(random.random_range(0..100))).await;
+            let least = self.table.auction().minimum_bid().minor_units();
+            let minor = least + random.random_range(0..50);
+            let key = random.random_bool(0.5).then(|| number.to_string());
+            let server = &self.servers[random.random_range(0..self.servers.len())];
+            // Rejected, failed or unknown: the table has the truth.
+            server.lanes.place(placed(bidder, minor, key.as_deref())).await.ok();
+        }
+    }
+}
