@@ -34,19 +34,20 @@ fn commit_of_git() -> Option<String> {
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).output().ok()?;
+    // Without its optional locks git does not write its index, whose time would call for another build.
+    let output = Command::new("git").arg("--no-optional-locks").args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn follow() {
-    for path in ["logs/HEAD", "HEAD", "index"] {
+    for path in ["logs/HEAD", "HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", path])
             && Path::new(&path).exists()
         {
             println!("cargo::rerun-if-changed={path}");
         }
     }
-    for source in ["server", "client-sim", "emulator", "trace"] {
-        println!("cargo::rerun-if-changed=../{source}/src");
+    for source in ["server/src", "client-sim/src", "emulator/src", "trace/src", "crates"] {
+        println!("cargo::rerun-if-changed=../{source}");
     }
 }

@@ -34,6 +34,8 @@ pub const GROUP_LARGE: usize = 128;
 /// Members of a group for each task that writes to them. Two tasks cost about a tenth more CPU a
 /// delivery than one, so a crowd must be worth it.
 pub const GROUP_SHARE: usize = 1_000;
+/// Members whose state a group looks up together, before it writes to the first of them.
+pub const GROUP_PREFETCH: usize = 16;
 /// Joins that wait for one group; further ones wait for a place.
 pub const GROUP_JOINS_MAX: usize = 64;
 /// A group without members ends after this.

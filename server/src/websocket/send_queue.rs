@@ -230,6 +230,11 @@ impl Subscriber {
         self.last.fetch_max(number, Ordering::Relaxed);
     }
 
+    /// Reads what [`Self::write`] reads first, and no more; the value means nothing.
+    pub fn prefetch(&self) -> usize {
+        self.sink.strong_count()
+    }
+
     /// Writes whole frames up to this number at once, if nothing is on its way before them and this
     /// is still a member. False: they are to be queued.
     pub fn write(&self, frames: &[u8], number: u64, membership: u64) -> bool {
