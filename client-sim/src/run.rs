@@ -32,11 +32,11 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let environment = Environment::begin();
     let (seen, mut context) = match &plan.target {
         Target::Url { url, tokens, relay } => {
-            let road = road(plan, url).await?;
-            let edge = road.as_ref().map_or(url.as_str(), Proxy::url).to_owned();
+            let proxy = proxy(plan, url).await?;
+            let edge = proxy.as_ref().map_or(url.as_str(), Proxy::url).to_owned();
             let edges = [edge];
             let course = Course::default();
-            let seen = Box::pin(play(plan, url, &edges, tokens, true, course)).await?;
+            let seen = Box::pin(run_session(plan, url, &edges, tokens, true, course)).await?;
             let relay = relay.clone().unwrap_or_else(|| "unknown".to_owned());
             (seen, RunContext { relay, ..RunContext::default() })
         }
@@ -115,8 +115,8 @@ fn middle(mut reports: Vec<Report>) -> Report {
     report
 }
 
-/// Plays the plan's scenario against a service, and shows it meanwhile.
-async fn play(
+/// Runs the plan's scenario against a service, and shows it meanwhile.
+async fn run_session(
     plan: &Plan,
     url: &str,
     edges: &[String],
@@ -148,7 +148,7 @@ async fn play(
     }
 }
 
-async fn road(plan: &Plan, url: &str) -> anyhow::Result<Option<Proxy>> {
+async fn proxy(plan: &Plan, url: &str) -> anyhow::Result<Option<Proxy>> {
     match plan.last_mile {
         LastMile::None => Ok(None),
         mile => Ok(Some(Proxy::open(url, mile, plan.seed).await?)),
@@ -182,7 +182,7 @@ impl Own<'_> {
         };
         let mut nodes = Nodes::start(start).await?;
         let probe = self.probe(&nodes).await?;
-        let played = self.play(&mut nodes).await;
+        let played = self.run_on(&mut nodes).await;
         let memory_peak_kb = nodes.memory_peak_kb();
         let ended = nodes.stop().await;
         let (seen, mut events) = played?;
@@ -221,17 +221,18 @@ impl Own<'_> {
         }
     }
 
-    async fn play(&self, nodes: &mut Nodes) -> anyhow::Result<(Seen, Vec<Event>)> {
+    async fn run_on(&self, nodes: &mut Nodes) -> anyhow::Result<(Seen, Vec<Event>)> {
         let Scenario { kills, duration, .. } = self.plan.scenario;
         let (urls, tokens) = (nodes.urls(), Tokens::Secret(nodes.secret()));
         let course = Course::default();
-        let mut roads = Vec::new();
+        let mut proxies = Vec::new();
         for url in &urls {
-            roads.extend(road(self.plan, url).await?);
+            proxies.extend(proxy(self.plan, url).await?);
         }
-        let edges: Vec<String> = roads.iter().map(|road| road.url().to_owned()).collect();
+        let edges: Vec<String> = proxies.iter().map(|proxy| proxy.url().to_owned()).collect();
         let edges = if edges.is_empty() { &urls } else { &edges };
-        let playing = Box::pin(play(self.plan, &urls[0], edges, &tokens, false, course.clone()));
+        let playing =
+            Box::pin(run_session(self.plan, &urls[0], edges, &tokens, false, course.clone()));
         if kills == 0 {
             // A service that has gone answers nothing: its cause beats what time-outs would say.
             return tokio::select! {

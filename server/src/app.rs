@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::limits;
 use anyhow::{Context as _, bail};
 use gavel_core::relay::Health;
 use gavel_core::store::connect::{Endpoint, connect};
@@ -30,6 +29,7 @@ use crate::demo::{self, Demo};
 use crate::http::playground::{Examples, Playground};
 use crate::http::serve::listen;
 use crate::limiter::ClientLimiter;
+use crate::limits;
 use embedded::Embedded;
 use parts::{Components, Listeners};
 

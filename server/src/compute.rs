@@ -8,10 +8,11 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use crate::limits;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::context::TokioContext;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::limits;
 
 /// The threads. Clones share them; with the last they end, whatever runs on them.
 #[derive(Debug, Clone)]

@@ -18,7 +18,6 @@ pub mod service;
 pub mod observing;
 pub mod print;
 
-use crate::limits;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use self::access::AccessArgs;
@@ -37,6 +36,7 @@ pub use self::store::Dynamodb;
 use self::store::StoreArgs;
 use self::tokens::TokenArgs;
 use crate::limiter::ClientLimits;
+use crate::limits;
 
 /// Whether callers without a token may read and watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

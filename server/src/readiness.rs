@@ -14,11 +14,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::limits;
 use gavel_core::clock;
 use gavel_core::clock::skew::Skew;
 use gavel_core::relay::{Health, Standing};
 use gavel_core::store::{Dynamo, StoreError};
+
+use crate::limits;
 
 /// Whether the service can serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -82,6 +82,7 @@ impl Child {
         let ended = timeout(DEADLINE * 2, process.wait()).await.expect("it ends in time");
         // Its last words are of no use here, but it must be able to say them.
         drop(stdout);
-        assert!(ended.expect("its end").success(), "it ended cleanly");
+        let ended = ended.expect("its end");
+        assert!(ended.success(), "it ended with {ended}");
     }
 }

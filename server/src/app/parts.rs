@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::limits;
 use anyhow::bail;
 use axum::Router;
 use gavel_core::bidding::{CommitNotifier, LaneSettings, Lanes, schedule};
@@ -29,6 +28,7 @@ use crate::http::metrics::Metrics;
 use crate::http::playground::Playground;
 use crate::http::serve::{ConnectionLimits, serve};
 use crate::limiter::{ClientLimiter, ClientLimits};
+use crate::limits;
 use crate::readiness::Readiness;
 use crate::websocket::Sockets;
 use crate::websocket::fanout::Fanout;

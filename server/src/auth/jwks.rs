@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::limits;
 use anyhow::Context as _;
 use parking_lot::RwLock;
 use reqwest::header::LOCATION;
@@ -16,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::keys::{Key, KeySet};
+use crate::limits;
 
 /// Where a JWK set is.
 #[derive(Debug, Clone, PartialEq, Eq)]

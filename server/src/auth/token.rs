@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::limits;
 use gavel_core::auction::text::is_plain_name;
 use gavel_core::auction::{Timestamp, UserId};
 use gavel_core::metrics::Counter;
@@ -17,6 +16,7 @@ use serde_json::{Map, Value};
 use super::jwks::Jwks;
 use super::keys::Key;
 use super::principal::{AuthError, Principal, Role};
+use crate::limits;
 
 /// Claims that are read; issuer and audience are the library's to check.
 #[derive(Debug, Deserialize)]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::limits;
 use gavel_core::auction::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
 use super::principal::{AuthError, Role};
 use super::token::{Rules, Verifier, bearer};
+use crate::limits;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);

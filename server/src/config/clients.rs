@@ -1,11 +1,11 @@
 //! Settings of what one client may do, in numbers and in work. docs/LIMITS.md has the cost model.
 
-use crate::limits;
 use clap::Args as ClapArgs;
 
 use super::Switch;
 use super::command_line::heading;
 use crate::limiter::ClientLimits;
+use crate::limits;
 
 /// What one client may do.
 #[derive(Debug, Clone, ClapArgs)]
@@ -88,8 +88,8 @@ pub struct ClientArgs {
         default_value_t = limits::ANSWER_BYTES_PER_CLIENT_MAX)]
     pub answer_bytes_per_client: usize,
 
-    /// Bytes of an address's messages on sockets that are not whole yet, beyond 4 KiB of each; 0 for no
-    /// limit.
+    /// Bytes of an address's bodies, and messages on sockets, that are not whole yet, beyond 4 KiB of
+    /// each; 0 for no limit.
     #[arg(long, env = "GAVEL_UNREAD_BYTES_PER_ADDRESS",
         default_value_t = limits::UNREAD_BYTES_PER_ADDRESS_MAX)]
     pub unread_bytes_per_address: usize,

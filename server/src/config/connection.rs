@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::limits;
 use clap::Args as ClapArgs;
 
 use super::command_line::heading;
 use super::{ConfigError, in_range};
+use crate::limits;
 use crate::websocket::SocketLimits;
 
 /// What one request or socket may do.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::limits;
 use clap::{Args as ClapArgs, ValueEnum};
 use gavel_core::relay::PollIntervals;
 
 use super::command_line::heading;
 use super::{ConfigError, error, in_range};
+use crate::limits;
 
 /// How bids reach the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,6 +82,6 @@ impl DeliveryArgs {
         if is_rising {
             return Ok(());
         }
-        error("poll-busy-ms", "the paces must not fall: busy <= watched <= idle")
+        error("poll-busy-ms", "the poll intervals must not fall: busy <= watched <= idle")
     }
 }

@@ -1,11 +1,11 @@
 //! Settings of what one document may ask for. docs/LIMITS.md has the cost model.
 
-use crate::limits;
 use clap::Args as ClapArgs;
 
 use super::command_line::heading;
 use super::{ConfigError, in_range};
 use crate::cost::rules::QueryRules;
+use crate::limits;
 
 /// What one document may ask for.
 #[derive(Debug, Clone, ClapArgs)]

@@ -1,11 +1,11 @@
 //! Settings of what all clients together may do.
 
-use crate::limits;
 use clap::Args as ClapArgs;
 
 use super::command_line::heading;
 use super::{ConfigError, in_range};
 use crate::limiter::ClientLimits;
+use crate::limits;
 
 /// What all clients together may do.
 #[derive(Debug, Clone, ClapArgs)]

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::limits;
 use clap::Args as ClapArgs;
 
 use super::command_line::heading;
 use super::{ConfigError, Switch, error};
 use crate::auth::JwksSource;
 use crate::auth::token::ROLES_CLAIM;
+use crate::limits;
 
 /// Who callers are.
 #[derive(Debug, Clone, ClapArgs)]

@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 
-use crate::limits;
 use async_graphql::parser::types::{
     ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
 };
@@ -15,6 +14,7 @@ use async_graphql::{Name, Variables};
 use async_graphql_value::{ConstValue, Value};
 
 use super::weights::{INTROSPECTION_DISCOUNT, OPERATION_POINTS, introspection_times, weight};
+use crate::limits;
 
 /// What an operation takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-use crate::limits;
 use async_graphql::parser::types::{
     Directive, ExecutableDocument, Selection, SelectionSet, VariableDefinition,
 };
@@ -15,6 +14,7 @@ use async_graphql_value::{ConstValue, Value};
 
 use super::rules::QueryRules;
 use crate::limiter::Bound;
+use crate::limits;
 
 /// What a document asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,6 +1,5 @@
 //! Opaque cursors of connections.
 
-use crate::limits;
 use async_graphql::Error;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,6 +7,7 @@ use gavel_core::auction::{AuctionId, Timestamp};
 use gavel_core::store::phase::Place;
 
 use super::error::{Code, api_error};
+use crate::limits;
 
 /// A place in the bids of an auction.
 pub fn bid_cursor(sequence: u64) -> String {

@@ -3,7 +3,6 @@
 //! Policy: the client is told what happened to its request and what to do; internal detail is
 //! logged, once, where it is handled. A refused bid is data, not an error.
 
-use crate::limits;
 use async_graphql::{
     Error, ErrorExtensionValues, ErrorExtensions as _, Pos, Response, ServerError, Value,
 };
@@ -16,6 +15,7 @@ use tracing::{Span, error, warn};
 
 use crate::auth::AuthError;
 use crate::limiter::{Bound, Limit, TooMany};
+use crate::limits;
 
 /// `extensions.code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

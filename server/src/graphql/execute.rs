@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::limits;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, SDLExportOptions, ServerError};
 use gavel_core::bidding::Lanes;
@@ -24,6 +23,7 @@ use crate::compute::ComputePool;
 use crate::cost::rules::QueryRules;
 use crate::cost::size;
 use crate::limiter::{ClientLimiter, HeldBytes};
+use crate::limits;
 
 /// The schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, SubscriptionRoot>;

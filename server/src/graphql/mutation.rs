@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::limits;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use gavel_core::auction::{AuctionId, BidId, BidRequest, Canceller, Draft, Transition};
 use gavel_core::bidding::{BidAnswer, BidTrace, Lanes, PlaceBid};
@@ -21,6 +20,7 @@ use super::types::{
 };
 use crate::auth::Role;
 use crate::limiter::{Bound, ClientLimiter};
+use crate::limits;
 
 /// The mutation root.
 #[derive(Debug, Default)]

@@ -1,7 +1,6 @@
 //! An operation, from what a client sent to what can be run: parsed once, measured and priced before
 //! anything is validated or run. Pure.
 
-use crate::limits;
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, ServerError, Variables};
@@ -14,6 +13,7 @@ use crate::cost::rules::QueryRules;
 use crate::cost::weights::{DOCUMENT_POINTS, OPERATION_POINTS};
 use crate::cost::{DocumentSize, Price, merge, price, size, variables};
 use crate::limiter::Bound;
+use crate::limits;
 
 /// An operation as a client sends it.
 #[derive(Debug, Clone, Default)]

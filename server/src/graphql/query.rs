@@ -6,7 +6,6 @@ use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, ID, Object, Result};
 use gavel_core::auction::{Auction, AuctionId};
 
-use crate::limits;
 use gavel_core::clock;
 use gavel_core::store::pages::Direction;
 use gavel_core::store::phase::{Phase, Place};
@@ -17,6 +16,7 @@ use super::cursor::{auction_cursor, parse_auction_cursor};
 use super::error::{Code, api_error, from_read};
 use super::scalar::DateTime;
 use super::types::{AuctionObject, AuctionStatus, Me, View, page_size};
+use crate::limits;
 
 /// The query root.
 #[derive(Debug, Default)]

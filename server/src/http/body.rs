@@ -5,11 +5,11 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::limits;
 use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
 use crate::limiter::HeldBytes;
+use crate::limits;
 
 /// A body in pieces.
 struct Pieces {

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::limits;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::Extension;
@@ -16,19 +15,21 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use gavel_core::auction::Timestamp;
 use gavel_core::clock;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use super::refusal::{pause, seconds};
+use super::refusal::{pause, seconds, too_many_late};
 use crate::auth::AuthError;
 use crate::cost::weights::READ_POINTS;
 use crate::graphql::error::{Code, ReportedErrors, complete_error, from_auth, refused, unlocated};
 use crate::graphql::execute::{failed, is_traceparent};
 use crate::graphql::request::{self, Given};
 use crate::graphql::{Caller, Operation};
-use crate::limiter::{Bound, ClientLimiter, HeldBytes, Payer};
+use crate::limiter::unread::{TooManyUnread, UnreadBytes};
+use crate::limiter::{Bound, ClientLimiter, HeldBytes, Payer, TooMany};
+use crate::limits;
 
 const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
@@ -60,16 +61,18 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
         Ok(caller) => caller,
         Err(refused) => return reply(media, StatusCode::UNAUTHORIZED, &refused, None),
     };
-    let body = match read(body, state.body_bytes_max, &state.sockets.limiter).await {
+    let limiter = &state.sockets.limiter;
+    let unread = UnreadBytes::new(limiter.clone(), caller.address);
+    let body = match read(body, media, state.body_bytes_max, limiter, &unread).await {
         Ok(body) => body,
-        Err((status, message)) => return problem(media, status, message),
+        Err(response) => return *response,
     };
     let operation = match request::read(&body) {
         Ok(asked) => asked.operation,
         Err(error) => return not_run(media, error),
     };
     // Not kept while the operation runs.
-    drop((parts, body));
+    drop((parts, body, unread));
     // Boxed: an execution is many times larger than what waits for a body that comes slowly.
     Box::pin(run(&state, media, caller, operation, Method::POST)).await
 }
@@ -77,34 +80,51 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
 /// The whole body, within its size and time.
 async fn read(
     body: Body,
+    media: &'static str,
     max: usize,
     limiter: &ClientLimiter,
-) -> Result<Vec<u8>, (StatusCode, String)> {
-    match timeout(limits::HTTP_BODY_TIMEOUT, whole(body, max)).await {
+    unread: &UnreadBytes,
+) -> Result<Vec<u8>, Box<Response>> {
+    let problem = |status, message| Err(Box::new(problem(media, status, message)));
+    match timeout(limits::HTTP_BODY_TIMEOUT, whole(body, max, unread)).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+        Ok(Err(Cut::TooLarge)) => {
             limiter.record_limit(Bound::HttpBody);
-            Err((StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {max} bytes")))
+            let message = format!("the body is larger than {max} bytes");
+            problem(StatusCode::PAYLOAD_TOO_LARGE, message)
         }
-        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "the body ended early".to_owned())),
+        Ok(Err(Cut::TooMany(refused))) => Err(Box::new(too_many_late(refused).await)),
+        Ok(Err(Cut::Short)) => problem(StatusCode::BAD_REQUEST, "the body ended early".to_owned()),
         Err(_) => {
             limiter.record_limit(Bound::HttpBodyTime);
             let seconds = limits::HTTP_BODY_TIMEOUT.as_secs();
             let message = format!("the body took longer than {seconds} s");
-            Err((StatusCode::REQUEST_TIMEOUT, message))
+            problem(StatusCode::REQUEST_TIMEOUT, message)
         }
     }
 }
 
+/// Why a body is not read to its end.
+enum Cut {
+    /// It is larger than it may be.
+    TooLarge,
+    /// With it, what is not whole takes more than its address may have.
+    TooMany(TooMany),
+    /// It ended early.
+    Short,
+}
+
 /// Copies a body out of the connection's buffers: kept as a list of its parts, each byte that comes by
 /// itself would keep a buffer of 8 KiB.
-async fn whole(body: Body, max: usize) -> Result<Vec<u8>, axum::BoxError> {
-    let mut parts = Limited::new(body, max);
+async fn whole(mut body: Body, max: usize, unread: &UnreadBytes) -> Result<Vec<u8>, Cut> {
     let mut whole = Vec::new();
-    while let Some(frame) = parts.frame().await {
-        if let Ok(part) = frame?.into_data() {
-            whole.extend_from_slice(&part);
+    while let Some(frame) = body.frame().await {
+        let Ok(part) = frame.map_err(|_| Cut::Short)?.into_data() else { continue };
+        if whole.len() + part.len() > max {
+            return Err(Cut::TooLarge);
         }
+        unread.add(part.len()).map_err(|TooManyUnread(refused)| Cut::TooMany(refused))?;
+        whole.extend_from_slice(&part);
     }
     Ok(whole)
 }

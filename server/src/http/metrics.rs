@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::limits;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -19,6 +18,7 @@ use gavel_core::tasks::Tasks;
 use tracing::error;
 
 use crate::auth::Verifier;
+use crate::limits;
 use crate::readiness::Readiness;
 use crate::version;
 use crate::websocket::Sockets;

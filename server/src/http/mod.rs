@@ -14,7 +14,6 @@ mod compress;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::limits;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{
@@ -35,6 +34,7 @@ use crate::cost::weights::OPERATION_POINTS;
 use crate::graphql::Api;
 use crate::graphql::error::ReportedErrors;
 use crate::limiter::{ClientLimiter, Origins, Payer};
+use crate::limits;
 use crate::websocket::Sockets;
 
 /// What the handlers share.

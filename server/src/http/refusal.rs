@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::limits;
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::Extension;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -11,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::graphql::error::{Code, ReportedErrors, rate_limited, unlocated};
 use crate::limiter::TooMany;
+use crate::limits;
 
 /// A refusal as JSON, for clients that have not said what they take.
 pub fn refuse(status: StatusCode, code: Code, message: impl Into<String>) -> Response {

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::limits;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -30,6 +29,7 @@ use tracing::{debug, warn};
 use super::patience::{Patience, PatientIo, Progress};
 use super::refusal;
 use crate::limiter::{Bound, ClientLimiter, TooMany};
+use crate::limits;
 use crate::websocket::shared_socket::SharedSocket;
 
 /// Listens on an address, with a queue in the kernel for a storm of clients that come back.

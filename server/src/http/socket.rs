@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::limits;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -14,6 +13,7 @@ use super::graphql::authorization;
 use super::refusal::{refuse, too_many};
 use crate::graphql::error::Code;
 use crate::limiter::Bound;
+use crate::limits;
 use crate::websocket::protocol::SUBPROTOCOL;
 use crate::websocket::shared_socket::SharedSocket;
 

@@ -9,6 +9,7 @@ pub mod address;
 pub mod origin;
 pub mod bound;
 pub mod work;
+pub mod unread;
 pub mod reads;
 
 use std::net::SocketAddr;
@@ -243,7 +244,7 @@ struct Inner {
 const PLACE_RETRY: Duration = Duration::from_secs(1);
 
 impl ClientLimiter {
-    /// A guard with these allowances.
+    /// A limiter with these limits.
     pub fn new(allowed: ClientLimits) -> Self {
         Self(Arc::new(Inner {
             connections: Counts::new(allowed.connections_per_address),

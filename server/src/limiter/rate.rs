@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::limits;
 use gavel_core::auction::Timestamp;
 use gavel_core::metrics::Counter;
+
+use crate::limits;
 
 /// So many a second, evenly or at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

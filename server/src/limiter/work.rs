@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use crate::limits;
 use gavel_core::auction::{AuctionId, Timestamp, UserId};
 
 use super::count::{Counts, Permit};
 use super::rate::{Rate, RateLimiter};
 use super::{Address, ClientLimiter, ClientLimits, Limit, TooMany};
 use crate::auth::Principal;
+use crate::limits;
 
 /// Who pays.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -58,7 +58,7 @@ pub const ANSWER_BYTES_IN_MEMORY_MAX: usize = 64 * 1024 * 1024;
 const _: () = assert!(ANSWER_BYTES_MAX <= ANSWER_BYTES_PER_CLIENT_MAX);
 const _: () = assert!(ANSWER_BYTES_PER_CLIENT_MAX <= ANSWER_BYTES_IN_MEMORY_MAX);
 const _: () = assert!(2 * QUERY_COMPLEXITY_MAX as u32 <= WORK_PER_ADDRESS_MAX * 2);
-/// Bytes of an address's messages on sockets that are not whole yet.
+/// Bytes of an address's bodies, and messages on sockets, that are not whole yet.
 pub const UNREAD_BYTES_PER_ADDRESS_MAX: usize = 8 * 1024 * 1024;
 /// Of each message, bytes that count towards nobody's budget.
 pub const UNREAD_BYTES_FREE: usize = 4 * 1024;

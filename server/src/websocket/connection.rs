@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use crate::limits;
 use async_graphql::ServerError;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -25,7 +24,6 @@ use super::pacing::Pacing;
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
 use super::send_queue::{Frame, QueueBounds, SendQueue, Subscriber};
 use super::shared_socket::{FrameSink, SharedSocket};
-use super::unread_bytes::{TooManyUnread, UnreadBytes};
 use super::{Sockets, credentials, message, operation};
 use crate::auth::Session;
 use crate::graphql::Caller;
@@ -33,7 +31,9 @@ use crate::graphql::error::{Code, api_error, refused, unlocated};
 use crate::graphql::execute::is_traceparent;
 use crate::graphql::request::Asked;
 use crate::graphql::scalar::format_time;
+use crate::limiter::unread::{TooManyUnread, UnreadBytes};
 use crate::limiter::{Address, Bound, Payer, Permit};
+use crate::limits;
 
 /// The state of a socket's task.
 pub(super) struct Connection {

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use crate::limits;
 use gavel_core::auction::Timestamp;
 use gavel_core::clock;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::auth::{Principal, Session};
+use crate::limits;
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

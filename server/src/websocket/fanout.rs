@@ -2,12 +2,11 @@
 //!
 //! A group is every subscriber with the same operation (but for its cursor), the same variables
 //! and the same view of the same auction. Its task pulls from the topic, executes each event once,
-//! and hands the payload to every member's outbox.
+//! and hands the payload to every member's socket, or its queue.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::limits;
 use async_graphql::Request;
 use gavel_core::broker::topic::Reader;
 use gavel_core::tasks::Tasks;
@@ -22,6 +21,7 @@ use super::send_queue::Subscriber;
 use crate::cost::Price;
 use crate::graphql::Schema;
 use crate::limiter::{Address, ClientLimiter, TooMany};
+use crate::limits;
 
 /// What begins a group: its weight is held by this address until the group has ended.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::limits;
 use gavel_core::auction::AuctionId;
 use gavel_core::broker::topic::Reader;
 use gavel_core::broker::{Progress, PublishedBid};
@@ -22,6 +21,7 @@ use super::shares::{Events, Shares, Times};
 use super::trace;
 use crate::graphql::subscription::{SourceEvent, Topic};
 use crate::graphql::types::View;
+use crate::limits;
 
 /// What makes two subscriptions the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

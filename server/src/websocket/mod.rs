@@ -10,7 +10,6 @@ pub mod payload;
 pub mod shared_socket;
 mod pacing;
 mod queued_bytes;
-pub mod unread_bytes;
 pub mod send_queue;
 pub mod execution;
 pub mod normalise;
@@ -33,7 +32,6 @@ mod simulation;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::limits;
 use axum::extract::ws::WebSocket;
 use gavel_core::broker::Broker;
 use gavel_core::tasks::Tasks;
@@ -46,6 +44,7 @@ use self::shared_socket::SharedSocket;
 use crate::auth::Authenticator;
 use crate::graphql::Api;
 use crate::limiter::{Address, ClientLimiter, Permit};
+use crate::limits;
 
 /// The bounds of one socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use crate::limits;
 use gavel_core::auction::Timestamp;
 use tokio::time::Instant;
 
 use crate::graphql::Operation;
 use crate::limiter::{Address, Bound, ClientLimiter, Payer, TooMany};
+use crate::limits;
 
 /// The pace of a socket.
 #[derive(Debug)]

@@ -8,13 +8,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::limits;
 use async_graphql::ServerError;
 use serde_json::value::RawValue;
 
 use super::SocketLimits;
 use super::message::{self, ClientMessage};
 use crate::graphql::request::Asked;
+use crate::limits;
 
 /// The sub-protocol's name.
 pub const SUBPROTOCOL: &str = "graphql-transport-ws";

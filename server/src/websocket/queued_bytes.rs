@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::limits;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limiter::{Address, ClientLimiter, HeldBytes, Payer};
+use crate::limits;
 
 /// The queued bytes of one socket.
 #[derive(Debug)]

@@ -7,7 +7,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use crate::limits;
 use gavel_core::metrics::Gauge;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
@@ -16,6 +15,7 @@ use super::payload::Payload;
 use super::queued_bytes::QueuedBytes;
 use super::shared_socket::{FrameSink, Written};
 use crate::limiter::{Address, ClientLimiter, HeldBytes};
+use crate::limits;
 
 /// A frame on its way.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub struct SendQueue {
     wake: Notify,
     /// The connection's own: a socket ends with its connection, whoever may still know of it.
     sink: Weak<dyn FrameSink>,
-    /// The frames that are queued in all outboxes.
+    /// The frames that are queued in all send queues.
     level: Arc<Gauge>,
     bytes: QueuedBytes,
 }
@@ -127,7 +127,7 @@ impl SendQueue {
         }
     }
 
-    /// The connection has ended. What overflowed holds this outbox: without an end to that, neither
+    /// The connection has ended. What overflowed holds this queue: without an end to that, neither
     /// would ever go.
     pub fn close(&self) {
         self.overflowed.lock().take();
@@ -142,7 +142,7 @@ pub struct Subscriber {
     /// What stands before each payload: the frame up to `"payload":`.
     pub prefix: String,
     send_queue: Arc<SendQueue>,
-    /// The outbox's.
+    /// The queue's.
     sink: Weak<dyn FrameSink>,
     /// Frames queued by a group.
     queued: AtomicUsize,

@@ -17,7 +17,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::unread_bytes::UnreadBytes;
+use crate::limiter::unread::UnreadBytes;
 
 /// A socket's two ways of being written to.
 #[derive(Debug)]

@@ -4,7 +4,6 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use crate::limits;
 use gavel_core::auction::Timestamp;
 use gavel_core::clock;
 use tokio::task::JoinSet;
@@ -12,6 +11,7 @@ use tokio::task::JoinSet;
 use super::counts::{BatchTotals, SocketCounts};
 use super::member::{Member, Outcome};
 use super::payload::{Frames, Payload};
+use crate::limits;
 
 /// Events with their numbers, in order.
 pub(super) type Events = Arc<[(u64, Arc<Payload>)]>;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{JSON, WATCH, ask, document_edge, laden, limit_case, send, socket};
+use super::{JSON, WATCH, ask, document_edge, first, laden, limit_case, send, socket};
 
 const UPDATES: &str = "subscription($id: ID!) { auctionUpdated(auctionId: $id) { ";
 
@@ -364,6 +364,40 @@ async fn the_unfinished_messages_of_an_address() {
     };
     let flags = ["--client-limits", "on", "--unread-bytes-per-address", "262144"];
     let flags = [flags.as_slice(), &["--init-timeout-ms", "60000"]].concat();
+    limit_case(&flags).rounds(2).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_unfinished_bodies_of_an_address() {
+    const HEAD: &str = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+        content-length: 20000\r\n\r\n";
+    let within = async |server: &Child| {
+        // What was given up before is free a moment later.
+        sleep(Duration::from_millis(200)).await;
+        let mut stream = send(server, HEAD.as_bytes()).await;
+        let body = format!("{:<20000}", r#"{"query":"{ __typename }"}"#);
+        stream.write_all(body.as_bytes()).await.unwrap();
+        assert!(first(&mut stream).await.starts_with("HTTP/1.1 200"));
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        // Each takes 16 KiB of 256.
+        let half = format!("{HEAD}{:<10000}", "");
+        let mut begun = Vec::new();
+        for _ in 0..24 {
+            begun.push(send(server, half.as_bytes()).await);
+        }
+        let deadline = Instant::now() + Duration::from_secs(3);
+        let mut refused = 0;
+        for stream in &mut begun {
+            if let Ok(answer) = tokio::time::timeout_at(deadline, first(stream)).await {
+                assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
+                refused += 1;
+            }
+        }
+        // Those before may hold a part for a moment.
+        assert!((8..=12).contains(&refused), "{refused} of 24 were refused");
+    };
+    let flags = ["--client-limits", "on", "--unread-bytes-per-address", "262144"];
     limit_case(&flags).rounds(2).holds(within, above).await;
 }
 

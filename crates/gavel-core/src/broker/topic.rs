@@ -205,19 +205,19 @@ impl Topic {
         gap.map(|after| (after, state.sequencer.counted()))
     }
 
-    /// The end of a hole that begins after a sequence.
+    /// The end of a missing range that begins after a sequence.
     pub fn missing_after(&self, after: u64) -> Option<u64> {
         let state = self.state.lock();
         let begins = hole_of(&state.missing_ranges, after + 1)?;
         state.missing_ranges.get(&begins).copied()
     }
 
-    /// Whether a bid is in a hole.
+    /// Whether a bid is in a missing range.
     pub(super) fn is_hole(&self, sequence: u64) -> bool {
         hole_of(&self.state.lock().missing_ranges, sequence).is_some()
     }
 
-    /// Remembers a hole.
+    /// Remembers a missing range.
     pub(super) fn note_hole(&self, after: u64, to: u64) {
         note_hole(&mut self.state.lock(), after, to);
     }
@@ -293,7 +293,7 @@ impl Topic {
     }
 }
 
-/// The beginning of the hole that a bid is in.
+/// The beginning of the missing range that a bid is in.
 fn hole_of(missing_ranges: &BTreeMap<u64, u64>, sequence: u64) -> Option<u64> {
     let (after, to) = missing_ranges.range(..sequence).next_back()?;
     (*to >= sequence).then_some(*after)

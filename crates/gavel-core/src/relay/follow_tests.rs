@@ -18,7 +18,7 @@ use crate::limits;
 use crate::store::simulated::Simulated;
 use crate::tasks::Tasks;
 
-const PACES: PollIntervals = PollIntervals {
+const POLL_INTERVALS: PollIntervals = PollIntervals {
     busy: Duration::from_millis(50),
     watched: Duration::from_millis(200),
     idle: Duration::from_secs(1),
@@ -81,7 +81,7 @@ impl Table {
 
     fn relay(&self, stop: &CancellationToken, broker: Broker<Simulated>, demand: Demand) -> Health {
         let arn = self.0.lock().latest.clone().expect("a stream");
-        let relay = Relay::new(self.clone(), arn, broker, demand, PACES);
+        let relay = Relay::new(self.clone(), arn, broker, demand, POLL_INTERVALS);
         let health = relay.health();
         Tasks::default().spawn("relay", relay.run(stop.clone()));
         health
@@ -96,7 +96,7 @@ impl Table {
 
     fn is_read(&self, arn: &str) -> bool {
         let model = self.0.lock();
-        model.read.get(arn).is_some_and(|at| at.elapsed() <= PACES.idle)
+        model.read.get(arn).is_some_and(|at| at.elapsed() <= POLL_INTERVALS.idle)
     }
 }
 

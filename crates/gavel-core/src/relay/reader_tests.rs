@@ -19,7 +19,7 @@ use crate::store::simulated::Simulated;
 use crate::tasks::Tasks;
 
 const READ: Duration = Duration::from_millis(3);
-const PACES: PollIntervals = PollIntervals {
+const POLL_INTERVALS: PollIntervals = PollIntervals {
     busy: Duration::from_millis(50),
     watched: Duration::from_millis(500),
     idle: Duration::from_secs(10),
@@ -89,7 +89,7 @@ impl Bench {
             stream: Arc::clone(&self.stream),
             broker: Broker::new(store, self.demand.clone(), Tasks::default()),
             health: self.health.clone(),
-            poll_intervals: PACES,
+            poll_intervals: POLL_INTERVALS,
             calls: self.demand.calls(),
             shard: "shard".into(),
             position: Position::Latest,

@@ -17,4 +17,4 @@ mod watcher;
 mod topics;
 
 pub use server::Server;
-pub use world::{Course, World, seeds};
+pub use world::{Course, World, runs_all_seeds, seeds};

@@ -14,7 +14,7 @@ use crate::relay::{PollIntervals, Relay};
 use crate::store::simulated::Simulated;
 use crate::tasks::Tasks;
 
-const PACES: PollIntervals = PollIntervals {
+const POLL_INTERVALS: PollIntervals = PollIntervals {
     busy: Duration::from_millis(5),
     watched: Duration::from_millis(50),
     idle: Duration::from_secs(1),
@@ -49,7 +49,7 @@ impl Server {
         };
         let settings = LaneSettings { group_commit_max, ..LaneSettings::default() };
         let lanes = Lanes::new(Arc::clone(table), notifier, settings, tasks.clone());
-        let relay = Relay::new(streams.clone(), ARN.into(), broker.clone(), demand, PACES);
+        let relay = Relay::new(streams.clone(), ARN.into(), broker.clone(), demand, POLL_INTERVALS);
         tasks.spawn("relay", relay.run(stop.clone()));
         tasks.spawn("broker", broker.clone().run(stop.clone()));
         Self { lanes, broker, tasks, stop }

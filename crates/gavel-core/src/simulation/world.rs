@@ -20,8 +20,17 @@ use crate::store::simulated::Simulated;
 
 const BIDDERS: [&str; 4] = ["ann", "bob", "cem", "dan"];
 
-/// The seeds of a run: these, or those that `GAVEL_SEED` names.
-pub fn seeds(default: Range<u64>) -> Range<u64> {
+/// The seeds of a run, each printed as it begins: these, or those that `GAVEL_SEED` names.
+pub fn seeds(default: Range<u64>) -> impl Iterator<Item = u64> {
+    seed_range(default).inspect(|seed| println!("GAVEL_SEED={seed}"))
+}
+
+/// Whether all seeds of a run are run: together they must reach what they are for.
+pub fn runs_all_seeds() -> bool {
+    std::env::var_os("GAVEL_SEED").is_none()
+}
+
+fn seed_range(default: Range<u64>) -> Range<u64> {
     let number = |text: &str| text.parse().expect("GAVEL_SEED is a number, or two with .. between");
     match std::env::var("GAVEL_SEED").ok().as_deref().map(|text| text.split_once("..").ok_or(text))
     {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::limits;
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, Enum, ID, Object, Result};
 use gavel_core::auction::{Auction, Status};
@@ -17,6 +16,7 @@ use crate::graphql::cursor::{bid_cursor, parse_bid_cursor};
 use crate::graphql::error::{Code, field_limit_error, from_read};
 use crate::graphql::scalar::{DateTime, MinorUnits};
 use crate::limiter::Bound;
+use crate::limits;
 
 /// What a caller may see of an auction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,19 +1,19 @@
-//! What has come of a message that is not whole yet: kept in this process until it is, and so paid
-//! from a budget of the socket's address, but for a few bytes of each.
+//! What has come of a body, or of a message on a socket, that is not whole yet: kept in this process
+//! until it is, and so paid from a budget of its address, but for a few bytes of each.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::limits;
 use parking_lot::Mutex;
 
-use crate::limiter::{Address, ClientLimiter, Permit};
+use super::{Address, ClientLimiter, Permit, TooMany};
+use crate::limits;
 
-/// Messages that are not whole take more than their address may have.
+/// What is not whole takes more than its address may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many unfinished messages")]
-pub struct TooManyUnread;
+pub struct TooManyUnread(pub TooMany);
 
-/// The bytes of a socket's unfinished message.
+/// The bytes of one unfinished body or message.
 #[derive(Debug)]
 pub struct UnreadBytes {
     limiter: ClientLimiter,
@@ -32,21 +32,21 @@ impl UnreadBytes {
     }
 
     /// So many more bytes have come.
-    pub(super) fn add(&self, bytes: usize) -> Result<(), TooManyUnread> {
+    pub fn add(&self, bytes: usize) -> Result<(), TooManyUnread> {
         let come = self.come.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if come <= limits::UNREAD_BYTES_FREE {
             return Ok(());
         }
         let mut held = self.held.lock();
         while held.len() * PART_BYTES < come {
-            let part = self.limiter.unread(self.address, PART_BYTES).map_err(|_| TooManyUnread)?;
+            let part = self.limiter.unread(self.address, PART_BYTES).map_err(TooManyUnread)?;
             held.push(part);
         }
         Ok(())
     }
 
     /// The message is whole.
-    pub(super) fn clear(&self) {
+    pub fn clear(&self) {
         if self.come.swap(0, Ordering::Relaxed) > limits::UNREAD_BYTES_FREE {
             self.held.lock().clear();
         }
@@ -72,7 +72,7 @@ mod tests {
             assert_eq!(socket.add(limits::UNREAD_BYTES_FREE), Ok(()), "a few are free");
         }
         assert_eq!([sockets[0].add(1), sockets[1].add(1)], [Ok(()), Ok(())]);
-        assert_eq!(sockets[2].add(1), Err(TooManyUnread));
+        assert!(sockets[2].add(1).is_err());
         sockets[0].clear();
         assert_eq!(sockets[2].add(1), Ok(()));
     }
