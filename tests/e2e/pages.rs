@@ -1,6 +1,8 @@
 //! What pages and comments name is there: each row's tests and each flag of docs/LIMITS.md and
 //! docs/SECURITY.md, and each section of docs/SOURCES.md that the code cites.
 
+mod commands;
+
 use std::path::{Path, PathBuf};
 
 use e2e::gavel::is_flag;

@@ -34,8 +34,8 @@ struct Inner {
     source: JwksSource,
     client: reqwest::Client,
     keys: RwLock<Arc<KeySet>>,
-    /// One fetch at a time; when the last one began.
-    fetching: Mutex<Instant>,
+    /// One fetch at a time; when the last one after the start began.
+    fetching: Mutex<Option<Instant>>,
 }
 
 impl fmt::Debug for Jwks {
@@ -59,7 +59,7 @@ impl Jwks {
         anyhow::ensure!(!keys.is_empty(), "no key of it has a kid and is RS256, ES256 or EdDSA");
         info!(keys = keys.len(), "the JWK set was read");
         let keys = RwLock::new(Arc::new(keys));
-        let fetching = Mutex::new(Instant::now());
+        let fetching = Mutex::new(None);
         Ok(Self(Arc::new(Inner { source, client, keys, fetching })))
     }
 
@@ -79,7 +79,7 @@ impl Jwks {
                 () = sleep(limits::JWKS_REFRESH_EVERY) => {}
                 () = stop.cancelled() => return,
             }
-            *self.0.fetching.lock().await = Instant::now();
+            *self.0.fetching.lock().await = Some(Instant::now());
             self.refresh().await;
         }
     }
@@ -93,10 +93,11 @@ impl Jwks {
         let Ok(mut began) = timeout(limits::JWKS_TIMEOUT, self.0.fetching.lock()).await else {
             return;
         };
-        if self.known(kid).is_some() || began.elapsed() < limits::JWKS_REFRESH_PAUSE {
+        let now = Instant::now();
+        if self.known(kid).is_some() || !is_due(*began, now) {
             return;
         }
-        *began = Instant::now();
+        *began = Some(now);
         self.refresh().await;
     }
 
@@ -114,6 +115,11 @@ impl Jwks {
             }
         }
     }
+}
+
+/// Whether a key that is not known may have the set fetched.
+fn is_due(last_began: Option<Instant>, now: Instant) -> bool {
+    last_began.is_none_or(|began| now.duration_since(began) >= limits::JWKS_REFRESH_PAUSE)
 }
 
 async fn fetch(source: &JwksSource, client: &reqwest::Client) -> anyhow::Result<KeySet> {
@@ -139,4 +145,20 @@ async fn fetch(source: &JwksSource, client: &reqwest::Client) -> anyhow::Result<
         }
     };
     KeySet::parse(&json).map_err(anyhow::Error::msg)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_has_the_set_fetched_once_a_pause_and_at_once_after_the_start() {
+        let now = Instant::now();
+        assert!(is_due(None, now));
+        assert!(!is_due(Some(now), now));
+        assert!(!is_due(Some(now), now + limits::JWKS_REFRESH_PAUSE - Duration::from_millis(1)));
+        assert!(is_due(Some(now), now + limits::JWKS_REFRESH_PAUSE));
+    }
 }
