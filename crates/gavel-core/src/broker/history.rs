@@ -112,7 +112,12 @@ impl<T: Table> Broker<T> {
         let auction = self.store.load(topic.id()).await?.ok_or(TopicError::NotFound)?;
         let known = auction.sequence;
         self.publish_from_table(auction);
-        Ok(after > known)
+        if after <= known {
+            return Ok(false);
+        }
+        // A transaction shows up item by item: the stream may have shown its bid to another server
+        // before this read sees its auction. An isolated read sees all of it, or fails.
+        Ok(self.store.bid(topic.id(), after).await?.is_none())
     }
 }
 
@@ -128,3 +133,7 @@ fn published(stored: StoredBid, read_at: Timestamp) -> PublishedBid {
     let source = Source::Table;
     PublishedBid { bid, written_at, read_at, published_at: read_at, source, trace: None }
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;
