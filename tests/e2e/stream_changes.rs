@@ -121,3 +121,19 @@ async fn the_stream_of_a_table_that_was_deleted_and_made_again_is_read() {
     bench.bids_until_the_stream_is_read(&id, &mut socket, 1).await;
     bench.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_starts_while_the_stream_is_switched_off_waits_for_it() {
+    let bench = Bench::start(0).await;
+    bench.switch(false).await;
+    let url = bench.emulator.endpoint();
+    let flags = ["--dynamodb", &url, "--table", TABLE];
+    let switched_on = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        bench.switch(true).await;
+    };
+    let (second, ()) = tokio::join!(Gavel::with(&flags), switched_on);
+    second.stop().await.unwrap();
+    bench.gavel.stop().await.unwrap();
+    bench.emulator.shutdown().await;
+}

@@ -22,6 +22,8 @@ pub const DUE_INDEX: &str = "due";
 const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 /// How often the table is looked at while it is waited for: at first, and at last.
 const POLLS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(5)];
+/// How long a stream that is switched off is waited for: somebody may be switching it off and on.
+const STREAM_WITHIN: Duration = Duration::from_secs(10);
 /// How often the log says what is waited for.
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
@@ -65,6 +67,8 @@ enum Stage {
     Waits(&'static str),
     /// It is usable; its stream.
     Ready(String),
+    /// It had a stream, and that is switched off now.
+    StreamOff,
     Unfit(String),
 }
 
@@ -106,6 +110,13 @@ pub async fn open_table(
             },
             Stage::Absent => waiting.says("the table that was just made"),
             Stage::Waits(what) => waiting.says(what),
+            Stage::StreamOff if waiting.began.elapsed() < STREAM_WITHIN => {
+                waiting.says("the table's stream is switched off");
+            }
+            Stage::StreamOff => {
+                let problem = "its stream (NEW_IMAGE) is switched off".to_owned();
+                return Err(SetupError::Unfit { table: table.to_owned(), problem });
+            }
             Stage::Unfit(problem) => {
                 return Err(SetupError::Unfit { table: table.to_owned(), problem });
             }
@@ -283,7 +294,8 @@ fn stage_of(table: &TableDescription) -> Stage {
         (None, _) if table.table_status() == Some(&TableStatus::Updating) => {
             Stage::Waits("the table is UPDATING and has no stream yet")
         }
-        (None, _) => unfit("it has no stream (NEW_IMAGE)"),
+        (None, Some(_)) => Stage::StreamOff,
+        (None, None) => unfit("it has no stream (NEW_IMAGE)"),
     }
 }
 
@@ -355,6 +367,8 @@ mod tests {
         for status in [TableStatus::Creating, TableStatus::Deleting] {
             assert!(matches!(stage_of(&active_index(table(status))), Stage::Waits(_)));
         }
+        let off = without_stream(TableStatus::Active).latest_stream_arn(ARN);
+        assert_eq!(stage_of(&active_index(off)), Stage::StreamOff);
         let made = active_index(without_stream(TableStatus::Updating));
         assert!(matches!(stage_of(&made), Stage::Waits(_)), "its stream is switched on");
     }
