@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::auth::{Jwks, JwksSource, Role, Rules, Verifier};
+use crate::cluster;
 use crate::compute::ComputePool;
 use crate::config::{self, Args, Dynamodb, Switch};
 use crate::demo::{self, Demo};
@@ -31,7 +32,7 @@ use crate::http::serve::listen;
 use crate::limiter::ClientLimiter;
 use crate::limits;
 use embedded::Embedded;
-use parts::{Components, Listeners};
+use parts::{Components, Listeners, Prepared};
 
 /// The name of this service in traces.
 const SERVICE: &str = "gavel-server";
@@ -119,10 +120,19 @@ pub async fn run(
         let place = clients.place(&endpoint).await;
         return Err(SetupError::Absent { table: args.store.table.clone(), place }.into());
     };
-    let limiter = ClientLimiter::new(allowances);
-    let compute = ComputePool::start()?;
-    let mut parts =
-        Components::build(&args, &clients, &stream_arn, verifier, limiter, tracer.clone(), compute);
+    let (tasks, background) = (Tasks::default(), CancellationToken::new());
+    let prepared = Prepared {
+        clients,
+        stream_arn,
+        verifier,
+        limiter: ClientLimiter::new(allowances),
+        tracer: tracer.clone(),
+        compute: ComputePool::start()?,
+        connected: cluster::connect(&args.cluster, &args.store.table, &tasks, &background).await?,
+        tasks,
+        background,
+    };
+    let mut parts = Components::build(&args, prepared);
     parts.jwks = jwks;
     #[cfg(feature = "lambda-model")]
     if let Some(settings) = lambda {

@@ -9,6 +9,7 @@ pub mod store;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod delivery;
+pub mod cluster;
 pub mod tokens;
 pub mod access;
 pub mod clients;
@@ -22,6 +23,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use self::access::AccessArgs;
 use self::clients::ClientArgs;
+use self::cluster::ClusterArgs;
 use self::connection::ConnectionArgs;
 use self::delivery::DeliveryArgs;
 pub use self::delivery::RelayMode;
@@ -60,6 +62,8 @@ pub struct Args {
     pub embedded: EmbeddedArgs,
     #[command(flatten)]
     pub delivery: DeliveryArgs,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     #[command(flatten)]
     pub tokens: TokenArgs,
     #[command(flatten)]
@@ -109,6 +113,11 @@ pub fn check(args: &Args) -> Result<(), ConfigError> {
     args.documents.check()?;
     args.service.check()?;
     check_budgets(args)?;
+    args.cluster.check(&args.store.table)?;
+    #[cfg(feature = "lambda-model")]
+    if !args.cluster.cluster.is_empty() && args.delivery.relay == RelayMode::Lambda {
+        return error("cluster", "is not modelled with --relay lambda");
+    }
     let (dynamodb, tokens) = (&args.store.dynamodb, &args.tokens);
     if *dynamodb == Dynamodb::Aws && tokens.secret().is_none() && tokens.jwks.is_none() {
         return error("jwt-secret", "(or --jwks) is required with --dynamodb aws");

@@ -16,6 +16,7 @@ pub mod cost;
 pub mod graphql;
 pub mod websocket;
 pub mod http;
+pub mod cluster;
 pub mod telemetry;
 pub mod demo;
 pub mod app;

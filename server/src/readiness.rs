@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use gavel_core::clock;
 use gavel_core::clock::skew::Skew;
+use gavel_core::cluster::Node;
 use gavel_core::relay::{Health, Standing};
 use gavel_core::store::{Dynamo, StoreError};
 
@@ -87,6 +88,8 @@ pub struct Seen {
     pub write: Option<Answer>,
     /// How the relay stands.
     pub relay: Standing,
+    /// Whether the bus of the cluster is there and no node is missing; also without a cluster.
+    pub bus_is_trusted: bool,
     /// How far the clock is ahead of DynamoDB's, at least; below 0: behind.
     pub clock_ahead_us: i64,
     /// For how long the service has run.
@@ -104,6 +107,8 @@ pub enum Problem {
     Writes(Answer),
     /// The relay does not read every shard.
     Relay(Standing),
+    /// The bus is not connected, or a node's digests are missing.
+    Bus,
     /// The clock is ahead of DynamoDB's, or behind it, by at least so many microseconds.
     Clock(i64),
 }
@@ -121,6 +126,9 @@ impl fmt::Display for Problem {
             Self::Reads(answer) => f.write_str(why(answer)),
             Self::Writes(answer) => write!(f, "writes fail: {}", why(answer)),
             Self::Relay(standing) => write!(f, "{standing}"),
+            Self::Bus => {
+                f.write_str("not connected, or a node is missing; the table is read instead")
+            }
             Self::Clock(ahead_us) => {
                 let side = if *ahead_us > 0 { "ahead of" } else { "behind" };
                 write!(f, "{} ms {side} DynamoDB's", ahead_us.unsigned_abs() / 1_000)
@@ -138,6 +146,8 @@ pub struct Verdict {
     pub store: Option<Problem>,
     /// The relay.
     pub relay: Option<Problem>,
+    /// The bus of the cluster.
+    pub bus: Option<Problem>,
     /// The clock.
     pub clock: Option<Problem>,
 }
@@ -160,19 +170,21 @@ pub fn judge(seen: &Seen) -> Verdict {
         (Some(answer), _) => (State::Degraded, Some(Problem::Reads(answer))),
     };
     let relay = match seen.relay {
-        Standing::Reading => State::Serving,
+        Standing::Reading | Standing::Standby => State::Serving,
         Standing::Starting if seen.up_for < limits::RELAY_START_GRACE => State::Starting,
         _ => State::Degraded,
     };
     // It serves: but ends, tokens and stamps are wrong by as much.
     let is_off = seen.clock_ahead_us.unsigned_abs() > limits::CLOCK_SKEW_MAX.as_micros() as u64;
     let clock = if is_off { State::Degraded } else { State::Serving };
+    let bus = if seen.bus_is_trusted { State::Serving } else { State::Degraded };
     let order = [State::Unavailable, State::Starting, State::Degraded, State::Serving];
-    let worst = order.into_iter().find(|state| [store, relay, clock].contains(state));
+    let worst = order.into_iter().find(|state| [store, relay, bus, clock].contains(state));
     Verdict {
         state: worst.unwrap_or(State::Serving),
         store: store_problem,
         relay: (relay != State::Serving).then_some(Problem::Relay(seen.relay)),
+        bus: (!seen.bus_is_trusted).then_some(Problem::Bus),
         clock: is_off.then_some(Problem::Clock(seen.clock_ahead_us)),
     }
 }
@@ -182,6 +194,7 @@ pub fn judge(seen: &Seen) -> Verdict {
 pub struct Readiness {
     store: Arc<Dynamo>,
     relay: Health,
+    node: Option<Node>,
     state: Arc<Mutex<Known>>,
 }
 
@@ -199,7 +212,7 @@ struct Known {
 
 impl Readiness {
     /// The readiness of a service with these parts.
-    pub fn new(store: Arc<Dynamo>, relay: Health) -> Self {
+    pub fn new(store: Arc<Dynamo>, relay: Health, node: Option<Node>) -> Self {
         let known = Known {
             began: Instant::now(),
             read: None,
@@ -209,7 +222,7 @@ impl Readiness {
             clock_steps: 0,
             reported: State::Starting,
         };
-        Self { store, relay, state: Arc::new(Mutex::new(known)) }
+        Self { store, relay, node, state: Arc::new(Mutex::new(known)) }
     }
 
     /// Whether the service can serve, as it was last seen. Costs nothing.
@@ -221,6 +234,7 @@ impl Readiness {
             reads_fail_for: known.reads_fail_since.map_or(Duration::ZERO, |since| now - since),
             write: known.write,
             relay: self.relay.standing(),
+            bus_is_trusted: self.node.as_ref().is_none_or(Node::is_trusted),
             clock_ahead_us: known.skew.ahead_us(),
             up_for: now - known.began,
         })
@@ -323,6 +337,7 @@ mod tests {
         reads_fail_for: Duration::ZERO,
         write: None,
         relay: Standing::Reading,
+        bus_is_trusted: true,
         clock_ahead_us: 0,
         up_for: Duration::from_secs(3600),
     };
@@ -334,7 +349,8 @@ mod tests {
 
     #[test]
     fn a_service_that_reads_and_writes_serves() {
-        let good = Verdict { state: State::Serving, store: None, relay: None, clock: None };
+        let good =
+            Verdict { state: State::Serving, store: None, relay: None, bus: None, clock: None };
         assert_eq!(judge(&GOOD), good);
         assert_eq!(state(Seen { write: Some(Answer::Ok), ..GOOD }), State::Serving);
     }

@@ -57,6 +57,8 @@ pub enum Source {
     Stream,
     /// Its own lane.
     Lane,
+    /// Another server, over the bus.
+    Bus,
     /// The table.
     Table,
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use axum::Router;
-use gavel_core::bidding::{CommitNotifier, LaneSettings, Lanes, schedule};
-use gavel_core::broker::Broker;
+use gavel_core::bidding::{CommitNotifier, LaneSettings, Lanes, Notified, schedule};
 use gavel_core::broker::demand::Demand;
+use gavel_core::broker::{Broker, Interest};
+use gavel_core::cluster::{Announcer, Node, Notices, Publisher, Readers};
 use gavel_core::relay::Relay;
 use gavel_core::relay::stream::DynamoStreams;
 use gavel_core::store::Dynamo;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::auth::{Authenticator, Jwks, Verifier};
+use crate::cluster::Connected;
 use crate::compute::ComputePool;
 use crate::config::{Args, RelayMode, Switch};
 use crate::graphql::Api;
@@ -39,6 +41,20 @@ pub(super) struct Listeners {
     pub(super) admin: Option<TcpListener>,
 }
 
+/// What the parts of a service are made of.
+pub(super) struct Prepared {
+    pub(super) clients: Clients,
+    pub(super) stream_arn: String,
+    pub(super) verifier: Verifier,
+    pub(super) limiter: ClientLimiter,
+    pub(super) tracer: Tracer,
+    pub(super) compute: ComputePool,
+    pub(super) tasks: Tasks,
+    /// Cancelled when what runs behind requests is to end.
+    pub(super) background: CancellationToken,
+    pub(super) connected: Option<Connected>,
+}
+
 /// The parts of a service that has not started.
 pub(super) struct Components {
     pub(super) jwks: Option<Jwks>,
@@ -48,24 +64,27 @@ pub(super) struct Components {
     pub(super) relay: Relay<DynamoStreams>,
     broker: Broker,
     pub(super) sockets: Arc<Sockets>,
+    cluster: Option<InCluster>,
     tasks: Tasks,
+    background: CancellationToken,
+}
+
+/// What makes a server a node of a cluster.
+struct InCluster {
+    node: Node,
+    readers: Readers<Dynamo>,
+    notices: Notices,
 }
 
 impl Components {
-    pub(super) fn build(
-        args: &Args,
-        clients: &Clients,
-        stream_arn: &str,
-        verifier: Verifier,
-        limiter: ClientLimiter,
-        tracer: Tracer,
-        compute: ComputePool,
-    ) -> Self {
-        let tasks = Tasks::default();
+    pub(super) fn build(args: &Args, prepared: Prepared) -> Self {
+        let Prepared { clients, stream_arn, verifier, limiter, tracer, compute, .. } = prepared;
+        let (tasks, background) = (prepared.tasks, prepared.background);
+        let connected = prepared.connected;
         let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.store.table.clone()));
         let reading = Arc::new(store.taking_turns());
         let demand = Demand::new(limits::DEMAND_EXPIRY);
-        let broker = Broker::new(Arc::clone(&reading), demand.clone(), tasks.clone())
+        let mut broker = Broker::new(Arc::clone(&reading), demand.clone(), tasks.clone())
             .traced(tracer.clone())
             .with_room_for(args.service.auctions_watched)
             // The model of a trigger is to show what a trigger does, and no more.
@@ -74,20 +93,39 @@ impl Components {
                 RelayMode::Lambda => 0,
                 RelayMode::Stream | RelayMode::Hybrid => args.delivery.quiet_checks_per_second,
             });
+        let announcer = match args.delivery.relay {
+            RelayMode::Hybrid => Announcer::Lane,
+            _ => Announcer::Relay,
+        };
+        let publisher = (connected.as_ref()).map(|connected| {
+            Publisher::new(connected.node.clone(), Arc::clone(&connected.bus), announcer)
+        });
         let settings = LaneSettings {
             group_commit_max: args.delivery.group_commit_max,
             ..LaneSettings::default()
         };
-        let notifier = match args.delivery.relay {
-            RelayMode::Stream => CommitNotifier::Relay(demand.clone()),
-            RelayMode::Hybrid => CommitNotifier::Broker(broker.clone()),
+        if let Some(connected) = &connected {
+            broker = broker.interested(Arc::clone(&connected.bus) as Arc<dyn Interest>);
+        }
+        let local = match args.delivery.relay {
+            RelayMode::Stream => Notified::Relay(demand.clone()),
+            RelayMode::Hybrid => Notified::Broker(broker.clone()),
             #[cfg(feature = "lambda-model")]
-            RelayMode::Lambda => CommitNotifier::Nobody,
+            RelayMode::Lambda => Notified::Nobody,
         };
+        let notifier = CommitNotifier::new(local, publisher.clone());
         let lanes = Lanes::new(Arc::clone(&store), notifier, settings, tasks.clone());
         let streams = DynamoStreams { clients: clients.clone(), table: args.store.table.clone() };
         let poll_intervals = args.delivery.poll_intervals();
-        let relay = Relay::new(streams, stream_arn.into(), broker.clone(), demand, poll_intervals);
+        let (arn, to) = (stream_arn.as_str().into(), broker.clone());
+        let mut relay = Relay::new(streams, arn, to, demand.clone(), poll_intervals);
+        let mut cluster = None;
+        if let Some((publisher, Connected { node, notices, .. })) = publisher.zip(connected) {
+            let readers = Readers::new(Arc::clone(&store), node, args.cluster.stream_readers);
+            relay = relay.in_cluster(publisher.clone(), readers.permit());
+            let node = Node::new(publisher, broker.clone(), demand);
+            cluster = Some(InCluster { node, readers, notices });
+        }
         let rules = args.documents.rules(args.access.introspection == Switch::On);
         let api = Api::new(
             reading,
@@ -114,7 +152,18 @@ impl Components {
             tasks: tasks.clone(),
             shutdown: CancellationToken::new(),
         });
-        Self { jwks: None, store, verifier, lanes, relay, broker, sockets, tasks }
+        Self {
+            jwks: None,
+            store,
+            verifier,
+            lanes,
+            relay,
+            broker,
+            sockets,
+            cluster,
+            tasks,
+            background,
+        }
     }
 
     pub(super) fn start(
@@ -132,14 +181,16 @@ impl Components {
             tasks: self.tasks.clone(),
             lanes: self.lanes.clone(),
             serving: self.sockets.shutdown.clone(),
-            background: CancellationToken::new(),
+            background: self.background,
         };
-        let readiness = Readiness::new(Arc::clone(&self.store), self.relay.health());
+        let node = self.cluster.as_ref().map(|cluster| cluster.node.clone());
+        let readiness = Readiness::new(Arc::clone(&self.store), self.relay.health(), node.clone());
         let metrics = http::metrics::routes(Metrics {
             store: Arc::clone(&self.store),
             lanes: self.lanes.clone(),
             relay: self.relay.health(),
             readiness: readiness.clone(),
+            node,
             sockets: Arc::clone(&self.sockets),
             verifier: self.verifier.clone(),
             tasks: self.tasks.clone(),
@@ -147,6 +198,10 @@ impl Components {
         let health = http::health::routes(readiness.clone());
         let stop = || running.background.clone();
         self.tasks.spawn("readiness", readiness.run(stop()));
+        if let Some(InCluster { node, readers, notices }) = self.cluster {
+            self.tasks.spawn("node", node.run(notices, stop()));
+            self.tasks.spawn("readers", readers.run(stop()));
+        }
         self.tasks.spawn("relay", self.relay.run(stop()));
         self.tasks.spawn("broker", self.broker.run(stop()));
         self.tasks.spawn("schedule", schedule::run(self.store, self.lanes, stop()));

@@ -13,6 +13,8 @@ pub mod heading {
     pub const EMBEDDED: &str = "Embedded DynamoDB (--dynamodb embedded)";
     /// How bids are written and reach watchers.
     pub const DELIVERY: &str = "Bids and their delivery";
+    /// Other servers of the table.
+    pub const CLUSTER: &str = "Several servers over one table";
     /// Who callers are.
     pub const TOKENS: &str = "Tokens";
     /// What browsers and strangers may do.

@@ -28,6 +28,7 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
         "state": verdict.state.name(),
         "store": text(verdict.store),
         "relay": text(verdict.relay),
+        "bus": text(verdict.bus),
         "clock": text(verdict.clock),
     });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -11,6 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use gavel_core::bidding::Lanes;
+use gavel_core::cluster::Node;
 use gavel_core::metrics::exposition::{self, Exposition};
 use gavel_core::relay::{Health, Standing};
 use gavel_core::store::Dynamo;
@@ -34,6 +35,8 @@ pub struct Metrics {
     pub relay: Health,
     /// Whether the service can serve.
     pub readiness: Readiness,
+    /// The node of a cluster, if it is one.
+    pub node: Option<Node>,
     /// Sockets, and through them the broker, the API and the guard.
     pub sockets: Arc<Sockets>,
     /// Tokens.
@@ -64,6 +67,7 @@ impl Metrics {
         self.bids(&mut page);
         self.relay(&mut page);
         self.broker(&mut page);
+        self.cluster(&mut page);
         self.clients(&mut page);
         self.refusals(&mut page);
         self.readiness(&mut page);
@@ -83,10 +87,19 @@ impl Metrics {
         let parts = [
             ("store", verdict.store.is_some()),
             ("relay", verdict.relay.is_some()),
+            ("bus", verdict.bus.is_some()),
             ("clock", verdict.clock.is_some()),
         ];
         let help = "Whether a part of the service is not as it should be";
         page.gauges("gavel_degraded", help, "part", parts.map(|(part, of)| (part, is(of))));
+    }
+
+    /// Without a cluster, its counts are 0 and its only node is this one.
+    fn cluster(&self, page: &mut Exposition) {
+        let counts = self.node.as_ref().map(Node::counts).unwrap_or_default();
+        counts.expose(page);
+        let nodes = 1 + self.node.as_ref().map_or(0, Node::others);
+        page.gauge("gavel_cluster_nodes", "Nodes that live, with this one", nodes as f64);
     }
 
     fn clock(&self, page: &mut Exposition) {
@@ -132,7 +145,8 @@ impl Metrics {
         let help = "Since the shard that waits longest was read";
         page.gauge("gavel_relay_iterator_age_seconds", help, age.as_secs_f64());
         page.gauge("gavel_relay_shards", "Shards that are read", shards as f64);
-        let ready = f64::from(u8::from(self.relay.standing() == Standing::Reading));
+        let stands = [Standing::Reading, Standing::Standby].contains(&self.relay.standing());
+        let ready = f64::from(u8::from(stands));
         page.gauge("gavel_relay_ready", "Whether every shard can be read", ready);
         #[cfg(feature = "lambda-model")]
         lambda(page, *stats.handlers.lock());

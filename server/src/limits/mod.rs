@@ -11,8 +11,10 @@ mod clients;
 mod http;
 mod tokens;
 mod process;
+mod cluster;
 
 pub use clients::*;
+pub use cluster::*;
 pub use documents::*;
 pub use gavel_core::limits::*;
 pub use groups::*;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::testing::placed;
-use super::{BidAnswer, CommitNotifier, LaneError, LaneSettings, Lanes};
+use super::{BidAnswer, LaneError, LaneSettings, Lanes, Notified};
 use crate::auction::testing::running_auction;
 use crate::auction::{Auction, RejectionCode, Timestamp};
 use crate::broker::demand::Demand;
@@ -25,7 +25,7 @@ impl Server {
     pub(super) fn over(table: &Arc<Simulated>, group_commit_max: usize) -> Self {
         let tasks = Tasks::default();
         let settings = LaneSettings { group_commit_max, ..LaneSettings::default() };
-        let notifier = CommitNotifier::Relay(Demand::new(Duration::from_secs(1)));
+        let notifier = Notified::Relay(Demand::new(Duration::from_secs(1))).into();
         Self { lanes: Lanes::new(Arc::clone(table), notifier, settings, tasks.clone()), tasks }
     }
 

@@ -31,5 +31,5 @@ mod lanes_chaos;
 
 pub use command::{BidAnswer, Committed, LaneError, PlaceBid};
 pub use lanes::{LaneSettings, Lanes};
-pub use notifier::CommitNotifier;
+pub use notifier::{CommitNotifier, Notified};
 pub use trace::BidTrace;

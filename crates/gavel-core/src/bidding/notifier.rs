@@ -1,16 +1,25 @@
-//! What a lane tells of its writes: to the relay, which then reads the stream for them, or, in
-//! hybrid mode, to the broker itself.
+//! What a lane reports of its writes: to the relay, which then reads the stream for them, or, in
+//! hybrid mode, to the broker itself; and to the other nodes of a cluster.
 
 use tokio::time::Instant;
 
 use crate::auction::{AuctionId, Timestamp};
 use crate::broker::demand::Demand;
 use crate::broker::{Broker, Envelope, Event, Source};
+use crate::cluster::Publisher;
 use crate::store::{Dynamo, Table, Transaction};
 
-/// Who is told.
+/// Who is notified.
 #[derive(Debug)]
-pub enum CommitNotifier<T = Dynamo> {
+pub struct CommitNotifier<T = Dynamo> {
+    to: Notified<T>,
+    /// The other nodes.
+    publisher: Option<Publisher>,
+}
+
+/// Who is notified in this process.
+#[derive(Debug)]
+pub enum Notified<T = Dynamo> {
     /// The relay: which version is about to be written, and when it was acknowledged.
     Relay(Demand),
     /// The broker: what was written, as soon as it was acknowledged. The stream repairs, and brings
@@ -20,7 +29,7 @@ pub enum CommitNotifier<T = Dynamo> {
     Nobody,
 }
 
-impl<T> Clone for CommitNotifier<T> {
+impl<T> Clone for Notified<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Relay(demand) => Self::Relay(demand.clone()),
@@ -30,23 +39,37 @@ impl<T> Clone for CommitNotifier<T> {
     }
 }
 
+impl<T> Clone for CommitNotifier<T> {
+    fn clone(&self) -> Self {
+        Self { to: self.to.clone(), publisher: self.publisher.clone() }
+    }
+}
+
 impl<T: Table> CommitNotifier<T> {
+    /// A notifier of this process's parts, and of the other nodes if there is a cluster.
+    pub fn new(to: Notified<T>, publisher: Option<Publisher>) -> Self {
+        Self { to, publisher }
+    }
+
     /// A version is about to be written. Before the write: the stream may show it before its answer
     /// arrives.
     pub(super) fn before(&self, id: &AuctionId, version: u64) {
-        if let Self::Relay(demand) = self {
+        if let Notified::Relay(demand) = &self.to {
             demand.declare(id, version, Instant::now());
+        }
+        if let Some(publisher) = &self.publisher {
+            publisher.before(id, version);
         }
     }
 
     /// It was acknowledged.
     pub(super) fn committed(&self, written: &Transaction, committed_at: Timestamp) {
         let auction = &written.auction;
-        match self {
-            Self::Relay(demand) => {
+        match &self.to {
+            Notified::Relay(demand) => {
                 demand.committed(&auction.id, auction.version, Instant::now());
             }
-            Self::Broker(broker) if broker.is_live(&auction.id) => {
+            Notified::Broker(broker) if broker.is_live(&auction.id) => {
                 let bids = written.bids.iter().map(|new| Event::Bid(new.bid.clone()));
                 for event in bids.chain([Event::State(auction.clone())]) {
                     let written_at = written.written_at;
@@ -54,14 +77,23 @@ impl<T: Table> CommitNotifier<T> {
                     broker.publish(Envelope { event, written_at, read_at, source: Source::Lane });
                 }
             }
-            Self::Broker(_) | Self::Nobody => {}
+            Notified::Broker(_) | Notified::Nobody => {}
+        }
+        if let Some(publisher) = &self.publisher {
+            publisher.committed(written);
         }
     }
 
     /// It was not written.
     pub(super) fn not_written(&self, id: &AuctionId, version: u64) {
-        if let Self::Relay(demand) = self {
+        if let Notified::Relay(demand) = &self.to {
             demand.withdraw(id, version);
         }
+    }
+}
+
+impl<T> From<Notified<T>> for CommitNotifier<T> {
+    fn from(to: Notified<T>) -> Self {
+        Self { to, publisher: None }
     }
 }

@@ -5,12 +5,13 @@ use crate::metrics;
 use crate::metrics::{Counter, CounterVec, Durations, Label};
 
 impl Label for Source {
-    const ALL: &'static [Self] = &[Self::Stream, Self::Lane, Self::Table];
+    const ALL: &'static [Self] = &[Self::Stream, Self::Lane, Self::Bus, Self::Table];
 
     fn label(self) -> &'static str {
         match self {
             Self::Stream => "stream",
             Self::Lane => "lane",
+            Self::Bus => "bus",
             Self::Table => "table",
         }
     }

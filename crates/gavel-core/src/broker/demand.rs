@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::auction::AuctionId;
+use crate::limits;
 
 /// How eagerly a shard is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +51,9 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Waits {
     live: HashSet<AuctionId>,
-    /// Of live topics only, and at most one each.
+    /// Whether auctions are watched on other nodes.
+    elsewhere: bool,
+    /// Of live topics, or awaited on other nodes, and at most one each.
     outstanding: HashMap<AuctionId, Outstanding>,
     /// How many of these have not expired.
     urgent: usize,
@@ -63,6 +66,8 @@ struct Outstanding {
     before: Option<u64>,
     deadline: Instant,
     expired: bool,
+    /// Only other nodes are known to wait for it: it is not repaired here.
+    is_elsewhere: bool,
 }
 
 impl Waits {
@@ -80,7 +85,7 @@ impl Waits {
 
     fn poll_interval(&self) -> PollInterval {
         // What has expired no longer asks for haste: the table serves it, and the stream may stall.
-        match (self.urgent, self.live.is_empty()) {
+        match (self.urgent, self.live.is_empty() && !self.elsewhere) {
             (1.., _) => PollInterval::Busy,
             (0, true) => PollInterval::Idle,
             (0, false) => PollInterval::Watched,
@@ -120,6 +125,37 @@ impl Demand {
         self.raise(id, version, now, true);
     }
 
+    /// A version is being written on another node, or was acknowledged there: somebody may wait for
+    /// it, and whoever reads the stream hurries.
+    pub fn elsewhere(&self, id: &AuctionId, version: u64, committed: bool, now: Instant) {
+        let mut waits = self.inner.waits.lock();
+        if waits.live.contains(id) {
+            drop(waits);
+            return self.raise(id, version, now, false);
+        }
+        let known = waits.outstanding.get(id).map(|outstanding| outstanding.version);
+        let is_new = known.is_none_or(|known| known < version) && !committed;
+        if known.is_none() && waits.outstanding.len() >= limits::TOPICS_MAX {
+            return;
+        }
+        if is_new {
+            let deadline = now + self.inner.expiry;
+            let before = None;
+            waits.put(
+                id,
+                Outstanding { version, before, deadline, expired: false, is_elsewhere: true },
+            );
+        }
+        self.call(&waits, committed && known == Some(version));
+    }
+
+    /// Whether auctions are watched on other nodes.
+    pub fn watched_elsewhere(&self, elsewhere: bool) {
+        let mut waits = self.inner.waits.lock();
+        waits.elsewhere = elsewhere;
+        self.call(&waits, false);
+    }
+
     /// A declared version was not written.
     pub fn withdraw(&self, id: &AuctionId, version: u64) {
         self.settle(id, |outstanding| {
@@ -146,13 +182,21 @@ impl Demand {
         let mut waits = self.inner.waits.lock();
         let Waits { outstanding, urgent, .. } = &mut *waits;
         let mut expired = Vec::new();
-        for (id, outstanding) in outstanding.iter_mut().filter(|(_, o)| o.deadline <= now) {
+        let mut has_changed = false;
+        outstanding.retain(|id, outstanding| {
+            if outstanding.deadline > now {
+                return true;
+            }
+            has_changed = true;
             outstanding.deadline = now + self.inner.expiry;
             *urgent -= usize::from(!outstanding.expired);
             outstanding.expired = true;
-            expired.push(id.clone());
-        }
-        if !expired.is_empty() {
+            if !outstanding.is_elsewhere {
+                expired.push(id.clone());
+            }
+            !outstanding.is_elsewhere
+        });
+        if has_changed {
             self.call(&waits, false);
         }
         expired
@@ -176,7 +220,10 @@ impl Demand {
             .outstanding
             .get(id)
             .and_then(|o| if o.version < version { Some(o.version) } else { o.before });
-        waits.put(id, Outstanding { version, before, deadline, expired: false });
+        waits.put(
+            id,
+            Outstanding { version, before, deadline, expired: false, is_elsewhere: false },
+        );
         self.call(&waits, ring);
     }
 

@@ -30,6 +30,8 @@ pub enum Source {
     Stream,
     /// The lane, right after the commit (`hybrid` mode).
     Lane,
+    /// Another node of the cluster, over the bus.
+    Bus,
     /// The table: a repair or a replay.
     Table,
 }

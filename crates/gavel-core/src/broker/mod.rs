@@ -19,4 +19,4 @@ mod topics_tests;
 
 pub use event::{Envelope, Event, PublishedBid, Source};
 pub use topic::{Progress, Topic};
-pub use topics::{Broker, TopicError};
+pub use topics::{Broker, Interest, TopicError};

@@ -17,29 +17,42 @@ use crate::limits;
 
 /// When each shard that is read has last shown a record. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct StreamActivity(Arc<Mutex<BTreeMap<Arc<str>, Option<Instant>>>>);
+pub struct StreamActivity(Arc<Mutex<Shards>>);
+
+#[derive(Debug, Default)]
+struct Shards {
+    shown: BTreeMap<Arc<str>, Option<Instant>>,
+    /// Whether what other servers write is known without the stream.
+    is_covered: bool,
+}
 
 impl StreamActivity {
     /// A shard is read from now on.
     pub fn begins(&self, shard: &Arc<str>) {
-        self.0.lock().entry(Arc::clone(shard)).or_default();
+        self.0.lock().shown.entry(Arc::clone(shard)).or_default();
     }
 
     /// A shard has shown a record.
     pub fn shows(&self, shard: &Arc<str>, now: Instant) {
-        if let Some(shown) = self.0.lock().get_mut(shard) {
+        if let Some(shown) = self.0.lock().shown.get_mut(shard) {
             *shown = Some(now);
         }
     }
 
     /// A shard is read no more.
     pub fn ends(&self, shard: &Arc<str>) {
-        self.0.lock().remove(shard);
+        self.0.lock().shown.remove(shard);
     }
 
     /// No shard is read any more.
     pub fn clear(&self) {
-        self.0.lock().clear();
+        self.0.lock().shown.clear();
+    }
+
+    /// Whether the nodes of a cluster say what they write: then a stream that shows nothing hides
+    /// nothing.
+    pub fn set_covered(&self, is_covered: bool) {
+        self.0.lock().is_covered = is_covered;
     }
 
     /// Whether a shard, or all of them for there is none, has shown nothing for a while.
@@ -48,7 +61,8 @@ impl StreamActivity {
         let is_quiet = |shown: &Option<Instant>| {
             shown.is_none_or(|at| now.saturating_duration_since(at) >= limits::STREAM_QUIET_AFTER)
         };
-        shards.is_empty() || shards.values().any(is_quiet)
+        let none = shards.shown.is_empty();
+        !shards.is_covered && (none || shards.shown.values().any(is_quiet))
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use gavel_trace::Tracer;
 use parking_lot::Mutex;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -37,8 +38,18 @@ pub enum TopicError {
     Store(#[from] StoreError),
 }
 
+/// Who wants to know which auctions are watched here: a message bus between servers.
+pub trait Interest: Send + Sync + 'static {
+    /// From when it returns true, what other servers publish on an auction comes here, unless it is
+    /// lost. False: it does not answer now; the interest stands all the same.
+    fn join<'a>(&'a self, id: &'a AuctionId) -> BoxFuture<'a, bool>;
+
+    /// What is published on an auction need not come any more. After this call comes a `join`, if
+    /// it is watched again.
+    fn leave(&self, id: &AuctionId);
+}
+
 /// The broker. Clones share it.
-#[derive(Debug)]
 pub struct Broker<T = Dynamo> {
     pub(super) store: Arc<T>,
     pub(super) demand: Demand,
@@ -51,8 +62,15 @@ pub struct Broker<T = Dynamo> {
     activity: StreamActivity,
     /// Auctions that are read in a second while one shows nothing, at most.
     quiet_checks_per_second: usize,
+    interest: Option<Arc<dyn Interest>>,
     /// What the checks of topics have seen of failures.
     outage: Arc<Mutex<Outage>>,
+}
+
+impl<T> std::fmt::Debug for Broker<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Broker").field("topics", &self.topics.lock().len()).finish_non_exhaustive()
+    }
 }
 
 impl<T> Clone for Broker<T> {
@@ -67,6 +85,7 @@ impl<T> Clone for Broker<T> {
             topics_max: self.topics_max,
             activity: self.activity.clone(),
             quiet_checks_per_second: self.quiet_checks_per_second,
+            interest: self.interest.clone(),
             outage: Arc::clone(&self.outage),
         }
     }
@@ -106,6 +125,7 @@ impl<T: Table> Broker<T> {
             topics_max: limits::TOPICS_MAX,
             activity: StreamActivity::default(),
             quiet_checks_per_second: 0,
+            interest: None,
             tracer: Tracer::off(),
             outage: Arc::default(),
         }
@@ -126,6 +146,11 @@ impl<T: Table> Broker<T> {
         Self { quiet_checks_per_second, ..self }
     }
 
+    /// The same that says which auctions are watched.
+    pub fn interested(self, interest: Arc<dyn Interest>) -> Self {
+        Self { interest: Some(interest), ..self }
+    }
+
     /// What the stream shows: for who reads it.
     pub fn stream(&self) -> &StreamActivity {
         &self.activity
@@ -140,8 +165,13 @@ impl<T: Table> Broker<T> {
     pub async fn topic(&self, id: &AuctionId) -> Result<Reader, TopicError> {
         let starting = Starting { broker: self, reader: Some(self.find_or_make(id)?) };
         let Some(reader) = &starting.reader else { return Err(TopicError::NotFound) };
-        // Registered first, read second: what is committed after the read comes by the stream.
+        // Registered first, read second: what is committed after the read comes by the stream or the
+        // bus.
         let started = reader.started.get_or_try_init(|| async {
+            if let Some(interest) = &self.interest {
+                // A bus that does not answer is not waited for: its node reads the table meanwhile.
+                timeout(limits::BUS_JOIN_TIMEOUT, interest.join(id)).await.ok();
+            }
             let auction = self.store.load(id).await?.ok_or(TopicError::NotFound)?;
             let published = reader.start(auction, Instant::now());
             self.after_publish(reader, published);
@@ -163,6 +193,23 @@ impl<T: Table> Broker<T> {
     /// Whether an auction is watched here.
     pub fn is_live(&self, id: &AuctionId) -> bool {
         self.topics.lock().contains_key(id)
+    }
+
+    /// Whether an auction is watched here and has not come so far: its number of bids, its version.
+    pub fn is_behind(&self, id: &AuctionId, sequence: u64, version: u64) -> bool {
+        self.find(id).is_some_and(|topic| {
+            let progress = topic.mark();
+            let is_behind = progress.position < sequence || progress.version < version;
+            topic.started.get().is_some() && is_behind
+        })
+    }
+
+    /// The stream has shown a version of an auction: who awaits it on another node is served. For one
+    /// that is watched here its topic says so, once its bids are published.
+    pub fn has_read(&self, id: &AuctionId, version: u64) {
+        if version > 0 && !self.is_live(id) {
+            self.demand.seen(id, version);
+        }
     }
 
     /// How many auctions are watched here.
@@ -238,9 +285,9 @@ impl<T: Table> Broker<T> {
         ids.iter().filter_map(|id| self.find(id)).for_each(|topic| topic.heard(Instant::now()));
     }
 
-    /// Reads these auctions from the table and publishes them. One that cannot be read costs the others
+    /// Reads these auctions from the table and publishes them, as far as they are watched. One that cannot be read costs the others
     /// nothing; a table that does not answer is asked again by the next check.
-    async fn check(&self, ids: &[AuctionId], why: &'static str) {
+    pub async fn check(&self, ids: &[AuctionId], why: &'static str) {
         let (mut failed, mut in_a_row) = (None, 0);
         let mut pages = ids.chunks(limits::BATCH_GET_MAX).map(|ids| self.store.load_each(ids));
         let mut reads: FuturesUnordered<_> =
@@ -314,7 +361,15 @@ impl<T: Table> Broker<T> {
         });
         if forget {
             topics.remove(id);
-            self.demand.topic_gone(id);
+            self.gone(id);
+        }
+    }
+
+    /// An auction is not watched any more. Under the lock of the topics: before it is watched again.
+    fn gone(&self, id: &AuctionId) {
+        self.demand.topic_gone(id);
+        if let Some(interest) = &self.interest {
+            interest.leave(id);
         }
     }
 
@@ -324,7 +379,7 @@ impl<T: Table> Broker<T> {
         topics.retain(|id, topic| {
             let keep = topic.idle_for(now).is_none_or(|idle| idle < limits::TOPIC_IDLE);
             if !keep {
-                self.demand.topic_gone(id);
+                self.gone(id);
             }
             keep
         });

@@ -14,6 +14,7 @@ pub(super) fn published(tracer: &Tracer, bid: &PublishedBid) -> Option<Context> 
     let source = match bid.source {
         Source::Stream => "stream",
         Source::Lane => "lane",
+        Source::Bus => "bus",
         Source::Table => "table",
     };
     tracer.record(|| Span {

@@ -9,10 +9,12 @@ mod lanes;
 mod schedule;
 mod store;
 mod broker;
+mod cluster;
 mod relay;
 
 pub use auction::*;
 pub use broker::*;
+pub use cluster::*;
 pub use lanes::*;
 pub use relay::*;
 pub use schedule::*;

@@ -256,7 +256,9 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
             return mapping.run(iterator).map(|()| (id, End::Closed)).boxed();
         }
         let (poll_intervals, calls) = (self.relay.poll_intervals, self.relay.demand.calls());
-        let reader = Reader { stream, broker, health, poll_intervals, calls, shard, position };
+        let publisher = self.relay.publisher.clone();
+        let reader =
+            Reader { stream, broker, health, poll_intervals, publisher, calls, shard, position };
         reader.run(iterator).map(|end| (id, end)).boxed()
     }
 }

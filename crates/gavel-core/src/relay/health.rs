@@ -51,6 +51,8 @@ pub enum Standing {
     Starting,
     /// Every shard is read.
     Reading,
+    /// Other nodes of the cluster read.
+    Standby,
     /// The table has no stream that takes records.
     NoStream,
     /// No shard is read, for some seconds.
@@ -64,6 +66,7 @@ impl fmt::Display for Standing {
         match self {
             Self::Starting => f.write_str("the relay has not found the stream's shards yet"),
             Self::Reading => f.write_str("ok"),
+            Self::Standby => f.write_str("ok: other nodes read the stream"),
             Self::NoStream => f.write_str("the table has no stream; no shard is read"),
             Self::Nothing => f.write_str("no shard is read"),
             Self::Failing(shards) => write!(f, "{shards} shards cannot be read"),
@@ -83,6 +86,8 @@ pub struct Health {
 #[derive(Debug)]
 struct State {
     started: bool,
+    /// Whether other nodes read.
+    standby: bool,
     /// Whether the table has no stream that takes records.
     no_stream: bool,
     /// Shards whose last read failed, since when.
@@ -97,6 +102,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             started: false,
+            standby: false,
             no_stream: false,
             failing: BTreeMap::new(),
             read: BTreeMap::new(),
@@ -110,6 +116,9 @@ impl State {
         let long =
             |since: Instant| now.saturating_duration_since(since) >= limits::RELAY_DEGRADED_AFTER;
         let failing = self.failing.values().filter(|since| long(**since)).count();
+        if self.standby {
+            return Standing::Standby;
+        }
         match (self.started, self.read.is_empty()) {
             (false, _) => Standing::Starting,
             (true, true) if long(self.nothing_since) && self.no_stream => Standing::NoStream,
@@ -130,6 +139,11 @@ impl Health {
     /// The counters.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Whether other nodes of the cluster read, and not this one.
+    pub(super) fn set_standby(&self, standby: bool) {
+        self.state.lock().standby = standby;
     }
 
     /// How the relay stands.

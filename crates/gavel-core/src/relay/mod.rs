@@ -24,6 +24,7 @@ use tracing::warn;
 
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
+use crate::cluster::{Permit, Publisher};
 use crate::store::{Dynamo, Table};
 use follow::Follower;
 pub use health::{Health, Standing, Stats};
@@ -38,6 +39,10 @@ pub struct Relay<S, T = Dynamo> {
     broker: Broker<T>,
     demand: Demand,
     poll_intervals: PollIntervals,
+    /// Where what is read goes besides: to the other nodes of a cluster.
+    publisher: Option<Publisher>,
+    /// Whether this node of a cluster reads now; without it always.
+    permit: Option<Permit>,
     /// How shards are read: by our own readers, or as Lambda would.
     #[cfg(feature = "lambda-model")]
     lambda: Option<lambda_model::Settings>,
@@ -59,10 +64,17 @@ impl<S: Streams, T: Table> Relay<S, T> {
             broker,
             demand,
             poll_intervals,
+            publisher: None,
+            permit: None,
             #[cfg(feature = "lambda-model")]
             lambda: None,
             health: Health::default(),
         }
+    }
+
+    /// Reads while it may, and passes on what it reads.
+    pub fn in_cluster(self, publisher: Publisher, permit: Permit) -> Self {
+        Self { publisher: Some(publisher), permit: Some(permit), ..self }
     }
 
     /// Reads as Lambda's event source mapping would.
@@ -82,7 +94,26 @@ impl<S: Streams, T: Table> Relay<S, T> {
     pub async fn run(self, shutdown: CancellationToken) {
         tokio::select! {
             () = shutdown.cancelled() => {}
-            never = self.read_all() => match never {},
+            never = self.read_when_permitted() => match never {},
+        }
+    }
+
+    async fn read_when_permitted(&self) -> std::convert::Infallible {
+        let Some(mut permit) = self.permit.clone() else { return self.read_all().await };
+        loop {
+            let may_read = *permit.borrow_and_update();
+            self.health.set_standby(!may_read);
+            if may_read {
+                tokio::select! {
+                    never = self.read_all() => match never {},
+                    _ = permit.changed() => {}
+                }
+                self.health.stream_changed();
+                self.broker.stream().clear();
+            } else if permit.changed().await.is_err() {
+                // The process ends.
+                std::future::pending::<()>().await;
+            }
         }
     }
 

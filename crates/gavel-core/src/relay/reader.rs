@@ -17,6 +17,7 @@ use super::stream::{Page, Position, Stream, StreamError};
 use crate::auction::Timestamp;
 use crate::broker::Broker;
 use crate::broker::demand::{Call, PollInterval};
+use crate::cluster::Publisher;
 use crate::outage::Outage;
 use crate::store::Table;
 use crate::{clock, limits};
@@ -57,6 +58,8 @@ pub(super) struct Reader<S, T> {
     pub(super) broker: Broker<T>,
     pub(super) health: Health,
     pub(super) poll_intervals: PollIntervals,
+    /// Where what is read goes besides.
+    pub(super) publisher: Option<Publisher>,
     pub(super) calls: watch::Receiver<Call>,
     pub(super) shard: ShardId,
     pub(super) position: Position,
@@ -156,6 +159,12 @@ impl<S: Stream, T: Table> Reader<S, T> {
         let Some(subject) = record::subject(record) else { return };
         if let Some(written_at) = subject.written_at {
             self.health.lags(written_at, read_at);
+        }
+        if let Some(publisher) = &self.publisher
+            && let Some((reached, item)) = record::item(record)
+        {
+            publisher.read(&subject.auction_id, reached, &item);
+            self.broker.has_read(&subject.auction_id, reached.version);
         }
         // A topic registers before it reads the table: what it was too late for here, it reads there.
         if !self.broker.is_live(&subject.auction_id) {

@@ -86,6 +86,7 @@ impl Bench {
         // Nobody watches, so the store is never asked.
         let store = Arc::new(Simulated::new(open_auction()));
         let reader = Reader {
+            publisher: None,
             stream: Arc::clone(&self.stream),
             broker: Broker::new(store, self.demand.clone(), Tasks::default()),
             health: self.health.clone(),

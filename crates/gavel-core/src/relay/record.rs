@@ -7,7 +7,8 @@ use aws_sdk_dynamodbstreams::types::{AttributeValue as StreamValue, OperationTyp
 
 use crate::auction::{AuctionId, Timestamp};
 use crate::broker::{Envelope, Event, Source};
-use crate::store::item::{self, Image, ItemError};
+use crate::cluster::digest::Reached;
+use crate::store::item::{self, Image, Item, ItemError};
 
 /// What a record is about: known from a few attributes, before it is decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +48,18 @@ pub fn event(record: &Record, read_at: Timestamp) -> Result<Option<Envelope>, It
     Ok(Some(Envelope { event, written_at, read_at, source: Source::Stream }))
 }
 
+/// The item that a record shows, and how far its auction is by it: of a bid, the version is not known.
+pub fn item(record: &Record) -> Option<(Reached, Item)> {
+    let image = record.dynamodb()?.new_image()?;
+    let number = |name| image.get(name)?.as_n().ok()?.parse().ok();
+    let reached =
+        Reached { sequence: number("sequence")?, version: number("version").unwrap_or_default() };
+    Some((reached, table_item(image)))
+}
+
 /// The same item in the types of the table's client. Attributes of kinds that this table does not
 /// use are left out.
-fn table_item(image: &HashMap<String, StreamValue>) -> HashMap<String, AttributeValue> {
+fn table_item(image: &HashMap<String, StreamValue>) -> Item {
     let value = |value: &StreamValue| match value {
         StreamValue::S(text) => Some(AttributeValue::S(text.clone())),
         StreamValue::N(digits) => Some(AttributeValue::N(digits.clone())),

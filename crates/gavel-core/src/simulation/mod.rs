@@ -9,6 +9,7 @@
 //! but pauses have a jitter of their own, so that a seed that failed may pass when it is run again.
 
 mod stream;
+mod bus;
 mod server;
 mod world;
 #[cfg(test)]

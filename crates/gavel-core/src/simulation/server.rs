@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::bus::Network;
 use super::stream::{ARN, Streams};
-use crate::bidding::{CommitNotifier, LaneSettings, Lanes};
-use crate::broker::Broker;
+use crate::bidding::{CommitNotifier, LaneSettings, Lanes, Notified};
 use crate::broker::demand::Demand;
+use crate::broker::{Broker, Interest};
+use crate::cluster::{Announcer, Bus, Node, NodeId, Publisher, Readers};
 use crate::limits;
 use crate::relay::{PollIntervals, Relay};
 use crate::store::simulated::Simulated;
@@ -35,21 +37,42 @@ impl Server {
     pub(super) fn start(
         table: &Arc<Simulated>,
         streams: &Streams,
+        network: Option<&Network>,
         is_hybrid: bool,
         group_commit_max: usize,
     ) -> Self {
         let (tasks, stop) = (Tasks::default(), CancellationToken::new());
         let demand = Demand::new(limits::DEMAND_EXPIRY);
-        let broker = Broker::new(Arc::clone(table), demand.clone(), tasks.clone())
+        let mut broker = Broker::new(Arc::clone(table), demand.clone(), tasks.clone())
             .checking_per_second(limits::QUIET_CHECKS_PER_SECOND_MAX);
-        let notifier = if is_hybrid {
-            CommitNotifier::Broker(broker.clone())
+        let announcer = if is_hybrid { Announcer::Lane } else { Announcer::Relay };
+        let mut cluster = None;
+        if let Some(network) = network {
+            let (connection, notices) = network.connect();
+            let bus: Arc<dyn Bus> = Arc::new(connection);
+            broker = broker.interested(Arc::clone(&bus) as Arc<dyn Interest>);
+            let publisher = Publisher::new(NodeId::random(), bus, announcer);
+            let readers = limits::STREAM_READERS_MAX;
+            let readers = Readers::new(Arc::clone(table), publisher.node().clone(), readers);
+            let node = Node::new(publisher.clone(), broker.clone(), demand.clone());
+            cluster = Some((publisher, readers.permit()));
+            tasks.spawn("readers", readers.run(stop.clone()));
+            tasks.spawn("node", node.run(notices, stop.clone()));
+        }
+        let local = if is_hybrid {
+            Notified::Broker(broker.clone())
         } else {
-            CommitNotifier::Relay(demand.clone())
+            Notified::Relay(demand.clone())
         };
+        let publisher = cluster.as_ref().map(|(publisher, _)| publisher.clone());
+        let notifier = CommitNotifier::new(local, publisher);
         let settings = LaneSettings { group_commit_max, ..LaneSettings::default() };
         let lanes = Lanes::new(Arc::clone(table), notifier, settings, tasks.clone());
-        let relay = Relay::new(streams.clone(), ARN.into(), broker.clone(), demand, POLL_INTERVALS);
+        let mut relay =
+            Relay::new(streams.clone(), ARN.into(), broker.clone(), demand, POLL_INTERVALS);
+        if let Some((publisher, permit)) = cluster {
+            relay = relay.in_cluster(publisher, permit);
+        }
         tasks.spawn("relay", relay.run(stop.clone()));
         tasks.spawn("broker", broker.clone().run(stop.clone()));
         Self { lanes, broker, tasks, stop }

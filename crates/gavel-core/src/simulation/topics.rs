@@ -25,7 +25,7 @@ struct Reached {
 async fn every_watcher_is_told_every_bid_once_and_in_order() {
     let mut reached = Reached::default();
     for seed in seeds(0..1000) {
-        run(seed, &mut reached).await;
+        run(World::new(seed), seed, &mut reached).await;
     }
     println!("{reached:?}");
     let Reached { bids, delivered, resumed, repaired, late, ended, long } = reached;
@@ -36,8 +36,22 @@ async fn every_watcher_is_told_every_bid_once_and_in_order() {
     );
 }
 
-async fn run(seed: u64, reached: &mut Reached) {
-    let mut world = World::new(seed);
+#[tokio::test(start_paused = true)]
+async fn every_watcher_of_every_node_is_sent_every_bid_once_and_in_order() {
+    let mut reached = Reached::default();
+    for seed in seeds(0..1000) {
+        run(World::clustered(seed), seed, &mut reached).await;
+    }
+    println!("{reached:?}");
+    let Reached { bids, delivered, resumed, repaired, .. } = reached;
+    let counts = [bids, delivered, resumed, repaired as usize];
+    assert!(
+        !runs_all_seeds() || !counts.contains(&0),
+        "the seeds must reach everything: {counts:?}"
+    );
+}
+
+async fn run(mut world: World, seed: u64, reached: &mut Reached) {
     let course = Course::default();
     let seeds: Vec<u64> = (0..WATCHERS).map(|_| world.seed()).collect();
     let bidding = world.seed();

@@ -10,6 +10,7 @@ use rand::{Rng as _, SeedableRng as _};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::bus::Network;
 use super::server::Server;
 use super::stream::Streams;
 use crate::auction::testing::running_auction;
@@ -17,6 +18,9 @@ use crate::auction::{AuctionId, Canceller, Transition};
 use crate::bidding::testing::placed;
 use crate::limits;
 use crate::store::simulated::Simulated;
+
+/// A bid that was acknowledged has reached every node that watches its auction after so long.
+const REACHES_ALL_WITHIN: Duration = Duration::from_millis(1500);
 
 const BIDDERS: [&str; 4] = ["ann", "bob", "cem", "dan"];
 
@@ -58,12 +62,34 @@ pub struct World {
     /// The servers.
     pub servers: Vec<Server>,
     streams: Streams,
+    network: Option<Network>,
     random: StdRng,
 }
 
 impl World {
-    /// A world under a seed.
+    /// A world of one to three servers under a seed.
     pub fn new(seed: u64) -> Self {
+        let mut world = Self::without_servers(seed);
+        for _ in 0..world.random.random_range(1..=3) {
+            let is_hybrid = world.random.random();
+            world.start_server(is_hybrid);
+        }
+        world
+    }
+
+    /// A world of two to five nodes of a cluster under a seed.
+    pub fn clustered(seed: u64) -> Self {
+        let mut world = Self::without_servers(seed);
+        world.network = Some(Network::new(world.random.random()));
+        // One mode for all, as in a service.
+        let is_hybrid = world.random.random();
+        for _ in 0..world.random.random_range(2..=5) {
+            world.start_server(is_hybrid);
+        }
+        world
+    }
+
+    fn without_servers(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let start = running_auction();
         let table = Arc::new(Simulated::new(start.clone()));
@@ -71,10 +97,13 @@ impl World {
         let shown = streams.clone();
         table.shows(move |transaction, lands| shown.show(transaction, lands));
         table.chaos(seed);
-        let servers = (0..random.random_range(1..=3))
-            .map(|_| Server::start(&table, &streams, random.random(), random.random_range(1..=8)))
-            .collect();
-        Self { id: start.id, table, servers, streams, random }
+        Self { id: start.id, table, servers: Vec::new(), streams, network: None, random }
+    }
+
+    fn start_server(&mut self, is_hybrid: bool) {
+        let group_commit_max = self.random.random_range(1..=8);
+        let (table, streams, network) = (&self.table, &self.streams, self.network.as_ref());
+        self.servers.push(Server::start(table, streams, network, is_hybrid, group_commit_max));
     }
 
     /// A further seed of this world's.
@@ -88,7 +117,8 @@ impl World {
         let mut random = StdRng::seed_from_u64(seed);
         let bids_each = if random.random_bool(0.05) { 100 } else { random.random_range(1..15) };
         join_all(BIDDERS.map(|bidder| self.bid(bidder, bids_each, random.random()))).await;
-        if random.random_bool(0.2) {
+        let cancels = self.network.is_none() && random.random_bool(0.2);
+        if cancels {
             sleep(Duration::from_millis(random.random_range(0..3000))).await;
             let cancel = Transition::Cancel { by: Canceller::Seller };
             // It may have become unknown; the table has the truth.
@@ -96,9 +126,33 @@ impl World {
         }
         self.table.calm();
         self.streams.calm();
+        self.network.iter().for_each(Network::calm);
         course.calm.cancel();
+        if self.network.is_some() {
+            self.bid_in_calm(random.random()).await;
+        }
         sleep(limits::TOPIC_CHECK_EVERY + Duration::from_secs(2)).await;
         course.over.cancel();
+    }
+
+    /// Bids once nothing fails any more, but for events that the bus loses: every node that watches
+    /// the auction has each of them soon.
+    async fn bid_in_calm(&self, seed: u64) {
+        let mut random = StdRng::seed_from_u64(seed);
+        // Leases of nodes that lost them are taken again.
+        sleep(limits::LEASE_STALE_AFTER + limits::LEASE_RENEW_EVERY).await;
+        for _ in 0..3 {
+            sleep(Duration::from_millis(random.random_range(0..1000))).await;
+            let least = self.table.auction().minimum_bid().minor_units();
+            let server = &self.servers[random.random_range(0..self.servers.len())];
+            server.lanes.place(placed("eve", least, None)).await.ok();
+            sleep(REACHES_ALL_WITHIN).await;
+            let sequence = self.table.auction().sequence;
+            for (number, server) in self.servers.iter().enumerate() {
+                let is_behind = server.broker.is_behind(&self.id, sequence, 0);
+                assert!(!is_behind, "node {number} has not heard of bid {sequence}");
+            }
+        }
     }
 
     async fn bid(&self, bidder: &str, count: u32, seed: u64) {

@@ -1,7 +1,7 @@
 //! Items of the table <-> domain. The one place that knows attribute names.
 //!
 //! `pk = AUCTION#<id>` with `sk = STATE` or `sk = BID#<sequence>`; `pk = KEY#<hash>` for
-//! idempotency keys. Times are microseconds since the epoch, but for `expiresAt`, which DynamoDB's
+//! idempotency keys, `pk = RELAY#<n>` for leases. Times are microseconds since the epoch, but for `expiresAt`, which DynamoDB's
 //! TTL wants in seconds.
 
 use std::collections::HashMap;
@@ -10,6 +10,7 @@ use std::num::NonZeroU64;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::key::{IdempotencyKey, KeyRecord};
+use super::lease::{Lease, NodeId};
 use super::phase::{Place, due_of};
 use super::{NewBid, StoredBid};
 use crate::auction::{Amount, Auction, AuctionId, Bid, BidId, Currency, Status, Timestamp, UserId};
@@ -25,6 +26,8 @@ pub const SK_BID: &str = "BID#";
 const PK_AUCTION: &str = "AUCTION#";
 const PK_KEY: &str = "KEY#";
 const SK_KEY: &str = "KEY";
+const PK_LEASE: &str = "RELAY#";
+const SK_LEASE: &str = "LEASE";
 
 /// An attribute is missing or is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -183,6 +186,33 @@ pub fn key_item(new: &NewBid, key: &IdempotencyKey, written_at: Timestamp) -> It
     let expires_at = written_at.plus(limits::IDEMPOTENCY_KEPT).as_micros() / 1_000_000;
     put_number(&mut item, "expiresAt", expires_at);
     item
+}
+
+/// The primary key of a lease.
+pub fn lease_key(slot: usize) -> Item {
+    primary_key(format!("{PK_LEASE}{slot}"), SK_LEASE.to_owned())
+}
+
+/// A lease as an item.
+pub fn lease_item(slot: usize, lease: &Lease) -> Item {
+    let mut item = lease_key(slot);
+    item.insert("owner".to_owned(), owner(lease));
+    put_number(&mut item, "leaseCounter", lease.counter);
+    item
+}
+
+/// The owner of a lease as an attribute; empty for one that was given back.
+pub fn owner(lease: &Lease) -> AttributeValue {
+    let owner = lease.owner.as_ref().map_or("", NodeId::as_str);
+    AttributeValue::S(owner.to_owned())
+}
+
+/// Reads a lease, and which it is.
+pub fn lease(item: &Item) -> Result<(usize, Lease), ItemError> {
+    let slot = text(item, "pk")?.strip_prefix(PK_LEASE).and_then(|slot| slot.parse().ok());
+    let owner = Some(text(item, "owner")?).filter(|owner| !owner.is_empty()).map(NodeId::from);
+    let lease = Lease { owner, counter: number(item, "leaseCounter")? };
+    Ok((slot.ok_or_else(|| malformed(item, "pk"))?, lease))
 }
 
 /// Reads the image of a stream record or a state item.

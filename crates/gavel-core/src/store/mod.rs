@@ -11,6 +11,7 @@ pub mod phase;
 mod agenda;
 pub mod item;
 pub mod key;
+pub mod lease;
 pub mod connect;
 pub mod probe;
 pub mod setup;

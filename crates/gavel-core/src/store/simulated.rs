@@ -16,6 +16,7 @@ pub use fault::Fault;
 use state::State;
 
 use crate::auction::{Auction, AuctionId};
+use crate::store::lease::{Lease, LeaseWrite, Leases};
 use crate::store::{
     CommitError, IdempotencyKey, KeyRecord, Order, StoreError, StoredBid, Table, Transaction,
 };
@@ -188,5 +189,23 @@ impl Table for Simulated {
             Some(state.seen_auction()).filter(|auction| ids.contains(&auction.id)).cloned()
         };
         Ok(self.read(|state| Ok(auction(state))).await?.map(Ok).into_iter().collect())
+    }
+}
+
+impl Leases for Simulated {
+    async fn leases(&self, count: usize) -> Result<Vec<Option<Lease>>, StoreError> {
+        self.read(|state| Ok((0..count).map(|slot| state.leases.get(&slot).cloned()).collect()))
+            .await
+    }
+
+    async fn write_lease(&self, write: &LeaseWrite) -> Result<bool, StoreError> {
+        let is_written = |state: &mut State| {
+            let holds = state.leases.get(&write.slot) == write.expected.as_ref();
+            if holds {
+                state.leases.insert(write.slot, write.next.clone());
+            }
+            Ok(holds)
+        };
+        self.read(is_written).await
     }
 }

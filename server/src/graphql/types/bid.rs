@@ -42,6 +42,8 @@ pub enum BidSource {
     Stream,
     /// The lane that wrote it.
     Lane,
+    /// The server that wrote it, or read its record, over the bus of the cluster.
+    Bus,
     /// The table.
     Table,
 }
@@ -79,6 +81,7 @@ impl BidObject {
         let source = match published.source {
             Source::Stream => BidSource::Stream,
             Source::Lane => BidSource::Lane,
+            Source::Bus => BidSource::Bus,
             Source::Table => BidSource::Table,
         };
         let mut bid = Self::new(&published.bid, published.written_at, source);

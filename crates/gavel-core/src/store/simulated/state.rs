@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::RIVAL;
 use super::fault::{Chaos, Fault};
 use crate::auction::{Auction, BidId, BidRequest, decide};
+use crate::store::lease::Lease;
 use crate::store::{
     CommitError, IdempotencyKey, KeyRecord, NewBid, StoreError, StoredBid, Transaction,
 };
@@ -41,6 +42,7 @@ pub(super) struct State {
     pub(super) chaos: Option<Chaos>,
     pub(super) commits: usize,
     pub(super) stream: Option<Shown>,
+    pub(super) leases: HashMap<usize, Lease>,
 }
 
 impl State {
@@ -59,6 +61,7 @@ impl State {
             chaos: None,
             commits: 0,
             stream: None,
+            leases: HashMap::new(),
         }
     }
 

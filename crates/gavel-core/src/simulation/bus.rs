@@ -1,0 +1,143 @@
+//! A bus between the simulated servers: it loses, repeats, delays and reorders messages, and cuts a
+//! node off for a while.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::auction::AuctionId;
+use crate::broker::Interest;
+use crate::cluster::{Bus, Notice, Notices, Subject};
+use crate::limits;
+
+/// A bus. Clones share it.
+#[derive(Clone)]
+pub(super) struct Network(Arc<Mutex<Model>>);
+
+struct Model {
+    random: StdRng,
+    is_calm: bool,
+    ports: Vec<Port>,
+}
+
+struct Port {
+    sender: mpsc::Sender<Notice>,
+    joined: HashSet<AuctionId>,
+    /// It neither sends nor receives before this.
+    cut_until: Instant,
+}
+
+/// A node's connection to a bus.
+pub(super) struct Connection {
+    network: Network,
+    number: usize,
+}
+
+impl Network {
+    pub(super) fn new(seed: u64) -> Self {
+        let random = StdRng::seed_from_u64(seed);
+        Self(Arc::new(Mutex::new(Model { random, is_calm: false, ports: Vec::new() })))
+    }
+
+    /// A connection, and what comes by it.
+    pub(super) fn connect(&self) -> (Connection, Notices) {
+        let (sender, notices) = mpsc::channel(limits::BUS_QUEUE_MAX);
+        sender.try_send(Notice::Connected).expect("there is room for one");
+        let mut model = self.0.lock();
+        let cut_until = Instant::now();
+        model.ports.push(Port { sender, joined: HashSet::new(), cut_until });
+        (Connection { network: self.clone(), number: model.ports.len() - 1 }, notices)
+    }
+
+    /// From now on it cuts nobody off and is fast, but goes on losing some events.
+    pub(super) fn calm(&self) {
+        let mut model = self.0.lock();
+        model.is_calm = true;
+        let now = Instant::now();
+        model.ports.iter_mut().for_each(|port| port.cut_until = port.cut_until.min(now));
+    }
+
+    fn deliver(&self, to: usize, notice: Notice, delay: Duration) {
+        let sender = self.0.lock().ports[to].sender.clone();
+        // The task ends with its message: no one need wait for it.
+        #[expect(clippy::disallowed_methods, reason = "a message under way has no owner")]
+        tokio::spawn(async move {
+            sleep(delay).await;
+            // A node that is gone, or reads too slowly, loses it.
+            sender.try_send(notice).ok();
+        });
+    }
+}
+
+impl Model {
+    fn happens(&mut self, chance: f64) -> bool {
+        self.random.random_bool(chance)
+    }
+
+    /// How often a message arrives at a node, and each time how late.
+    fn copies(&mut self, from: usize, to: usize, is_event: bool) -> Vec<Duration> {
+        let now = Instant::now();
+        let is_cut = [from, to].iter().any(|node| now < self.ports[*node].cut_until);
+        let chance = if self.is_calm { 0.0 } else { 0.05 };
+        if is_cut || is_event && self.happens(0.1) || self.happens(chance) {
+            return Vec::new();
+        }
+        let most = if !self.is_calm && self.happens(0.1) { 400 } else { 5 };
+        let count = if self.happens(0.1) { 2 } else { 1 };
+        (0..count).map(|_| Duration::from_millis(self.random.random_range(0..most))).collect()
+    }
+}
+
+impl Bus for Connection {
+    fn publish(&self, subject: Subject<'_>, message: Vec<u8>) {
+        let (notice, is_event) = match subject {
+            Subject::Auction(_) => (Notice::Event(message), true),
+            Subject::Digests => (Notice::Digest(message), false),
+            Subject::Awaited => (Notice::Awaited(message), false),
+        };
+        let mut under_way = Vec::new();
+        let mut model = self.network.0.lock();
+        if !model.is_calm && model.happens(0.002) {
+            let cut = Duration::from_millis(model.random.random_range(0..4000));
+            let now = Instant::now();
+            model.ports[self.number].cut_until = now + cut;
+        }
+        for to in 0..model.ports.len() {
+            let wants = |id| model.ports[to].joined.contains(id);
+            if to != self.number && !matches!(subject, Subject::Auction(id) if !wants(id)) {
+                let copies = model.copies(self.number, to, is_event);
+                under_way.extend(copies.into_iter().map(|delay| (to, delay)));
+            }
+        }
+        drop(model);
+        for (to, delay) in under_way {
+            self.network.deliver(to, notice.clone(), delay);
+        }
+    }
+}
+
+impl Interest for Connection {
+    fn join<'a>(&'a self, id: &'a AuctionId) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let (cut_until, ms) = {
+                let mut model = self.network.0.lock();
+                (model.ports[self.number].cut_until, model.random.random_range(0..5))
+            };
+            sleep_until(cut_until).await;
+            sleep(Duration::from_millis(ms)).await;
+            self.network.0.lock().ports[self.number].joined.insert(id.clone());
+            true
+        })
+    }
+
+    fn leave(&self, id: &AuctionId) {
+        self.network.0.lock().ports[self.number].joined.remove(id);
+    }
+}
