@@ -18,10 +18,10 @@ use tracing::warn;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Print the settings as they stand, secrets masked, and end.
+    /// Print the settings in effect, with secrets masked, and exit.
     #[arg(long)]
     print_config: bool,
-    /// Check the settings and the files that they name, and end.
+    /// Check the settings and the files that they name, and exit.
     #[arg(long)]
     check_config: bool,
     #[command(flatten)]
@@ -30,26 +30,26 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the schema as SDL.
+    /// Print the GraphQL schema as SDL.
     Schema,
-    /// Print a shell's completions.
+    /// Print completions for a shell.
     Completions {
-        /// The shell.
+        /// The shell to print them for.
         shell: clap_complete::Shell,
     },
 }
 
-/// Does what the command line says.
+/// Runs what the command line asks for.
 pub fn main() -> ExitCode {
     let command = take_negative_numbers(Cli::command());
     let parsed = command.clone().try_get_matches();
     let parsed = parsed.and_then(|given| Ok((Cli::from_arg_matches(&given)?, given)));
     let (cli, given) = match parsed {
         Ok(parsed) => parsed,
-        // An invalid setting is exit code 1, wherever it is noticed; clap's own is 2.
+        // An invalid setting exits with 1, wherever it is found; clap would exit with 2.
         Err(error) => {
             let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-            // The terminal may have gone; the exit code tells.
+            // The terminal may be gone; the exit code still reports the error.
             error.print().ok();
             return code;
         }
@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Variables that look like settings and are none.
+/// Reports the variables that look like settings but are not.
 fn unknown(command: &clap::Command) -> Vec<String> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     unknown_variables(command, names)
@@ -102,14 +102,14 @@ async fn check(args: &Args, unknown: &[String]) -> anyhow::Result<()> {
 #[tokio::main]
 async fn serve(args: Args, unknown: &[String]) -> anyhow::Result<()> {
     telemetry::start(args.observing.log);
-    // Another program's variable is no reason not to start.
+    // A variable of another program must not prevent the start.
     unknown.iter().for_each(|sentence| warn!("{sentence}"));
     let shutdown = CancellationToken::new();
     app::on_signal(shutdown.clone())?;
     app::run(args, shutdown, say).await
 }
 
-/// What a person who has just started it wants to know.
+/// Prints what a user needs to get started.
 fn say(ready: &Ready) {
     let url = format!("http://{}/graphql", ready.address);
     let hint = if ready.has_playground { " (open it in a browser for the playground)" } else { "" };

@@ -1,7 +1,7 @@
-//! Settings: each is a flag and an environment variable `GAVEL_<NAME>`; one struct a concern, which
-//! is handed to the part that needs it.
+//! Settings: each is a flag and an environment variable `GAVEL_<NAME>`. There is one struct per
+//! concern, which is passed to the part that needs it.
 //!
-//! A wrong value is told in one line that names it, before any port is bound.
+//! An invalid value is reported in one line that names it, before any port is bound.
 
 pub mod command_line;
 pub mod listening;
@@ -40,16 +40,16 @@ use self::tokens::TokenArgs;
 use crate::limiter::ClientLimits;
 use crate::limits;
 
-/// Whether callers without a token may read and watch.
+/// A setting that is on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
-    /// Yes.
+    /// Enabled.
     On,
-    /// No.
+    /// Disabled.
     Off,
 }
 
-/// The settings of the service. What each holds is said where it is declared.
+/// The settings of the service, each documented where it is declared.
 #[derive(Debug, Clone, ClapArgs)]
 #[expect(missing_docs, reason = "a concern's name, and its struct's documentation")]
 pub struct Args {
@@ -80,7 +80,7 @@ pub struct Args {
     pub observing: ObservingArgs,
 }
 
-/// An invalid setting: one line that names it.
+/// An invalid setting, described in one line that names it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("--{flag}: {problem}")]
 pub struct ConfigError {
@@ -94,7 +94,7 @@ fn error(flag: &'static str, problem: &str) -> Result<(), ConfigError> {
     Err(ConfigError { flag, problem: problem.to_owned() })
 }
 
-/// Each flag's value, its least and its most.
+/// Checks the value of each flag against its minimum and maximum.
 fn in_range(settings: &[(&'static str, usize, usize, usize)]) -> Result<(), ConfigError> {
     for &(flag, value, least, most) in settings {
         if !(least..=most).contains(&value) {
@@ -127,15 +127,15 @@ pub fn check(args: &Args) -> Result<(), ConfigError> {
     }
     #[cfg(feature = "embedded")]
     if *dynamodb != Dynamodb::Embedded && args.embedded.data_dir.is_some() {
-        return error("data-dir", "only the embedded DynamoDB keeps data here");
+        return error("data-dir", "requires --dynamodb embedded");
     }
     if *dynamodb == Dynamodb::Aws && args.listening.demo {
-        return error("demo", "does not seed a table on AWS");
+        return error("demo", "cannot be used with --dynamodb aws");
     }
     Ok(())
 }
 
-/// No budget is so small that what one request may ask for never fits.
+/// Rejects budgets that are too small for what one request may ask for.
 fn check_budgets(args: &Args) -> Result<(), ConfigError> {
     let (clients, service, documents) = (&args.clients, &args.service, &args.documents);
     for (flag, budget) in [
@@ -153,7 +153,8 @@ fn check_budgets(args: &Args) -> Result<(), ConfigError> {
         ("groups", service.groups),
     ] {
         if budget != 0 && budget < heaviest {
-            let problem = format!("must be 0 or at least {heaviest}, one subscription's");
+            let problem =
+                format!("must be 0 or at least {heaviest}, the weight of one subscription");
             return error(flag, &problem);
         }
     }
@@ -161,7 +162,7 @@ fn check_budgets(args: &Args) -> Result<(), ConfigError> {
 }
 
 impl Args {
-    /// What each client, and all together, may do.
+    /// The limits of each client, and of all clients together.
     pub fn allowances(&self) -> Result<ClientLimits, ConfigError> {
         let open = ClientLimits {
             trusted_header: self.access.trusted_proxy_header.clone(),

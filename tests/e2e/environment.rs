@@ -113,7 +113,7 @@ async fn a_table_that_is_absent_is_made_only_where_that_is_asked_for() {
         panic!("it must not start")
     });
     let error = format!("{:#}", run.await.unwrap_err());
-    for part in ["no table absent", "region us-east-1", url.as_str(), "--create-table"] {
+    for part in ["absent does not exist", "region us-east-1", url.as_str(), "--create-table"] {
         assert!(error.contains(part) && !error.contains('\n'), "{error}");
     }
     let client = connect(&Endpoint::Url(url.clone())).await.dynamodb;

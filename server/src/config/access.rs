@@ -1,4 +1,4 @@
-//! Settings of what browsers and strangers may do.
+//! Access settings: allowed origins, the trusted proxy header, introspection and the playground.
 
 use axum::http::HeaderName;
 use clap::Args as ClapArgs;
@@ -7,31 +7,32 @@ use super::command_line::heading;
 use super::{ConfigError, Switch};
 use crate::limiter::Origins;
 
-/// What browsers and strangers may do.
+/// Access settings.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = heading::ACCESS)]
 pub struct AccessArgs {
-    /// A web page that may use the service beside its own, such as https://shop.example; several by
-    /// commas, `*` for all. It is let in by CORS and at the WebSocket upgrade.
+    /// Origins besides the service's own whose web pages may use the service, such as
+    /// https://shop.example; separate several with commas, `*` allows all. Applies to CORS and to
+    /// the WebSocket upgrade.
     #[arg(long, env = "GAVEL_ALLOW_ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<String>,
 
-    /// The header in which the one proxy in front tells its client's address, such as
-    /// x-forwarded-for. Without a proxy leave it out: anybody can send a header.
+    /// The header in which the one proxy in front passes on the client's address, such as
+    /// x-forwarded-for. Leave it unset without a proxy: any client can send a header.
     #[arg(long, env = "GAVEL_TRUSTED_PROXY_HEADER")]
     pub trusted_proxy_header: Option<HeaderName>,
 
-    /// Whether __schema and __type may be asked for.
+    /// Whether introspection (__schema and __type) is allowed.
     #[arg(long, env = "GAVEL_INTROSPECTION", value_enum, default_value_t = Switch::On)]
     pub introspection: Switch,
 
-    /// Whether browsers get the playground at /graphql.
+    /// Whether browsers are served the playground at /graphql.
     #[arg(long, env = "GAVEL_PLAYGROUND", value_enum, default_value_t = Switch::On)]
     pub playground: Switch,
 }
 
 impl AccessArgs {
-    /// The pages that may use the service.
+    /// The allowed origins.
     pub(super) fn origins(&self) -> Result<Origins, ConfigError> {
         let origins = Origins::of(&self.allow_origin);
         origins.map_err(|problem| ConfigError { flag: "allow-origin", problem })

@@ -1,46 +1,46 @@
-//! The command line around the settings: headings of `--help`, negative numbers, and variables that
-//! nothing reads.
+//! The command line around the settings: headings of `--help`, negative numbers, and unknown
+//! `GAVEL_` variables.
 
 use clap::Command;
 
 /// The headings of `--help`.
 pub mod heading {
-    /// Where the service is reached.
+    /// The addresses to listen on.
     pub const LISTENING: &str = "Listening";
-    /// Which table.
+    /// The table and its DynamoDB.
     pub const STORE: &str = "Store";
-    /// The store that comes with it.
+    /// The embedded store.
     pub const EMBEDDED: &str = "Embedded DynamoDB (--dynamodb embedded)";
-    /// How bids are written and reach watchers.
+    /// Writing and delivering bids.
     pub const DELIVERY: &str = "Bids and their delivery";
     /// Other servers of the table.
     pub const CLUSTER: &str = "Several servers over one table";
-    /// Who callers are.
+    /// Authentication.
     pub const TOKENS: &str = "Tokens";
-    /// What browsers and strangers may do.
+    /// Access from browsers and through a proxy.
     pub const ACCESS: &str = "Access";
-    /// What one client may do.
-    pub const CLIENTS: &str = "Limits of a client (0: no limit)";
-    /// What one request or socket may do.
-    pub const CONNECTION: &str = "Limits of a request or socket";
-    /// What one document may ask for.
-    pub const QUERIES: &str = "Limits of a document";
-    /// What all together may do.
+    /// Limits of one client.
+    pub const CLIENTS: &str = "Limits per client (0: no limit)";
+    /// Limits of one request or socket.
+    pub const CONNECTION: &str = "Limits per request or socket";
+    /// Limits of one document.
+    pub const QUERIES: &str = "Limits per document";
+    /// Limits of all clients together.
     pub const SERVICE: &str = "Limits of the service";
-    /// What is seen of the service.
+    /// Logs and traces.
     pub const OBSERVING: &str = "Logs and traces";
 }
 
-/// Variables of this name that others read.
+/// Variables that other programs read.
 const OF_OTHERS: [&str; 1] = ["GAVEL_TOKEN"];
-/// What Kubernetes and Docker's links set for a service that is called gavel, what tests use, and
-/// what Cargo passes on of a build.
+/// Prefixes of variables that Kubernetes and Docker links set for a service named gavel, that tests
+/// use, and that Cargo passes on from a build.
 const PREFIXES_OF_OTHERS: [&str; 4] =
     ["GAVEL_SERVICE_", "GAVEL_PORT", "GAVEL_TEST_", "GAVEL_BUILD_"];
-/// How much a name must be like another to be taken for a slip of the keyboard.
+/// The least similarity at which an unknown name is taken for a typing error.
 const SIMILAR: f64 = 0.9;
 
-/// A negative number as a value is checked as one, instead of being taken for an unknown flag.
+/// Makes clap check a negative number as a value instead of taking it for an unknown flag.
 pub fn take_negative_numbers(command: Command) -> Command {
     command
         .mut_args(|arg| {
@@ -50,8 +50,8 @@ pub fn take_negative_numbers(command: Command) -> Command {
         .mut_subcommands(take_negative_numbers)
 }
 
-/// The variables `GAVEL_...` among these names that are no setting of the command, each in a
-/// sentence.
+/// One message for each of these names that starts with `GAVEL_` and is not a setting of the
+/// command.
 pub fn unknown_variables(
     command: &Command,
     names: impl IntoIterator<Item = String>,

@@ -1,4 +1,4 @@
-//! Settings of what one request or socket may do.
+//! Limits of one request or socket.
 
 use std::time::Duration;
 
@@ -9,53 +9,53 @@ use super::{ConfigError, in_range};
 use crate::limits;
 use crate::websocket::SocketLimits;
 
-/// What one request or socket may do.
+/// Limits of one request or socket.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = heading::CONNECTION)]
 pub struct ConnectionArgs {
-    /// Seconds that an HTTP connection may rest between requests: more than the proxy in front keeps
-    /// it.
+    /// Seconds that an HTTP connection may stay idle between requests. Set it longer than the proxy
+    /// in front keeps idle connections.
     #[arg(long, env = "GAVEL_HTTP_KEEP_ALIVE_SECONDS",
         default_value_t = limits::HTTP_KEEP_ALIVE.as_secs())]
     pub http_keep_alive_seconds: u64,
 
-    /// The body of a request, in bytes.
+    /// Largest request body, in bytes.
     #[arg(long, env = "GAVEL_HTTP_BODY_BYTES", default_value_t = limits::HTTP_BODY_BYTES_MAX)]
     pub http_body_bytes: usize,
 
-    /// A message on a socket, in bytes.
+    /// Largest message on a socket, in bytes.
     #[arg(long, env = "GAVEL_SOCKET_MESSAGE_BYTES",
         default_value_t = limits::SOCKET_MESSAGE_BYTES_MAX)]
     pub socket_message_bytes: usize,
 
-    /// Subscriptions of a socket at a time.
+    /// Concurrent subscriptions per socket.
     #[arg(long, env = "GAVEL_OPERATIONS_PER_SOCKET",
         default_value_t = limits::OPERATIONS_PER_SOCKET_MAX)]
     pub operations_per_socket: usize,
 
-    /// Queries and mutations of a socket at a time, beside its subscriptions.
+    /// Concurrent queries and mutations per socket, in addition to its subscriptions.
     #[arg(long, env = "GAVEL_SHORT_OPERATIONS_PER_SOCKET",
         default_value_t = limits::SHORT_OPERATIONS_PER_SOCKET_MAX)]
     pub short_operations_per_socket: usize,
 
-    /// Milliseconds that a client may take to send connection_init.
+    /// Milliseconds within which a client must send connection_init.
     #[arg(long, env = "GAVEL_INIT_TIMEOUT_MS",
         default_value_t = limits::INIT_TIMEOUT.as_millis() as u64)]
     pub init_timeout_ms: u64,
 
-    /// Seconds after which a socket without an operation is closed.
+    /// Seconds after which a socket without operations is closed.
     #[arg(long, env = "GAVEL_SOCKET_IDLE_SECONDS",
         default_value_t = limits::SOCKET_IDLE.as_secs())]
     pub socket_idle_seconds: u64,
 }
 
 impl ConnectionArgs {
-    /// How long an HTTP connection may rest between requests.
+    /// How long an HTTP connection may stay idle between requests.
     pub fn keep_alive(&self) -> Duration {
         Duration::from_secs(self.http_keep_alive_seconds)
     }
 
-    /// The bounds of a socket.
+    /// The limits of a socket.
     pub fn socket_limits(&self) -> SocketLimits {
         SocketLimits {
             message_bytes_max: self.socket_message_bytes,

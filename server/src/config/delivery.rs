@@ -1,4 +1,4 @@
-//! Settings of how bids are written, and how they reach watchers.
+//! Settings for writing bids and delivering them to watchers.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use crate::limits;
 /// How bids reach the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RelayMode {
-    /// From the DynamoDB stream, polled by demand.
+    /// From the DynamoDB stream, polled more often while somebody watches.
     Stream,
-    /// From the lane, as soon as DynamoDB has acknowledged; the stream repairs, and brings what other
-    /// servers write.
+    /// From the lane, as soon as DynamoDB has acknowledged the write; the stream fills gaps and
+    /// brings the bids that other servers write.
     Hybrid,
-    /// From the DynamoDB stream, as a Lambda trigger would: a model of its event source mapping.
+    /// From the DynamoDB stream, through a model of Lambda's event source mapping.
     #[cfg(feature = "lambda-model")]
     Lambda,
 }
 
-/// Bids and their delivery.
+/// Settings for bids and their delivery.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = heading::DELIVERY)]
 pub struct DeliveryArgs {
@@ -30,12 +30,12 @@ pub struct DeliveryArgs {
     #[arg(long, env = "GAVEL_RELAY", value_enum, default_value_t = RelayMode::Stream)]
     pub relay: RelayMode,
 
-    /// A JSON file with the settings of --relay lambda: docs/LAMBDA.md. Default: Lambda's own.
+    /// JSON file with the settings of --relay lambda (docs/LAMBDA.md). Default: Lambda's own.
     #[cfg(feature = "lambda-model")]
     #[arg(long, env = "GAVEL_LAMBDA_SETTINGS")]
     pub lambda_settings: Option<std::path::PathBuf>,
 
-    /// Bids committed in one transaction at most; 1 writes bid by bid.
+    /// Most bids committed in one transaction; 1 commits each bid separately.
     #[arg(long, env = "GAVEL_GROUP_COMMIT_MAX", default_value_t = limits::GROUP_COMMIT_MAX)]
     pub group_commit_max: usize,
 
@@ -51,8 +51,8 @@ pub struct DeliveryArgs {
     #[arg(long, env = "GAVEL_POLL_IDLE_MS", default_value_t = 1000)]
     pub poll_idle_ms: u64,
 
-    /// Watched auctions that are read from the table in a second, at most, while the stream shows
-    /// nothing: so bids that another server wrote arrive within about a second if it stands still. 0:
+    /// Most watched auctions that are read from the table a second while the stream shows nothing,
+    /// so that bids from other servers arrive within about a second even if the stream stalls. 0:
     /// only every ten seconds.
     #[arg(long, env = "GAVEL_QUIET_CHECKS_PER_SECOND",
         default_value_t = limits::QUIET_CHECKS_PER_SECOND_MAX)]
@@ -82,6 +82,6 @@ impl DeliveryArgs {
         if is_rising {
             return Ok(());
         }
-        error("poll-busy-ms", "the poll intervals must not fall: busy <= watched <= idle")
+        error("poll-busy-ms", "the poll intervals must satisfy busy <= watched <= idle")
     }
 }

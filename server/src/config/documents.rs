@@ -1,4 +1,4 @@
-//! Settings of what one document may ask for. docs/LIMITS.md has the cost model.
+//! Limits of one document. docs/LIMITS.md has the cost model.
 
 use clap::Args as ClapArgs;
 
@@ -7,41 +7,41 @@ use super::{ConfigError, in_range};
 use crate::cost::rules::QueryRules;
 use crate::limits;
 
-/// What one document may ask for.
+/// Limits of one document.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = heading::QUERIES)]
 pub struct DocumentArgs {
-    /// A document, in bytes.
+    /// Largest document, in bytes.
     #[arg(long, env = "GAVEL_QUERY_BYTES",
         default_value_t = limits::QUERY_BYTES_MAX)]
     pub query_bytes: usize,
 
-    /// What is written in a document: selections, arguments, values, directives and variables.
+    /// Most nodes in a document: selections, arguments, values, directives and variables.
     #[arg(long, env = "GAVEL_QUERY_NODES",
         default_value_t = limits::QUERY_NODES_MAX)]
     pub query_nodes: usize,
 
-    /// Nesting of a query; GraphiQL's introspection needs 15.
+    /// Deepest nesting of a query; GraphiQL's introspection needs 15.
     #[arg(long, env = "GAVEL_QUERY_DEPTH", default_value_t = limits::QUERY_DEPTH_MAX)]
     pub query_depth: usize,
 
-    /// Fields of a query, each counted as often as its page asks for.
+    /// Most fields in a query, each multiplied by the page sizes around it.
     #[arg(long, env = "GAVEL_QUERY_COMPLEXITY", default_value_t = limits::QUERY_COMPLEXITY_MAX)]
     pub query_complexity: usize,
 
-    /// Selections of a document, its fragments written out.
+    /// Most selections in a document, with fragments expanded.
     #[arg(long, env = "GAVEL_QUERY_SELECTIONS", default_value_t = limits::QUERY_SELECTIONS_MAX)]
     pub query_selections: usize,
 
-    /// Aliases of a document, its fragments written out.
+    /// Most aliases in a document, with fragments expanded.
     #[arg(long, env = "GAVEL_QUERY_ALIASES", default_value_t = limits::QUERY_ALIASES_MAX)]
     pub query_aliases: usize,
 
-    /// Directives on one field.
+    /// Most directives on one field.
     #[arg(long, env = "GAVEL_QUERY_DIRECTIVES", default_value_t = limits::QUERY_DIRECTIVES_MAX)]
     pub query_directives: usize,
 
-    /// The variables that an operation declares, in bytes of JSON.
+    /// Most bytes of JSON in the variables that an operation declares.
     #[arg(long, env = "GAVEL_VARIABLES_BYTES",
         default_value_t = limits::VARIABLES_BYTES_MAX)]
     pub variables_bytes: usize,
@@ -51,12 +51,12 @@ pub struct DocumentArgs {
         default_value_t = limits::ANSWER_BYTES_MAX)]
     pub answer_bytes: usize,
 
-    /// The document and the variables of a subscription, in bytes.
+    /// Largest document and variables of a subscription, in bytes together.
     #[arg(long, env = "GAVEL_SUBSCRIPTION_BYTES",
         default_value_t = limits::SUBSCRIPTION_BYTES_MAX)]
     pub subscription_bytes: usize,
 
-    /// Points of each event of a subscription.
+    /// Most points for one event of a subscription.
     #[arg(long, env = "GAVEL_SUBSCRIPTION_COMPLEXITY",
         default_value_t = limits::SUBSCRIPTION_COMPLEXITY_MAX)]
     pub subscription_complexity: usize,
@@ -68,7 +68,7 @@ pub struct DocumentArgs {
 }
 
 impl DocumentArgs {
-    /// What may be asked.
+    /// The rules that documents are checked against.
     pub fn rules(&self, introspection: bool) -> QueryRules {
         QueryRules {
             depth_max: self.query_depth,

@@ -1,4 +1,4 @@
-//! Settings of where the service is reached, and of what it shows to a person there.
+//! Settings for the addresses to listen on, the demo and the playground.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 
 use super::command_line::heading;
 
-/// Where the service is reached.
+/// Settings for the addresses to listen on, the demo and the playground.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = heading::LISTENING)]
 pub struct ListeningArgs {
@@ -15,22 +15,22 @@ pub struct ListeningArgs {
     #[arg(long, env = "GAVEL_LISTEN", value_parser = parse_address, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Address of /healthz, /readyz and /metrics, if they should not be on --listen.
+    /// Address of /healthz, /readyz and /metrics, if it is not that of --listen.
     #[arg(long, env = "GAVEL_ADMIN_LISTEN", value_parser = parse_address)]
     pub admin_listen: Option<SocketAddr>,
 
-    /// Seed auctions to play with, and print examples to try.
+    /// Seed demo auctions, and print examples to try.
     #[arg(long, env = "GAVEL_DEMO")]
     pub demo: bool,
 
-    /// Where `playground/install` has put the playground's assets; without them they come from a
-    /// CDN.
+    /// Directory where `playground/install` has put the playground's assets; without them they come
+    /// from a CDN.
     #[arg(long, env = "GAVEL_PLAYGROUND_DIR", default_value = "playground/assets")]
     pub playground_dir: PathBuf,
 }
 
-/// An address and its port. A name, such as localhost, stands for the first address that it has, an
-/// IPv4 one before others.
+/// Parses an address and a port. A name such as localhost stands for its first address, with IPv4
+/// preferred.
 pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let example = "use an address and a port, such as 127.0.0.1:8080 or localhost:8080";
     if let Ok(address) = text.parse() {

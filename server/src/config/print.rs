@@ -1,14 +1,14 @@
-//! The settings as they stand, for people: secrets masked.
+//! Prints the settings in effect, with secrets masked.
 
 use std::fmt::Write as _;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-/// What stands for a secret.
+/// Printed in place of a secret.
 pub const MASK: &str = "(hidden)";
 
-/// Every setting of a command that has a variable: its flag, its value, and where that is from.
+/// One line for each setting that has a variable: its flag, its value, and the source of the value.
 pub fn settings(command: &Command, given: &ArgMatches) -> String {
     let mut text = String::new();
     for arg in command.get_arguments().filter(|arg| arg.get_env().is_some()) {
@@ -29,12 +29,12 @@ fn value(arg: &Arg, given: &ArgMatches) -> Option<String> {
     let raw = given.get_raw(arg.get_id().as_str())?;
     let values: Vec<String> =
         raw.map(|value| without_credentials(&value.to_string_lossy())).collect();
-    // What help does not show of the environment, nobody is shown; an empty variable is no secret.
+    // What help hides is masked here too; an empty variable is not a secret.
     let is_secret = arg.is_hide_env_values_set() && values.iter().any(|value| !value.is_empty());
     Some(if is_secret { MASK.to_owned() } else { values.join(",") })
 }
 
-/// A URL without what it may have of credentials: the user's part, and the query.
+/// A URL with possible credentials masked: the user info and the query.
 fn without_credentials(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(text.matches(MASK).count(), 3, "{text}");
     }
 
-    /// Whoever adds a secret must say so: `hide_env_values`.
+    /// A new secret must be declared with `hide_env_values`.
     #[test]
     fn every_setting_that_is_called_a_secret_is_one() {
         let command = Args::augment_args(Command::new("test"));

@@ -1,4 +1,4 @@
-//! Settings of what all clients together may do.
+//! Limits of all clients together.
 
 use clap::Args as ClapArgs;
 
@@ -7,38 +7,38 @@ use super::{ConfigError, in_range};
 use crate::limiter::ClientLimits;
 use crate::limits;
 
-/// What all clients together may do.
+/// Limits of all clients together.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = heading::SERVICE)]
 pub struct ServiceArgs {
-    /// HTTP connections at a time, sockets not counted; further ones wait.
+    /// Concurrent HTTP connections, sockets excluded; more wait.
     #[arg(long, env = "GAVEL_CONNECTIONS", default_value_t = limits::CONNECTIONS_MAX)]
     pub connections: usize,
 
-    /// Sockets at a time.
+    /// Concurrent sockets.
     #[arg(long, env = "GAVEL_SOCKETS", default_value_t = limits::SOCKETS_MAX)]
     pub sockets: usize,
 
-    /// Auctions watched at a time.
+    /// Auctions watched at the same time.
     #[arg(long, env = "GAVEL_AUCTIONS_WATCHED", default_value_t = limits::TOPICS_MAX)]
     pub auctions_watched: usize,
 
-    /// Points of work that all callers without a token may ask for in a second; 0 for no limit.
+    /// Points of work a second for all callers without a token together; 0 for no limit.
     #[arg(long, env = "GAVEL_ANONYMOUS_WORK", default_value_t = limits::ANONYMOUS_WORK_MAX)]
     pub anonymous_work: u32,
 
-    /// Bytes of answers that were asked for and not read yet, of all clients; 0 for no limit.
+    /// Bytes of answers requested but not yet read, for all clients together; 0 for no limit.
     #[arg(long, env = "GAVEL_ANSWER_BYTES_IN_MEMORY",
         default_value_t = limits::ANSWER_BYTES_IN_MEMORY_MAX)]
     pub answer_bytes_in_memory: usize,
 
-    /// Weight of the different subscriptions of all; 0 for no limit.
+    /// Weight of all distinct subscriptions; 0 for no limit.
     #[arg(long, env = "GAVEL_GROUPS", default_value_t = limits::GROUPS_MAX)]
     pub groups: usize,
 }
 
 impl ServiceArgs {
-    /// These allowances with what all together may do.
+    /// `allowances` with the limits of all clients together set.
     pub(super) fn allow(&self, allowances: ClientLimits) -> ClientLimits {
         ClientLimits {
             anonymous_work: self.anonymous_work,

@@ -1,11 +1,11 @@
-//! Settings of the table.
+//! Settings for the table.
 
 use clap::Args as ClapArgs;
 
 use super::Switch;
 use super::command_line::heading;
 
-/// Where DynamoDB is, unless it is told.
+/// The default of --dynamodb.
 const DYNAMODB: &str = if cfg!(feature = "embedded") { "embedded" } else { "aws" };
 
 /// Where DynamoDB is.
@@ -13,13 +13,13 @@ const DYNAMODB: &str = if cfg!(feature = "embedded") { "embedded" } else { "aws"
 pub enum Dynamodb {
     /// In this process, on a thread of its own, reached over loopback.
     Embedded,
-    /// AWS.
+    /// DynamoDB on AWS.
     Aws,
-    /// Any other DynamoDB endpoint, for example the emulator in a process of its own.
+    /// Any other DynamoDB endpoint, for example the emulator in a separate process.
     Url(String),
 }
 
-/// The table.
+/// Settings for the table.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = heading::STORE)]
 pub struct StoreArgs {
@@ -27,19 +27,19 @@ pub struct StoreArgs {
     #[arg(long, env = "GAVEL_DYNAMODB", default_value = DYNAMODB, value_parser = parse_dynamodb)]
     pub dynamodb: Dynamodb,
 
-    /// The table.
+    /// Name of the table.
     #[arg(long, env = "GAVEL_TABLE", default_value = "gavel", value_parser = parse_table)]
     pub table: String,
 
-    /// Whether a table that is absent is made at start. Default: on, but off with --dynamodb aws, where
-    /// a wrong region or account must not become a new, empty table.
+    /// Whether to create the table at start if it does not exist. Default: on, but off with
+    /// --dynamodb aws, so that a wrong region or account does not get a new, empty table.
     #[arg(long, env = "GAVEL_CREATE_TABLE", value_enum, num_args = 0..=1,
         default_missing_value = "on")]
     pub create_table: Option<Switch>,
 }
 
 impl StoreArgs {
-    /// Whether a table that is absent is made.
+    /// Whether a missing table is created.
     pub fn creates_table(&self) -> bool {
         match self.create_table {
             Some(switch) => switch == Switch::On,
@@ -65,5 +65,5 @@ fn parse_table(text: &str) -> Result<String, String> {
     if (3..=255).contains(&text.len()) && text.bytes().all(allowed) {
         return Ok(text.to_owned());
     }
-    Err("a table name has 3 to 255 letters, digits, '_', '-' or '.'".to_owned())
+    Err("must be 3 to 255 letters, digits, '_', '-' or '.'".to_owned())
 }

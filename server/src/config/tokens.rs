@@ -1,4 +1,4 @@
-//! Settings of tokens: who signs them, and what they must say.
+//! Settings for tokens: their keys, their claims, and callers without one.
 
 use std::path::PathBuf;
 
@@ -10,36 +10,38 @@ use crate::auth::JwksSource;
 use crate::auth::token::ROLES_CLAIM;
 use crate::limits;
 
-/// Who callers are.
+/// Settings for tokens.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = heading::TOKENS)]
 pub struct TokenArgs {
-    /// The HS256 secret that tokens are signed with, at least 32 bytes. Absent: with `embedded` a
-    /// random one is made and ready tokens are printed; with `aws` the service refuses to start.
+    /// HS256 secret that tokens are signed with, at least 32 bytes. Absent: with `embedded` a
+    /// random secret is generated and ready-made tokens are printed; with `aws` the service refuses
+    /// to start.
     #[arg(long, env = "GAVEL_JWT_SECRET", hide_env_values = true)]
     pub jwt_secret: Option<String>,
 
-    /// Where the keys of tokens are, as a JWK set: a URL, or a file. Tokens are then RS256, ES256 or
-    /// EdDSA, and --jwt-secret has no place.
+    /// JWK set with the keys of tokens: a URL or a file. Tokens are then RS256, ES256 or EdDSA, and
+    /// --jwt-secret must not be set.
     #[arg(long, env = "GAVEL_JWKS", value_parser = parse_jwks)]
     pub jwks: Option<JwksSource>,
 
-    /// Seconds that a token is taken after its expiry, for clocks that differ; an open socket has as
-    /// long to renew it.
+    /// Seconds for which a token is accepted after its expiry, to allow for clocks that differ; an
+    /// open socket has as long to renew it.
     #[arg(long, env = "GAVEL_JWT_LEEWAY_SECONDS",
         default_value_t = limits::TOKEN_LEEWAY.as_secs())]
     pub jwt_leeway_seconds: u64,
 
-    /// The `iss` that tokens must have.
+    /// The `iss` claim that tokens must have.
     #[arg(long, env = "GAVEL_JWT_ISSUER")]
     pub jwt_issuer: Option<String>,
 
-    /// The `aud` that tokens must have.
+    /// The `aud` claim that tokens must have.
     #[arg(long, env = "GAVEL_JWT_AUDIENCE")]
     pub jwt_audience: Option<String>,
 
-    /// The claim that has a token's roles (bidder, seller, auctioneer, observer): an array of names, or a
-    /// text with spaces between them. `cognito:groups` for the groups of an Amazon Cognito user pool.
+    /// The claim that holds a token's roles (bidder, seller, auctioneer, observer): an array of
+    /// names, or one string with spaces between them. Use `cognito:groups` for the groups of an
+    /// Amazon Cognito user pool.
     #[arg(long, env = "GAVEL_JWT_ROLES_CLAIM", default_value = ROLES_CLAIM)]
     pub jwt_roles_claim: String,
 
@@ -49,14 +51,15 @@ pub struct TokenArgs {
 }
 
 impl TokenArgs {
-    /// The secret, if one is configured. An empty variable, as compose files make, is none.
+    /// The secret, if one is configured. An empty variable, as compose files set it, counts as
+    /// absent.
     pub fn secret(&self) -> Option<&str> {
         self.jwt_secret.as_deref().filter(|secret| !secret.is_empty())
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.jwks.is_some() && self.secret().is_some() {
-            return error("jwks", "has no place beside --jwt-secret: one kind of token");
+            return error("jwks", "cannot be used with --jwt-secret");
         }
         let max = limits::TOKEN_LEEWAY_MAX.as_secs();
         if self.jwt_leeway_seconds > max {
@@ -68,7 +71,7 @@ impl TokenArgs {
 
 fn parse_jwks(text: &str) -> Result<JwksSource, String> {
     match text {
-        "" => Err("give a URL or a file".to_owned()),
+        "" => Err("must be a URL or a file".to_owned()),
         url if url.starts_with("https://") || url.starts_with("http://") => {
             Ok(JwksSource::Url(url.to_owned()))
         }

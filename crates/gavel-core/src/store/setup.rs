@@ -48,8 +48,8 @@ pub enum SetupError {
     },
     /// There is no such table, and none is to be made.
     #[error(
-        "there is no table {table} in {place}; make it with --create-table, or name another with \
-         --table, or another region or account"
+        "table {table} does not exist in {place}; create it with --create-table, choose another \
+         with --table, or check the region and the account"
     )]
     Absent {
         /// The table.
