@@ -198,7 +198,7 @@ pub fn on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
             if first {
-                info!("stopping; another signal stops at once");
+                info!("stopping; a second signal exits at once");
                 shutdown.cancel();
             } else {
                 std::process::exit(1);

@@ -99,7 +99,7 @@ pub struct Seen {
 /// Why a part is not as it should be, in words that strangers may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
-    /// The store was not asked yet.
+    /// The store was not queried yet.
     StoreNotAsked,
     /// A read of the table fails, and why.
     Reads(Answer),
@@ -122,7 +122,7 @@ impl fmt::Display for Problem {
             Answer::Failed => "no answer",
         };
         match self {
-            Self::StoreNotAsked => f.write_str("not asked yet"),
+            Self::StoreNotAsked => f.write_str("not queried yet"),
             Self::Reads(answer) => f.write_str(why(answer)),
             Self::Writes(answer) => write!(f, "writes fail: {}", why(answer)),
             Self::Relay(standing) => write!(f, "{standing}"),
@@ -271,7 +271,7 @@ impl Readiness {
     fn follow_clock(&self) {
         if let Some(step_us) = clock::follow() {
             let step_ms = step_us / 1_000;
-            error!(step_ms, "the machine's clock was set; stamps, ends and tokens follow it");
+            error!(step_ms, "the clock was set; timestamps, auction ends and tokens follow it");
             let mut known = self.state.lock();
             known.clock_steps += 1;
             known.skew.reset();
@@ -312,10 +312,10 @@ impl Readiness {
         let parts = [verdict.store, verdict.relay, verdict.clock];
         let [store, relay, clock] = parts.map(text);
         match verdict.state {
-            State::Unavailable => warn!(store, relay, clock, "the service cannot serve"),
-            State::Degraded => warn!(store, relay, clock, "the service serves, degraded"),
+            State::Unavailable => warn!(store, relay, clock, "the service is unavailable"),
+            State::Degraded => warn!(store, relay, clock, "the service is degraded"),
             State::Starting | State::Serving => {
-                info!(state = verdict.state.name(), "the service is as it should be");
+                info!(state = verdict.state.name(), "the service is healthy");
             }
         }
     }

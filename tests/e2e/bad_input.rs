@@ -257,7 +257,7 @@ async fn whoever_may_not_open_or_cancel_is_told_who_may() {
             let answer = gavel.transition(user, role, field, &id).await;
             let error = &answer["errors"][0];
             assert_eq!(code(error), "FORBIDDEN");
-            assert_eq!(error["message"], "this needs its seller, or the role auctioneer");
+            assert_eq!(error["message"], "only its seller or an auctioneer may do this");
         }
     }
     gavel.stop().await.unwrap();

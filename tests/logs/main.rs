@@ -52,10 +52,10 @@ async fn a_failure_is_one_line_with_the_trace_that_it_is_about() {
     assert_eq!(code(&ask(&gavel, LEFT_BID, "00", &bid).await), "STORE_UNAVAILABLE");
     let read = json!({ "query": format!("{{ auction(id: \"{id}\") {{ id }} }}") });
     assert_eq!(code(&ask(&gavel, KEPT_READ, "01", &read).await), "STORE_UNAVAILABLE");
-    let unseen = "cannot see which auctions are due";
+    let unseen = "cannot list the due auctions";
     soon(unseen, || async { !json_log.lines(unseen).is_empty() }).await;
     emulator.control().apply(Command::ClearFaults).unwrap();
-    for again in ["sees again which auctions are due", "reads again"] {
+    for again in ["due auctions are listed again", "the shard can be read again"] {
         soon(again, || async { !json_log.lines(again).is_empty() }).await;
     }
 
@@ -94,7 +94,7 @@ async fn a_failure_is_one_line_with_the_trace_that_it_is_about() {
     }
     assert_eq!(json_log.lines(LEFT_BID), Vec::<String>::new());
     assert_eq!(json_log.lines(&denied), Vec::<String>::new());
-    let lines = json_log.lines("nothing is read or written");
+    let lines = json_log.lines("DynamoDB denies access; nothing is read or written");
     assert_eq!(lines.len(), 1, "{lines:#?}");
     let lines = json_log.lines("ExpiredToken");
     assert!(lines.len() <= 4, "{lines:#?}");
@@ -102,7 +102,7 @@ async fn a_failure_is_one_line_with_the_trace_that_it_is_about() {
     let lines = json_log.lines(&id);
     assert_eq!(lines.len(), 2, "{lines:#?}");
     // The outage itself, a line a part of the service however often it tried.
-    for outage in [unseen, "cannot read; trying again"] {
+    for outage in [unseen, "cannot read a shard; retrying"] {
         let lines = json_log.lines(outage);
         assert_eq!(lines.len(), 1, "{lines:#?}");
     }

@@ -46,7 +46,9 @@ impl Sampler {
             "always_on" => 1.0,
             "always_off" => 0.0,
             "traceidratio" => ratio(arg.unwrap_or("1"))?,
-            _ => return Err(SamplerError(format!("OTEL_TRACES_SAMPLER: no sampler is {name:?}"))),
+            _ => {
+                return Err(SamplerError(format!("OTEL_TRACES_SAMPLER: unknown sampler {name:?}")));
+            }
         };
         Ok(Self { by_parent, ratio })
     }

@@ -25,7 +25,7 @@ impl Tasks {
         // Combinators, and no block around it: that would hold the future twice.
         self.tracker.spawn(AssertUnwindSafe(future).catch_unwind().map(move |ended| {
             if ended.is_err() {
-                error!(task = name, "a task panicked; the process stops");
+                error!(task = name, "a task panicked; stopping the process");
                 failed.cancel();
             }
         }));

@@ -284,7 +284,7 @@ impl RunningService {
                 limits::SHUTDOWN_TIMEOUT
             );
         }
-        info!("stopped; nothing was left undone");
+        info!("stopped cleanly");
         Ok(())
     }
 }

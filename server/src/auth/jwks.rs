@@ -56,8 +56,8 @@ impl Jwks {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let keys = fetch(&source, &client).await?;
-        anyhow::ensure!(!keys.is_empty(), "no key of it has a kid and is RS256, ES256 or EdDSA");
-        info!(keys = keys.len(), "the JWK set was read");
+        anyhow::ensure!(!keys.is_empty(), "no RS256, ES256 or EdDSA key with a kid");
+        info!(keys = keys.len(), "JWK set loaded");
         let keys = RwLock::new(Arc::new(keys));
         let fetching = Mutex::new(None);
         Ok(Self(Arc::new(Inner { source, client, keys, fetching })))
@@ -106,12 +106,12 @@ impl Jwks {
             // Also one without keys: what was taken out is not taken any more.
             Ok(keys) => {
                 if keys.is_empty() && !self.0.keys.read().is_empty() {
-                    warn!("the JWK set has no key of use any more; no token is taken");
+                    warn!("the JWK set has no usable key; every token is rejected");
                 }
                 *self.0.keys.write() = Arc::new(keys);
             }
             Err(error) => {
-                warn!(error = format!("{error:#}"), "the JWK set cannot be read; its keys stay");
+                warn!(error = format!("{error:#}"), "cannot read the JWK set; keeping its keys");
             }
         }
     }
@@ -132,7 +132,7 @@ async fn fetch(source: &JwksSource, client: &reqwest::Client) -> anyhow::Result<
             if response.status().is_redirection() {
                 let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
                 anyhow::bail!(
-                    "{url} redirects to {}, which is not followed: give the address itself",
+                    "{url} redirects to {}; redirects are not followed: give the final address",
                     to.unwrap_or("nowhere")
                 );
             }

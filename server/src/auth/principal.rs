@@ -82,7 +82,7 @@ pub enum AuthError {
     #[error("several tokens were sent; send one")]
     Several,
     /// A token in a field that is not looked at.
-    #[error("the token belongs into authorization, as Bearer <token>, not into {0}")]
+    #[error("send the token in authorization, as Bearer <token>, not in {0}")]
     Misplaced(&'static str),
     /// Not a token that this service can read.
     #[error("the token is malformed: {0}")]
@@ -100,7 +100,7 @@ pub enum AuthError {
     #[error("this needs the role {}", .0.name())]
     NotAllowed(Role),
     /// A socket's token can be renewed for the same user only.
-    #[error("the new token is of another user; open another socket for it")]
+    #[error("the new token belongs to another user; open another socket for it")]
     AnotherUser,
 }
 

@@ -180,7 +180,7 @@ pub fn check(
         .map_err(|error| problem(error.kind()))?;
     // Who signed it demands that a reader understands these (RFC 7515, 4.1.11), and none is here.
     if decoded.header.crit.is_some() {
-        return Err(AuthError::Malformed("its header has crit, of which nothing is known here"));
+        return Err(AuthError::Malformed("its header has crit, which is not supported"));
     }
     let claims = decoded.claims;
     let expires_at = claims.exp.time();
@@ -192,7 +192,7 @@ pub fn check(
     }
     let sub = claims.sub;
     if sub.len() > limits::USER_ID_BYTES_MAX || !is_plain_name(&sub) {
-        return Err(AuthError::Malformed("sub must be 1 to 128 bytes of text that can be seen"));
+        return Err(AuthError::Malformed("sub must be 1 to 128 bytes of visible text"));
     }
     let names = match claims.others.get(&rules.roles_claim) {
         None | Some(Value::Null) => Vec::new(),
@@ -238,14 +238,14 @@ fn problem(kind: &ErrorKind) -> AuthError {
         | ErrorKind::InvalidIssuer
         | ErrorKind::InvalidAudience => AuthError::Untrusted,
         ErrorKind::MissingRequiredClaim(name) => AuthError::Malformed(match name.as_str() {
-            "aud" => "it has no aud, which this service asks for",
-            "iss" => "it has no iss, which this service asks for",
+            "aud" => "it has no aud, which this service requires",
+            "iss" => "it has no iss, which this service requires",
             _ => "it needs the claims sub and exp",
         }),
         ErrorKind::Json(_) => {
             AuthError::Malformed("it needs the claims sub (text) and exp (number)")
         }
-        _ => AuthError::Malformed("not a JWT that this service takes"),
+        _ => AuthError::Malformed("not a JWT that this service accepts"),
     }
 }
 

@@ -188,7 +188,7 @@ pub fn field_limit_error(code: Code, bound: Bound, message: impl Into<String>) -
 pub fn rate_limited(refused: TooMany) -> Error {
     let message = match refused.limit {
         Limit::BidsPerUser => {
-            "you bid too often; this request wrote nothing (an earlier one with the same \
+            "you are bidding too often; this request wrote nothing (an earlier one with the same \
              idempotency key may have), slow down"
         }
         Limit::BidsPerAuction => {
@@ -196,34 +196,34 @@ pub fn rate_limited(refused: TooMany) -> Error {
              with the same idempotency key may have), try again"
         }
         Limit::AuctionsPerUser => {
-            "you create auctions too often; this request wrote nothing, slow down"
+            "you are creating auctions too often; this request wrote nothing, slow down"
         }
-        Limit::HandshakesPerAddress => "your address opens sockets too often; slow down",
-        Limit::SocketsPerAddress => "your address has as many sockets open as it may; close some",
-        Limit::SocketsPerUser => "you have as many sockets open as you may; close some",
+        Limit::HandshakesPerAddress => "your address is opening sockets too often; slow down",
+        Limit::SocketsPerAddress => "your address has too many open sockets; close some",
+        Limit::SocketsPerUser => "you have too many open sockets; close some",
         Limit::ConnectionsPerAddress => {
-            "your address has as many connections open as it may; close some, or reuse them"
+            "your address has too many open connections; close some, or reuse them"
         }
-        Limit::WorkPerUser => "you ask for more work than you may; slow down, or ask for less",
+        Limit::WorkPerUser => "you have used up your work budget; slow down, or ask for less",
         Limit::WorkPerAddress => {
-            "your address asks for more work than it may; slow down, ask for less, or send a token"
+            "your address has used up its work budget; slow down, ask for less, or send a token"
         }
-        Limit::AllWorkPerAddress => "your address asks for more work than it may; slow down",
-        Limit::MessagesPerClient => "you send messages too often; slow down",
-        Limit::OperationsPerSocket => "this socket sends operations too often; slow down",
-        Limit::ProbesPerAddress => "your address asks for health and metrics too often; slow down",
+        Limit::AllWorkPerAddress => "your address has used up its work budget; slow down",
+        Limit::MessagesPerClient => "you are sending messages too often; slow down",
+        Limit::OperationsPerSocket => "this socket is sending operations too often; slow down",
+        Limit::ProbesPerAddress => "your address requests health and metrics too often; slow down",
         Limit::ReplaysPerClient | Limit::AnonymousReplays => {
-            "you are sent as much of history as you may; wait"
+            "too many past bids are being replayed; wait"
         }
-        Limit::AnswersPerClient => "you have as many unread answers as you may; read them first",
-        Limit::UnreadPerAddress => "your address has begun too many messages; end them first",
-        Limit::GroupsPerAddress => {
-            "your address runs as many different subscriptions as it may; end some"
+        Limit::AnswersPerClient => "you have too many unread answers; read them first",
+        Limit::UnreadPerAddress => {
+            "your address has too many unfinished messages; finish them first"
         }
-        Limit::GroupsPerAuction => "this auction has as many different subscriptions as it may",
-        Limit::AnonymousWork => "the service is busy with callers without a token; try again",
-        Limit::Answers => "the service has as many unread answers as it can hold; try again",
-        Limit::Groups => "the service runs as many different subscriptions as it can; try again",
+        Limit::GroupsPerAddress => "your address runs too many different subscriptions; end some",
+        Limit::GroupsPerAuction => "this auction has too many different subscriptions",
+        Limit::AnonymousWork => "the service is busy with anonymous requests; try again",
+        Limit::Answers => "the service holds too many unread answers; try again",
+        Limit::Groups => "the service runs too many different subscriptions; try again",
     };
     let code = if refused.limit.is_of_client() { Code::RateLimited } else { Code::Overloaded };
     let after_ms = u32::try_from(refused.retry_after.as_millis()).unwrap_or(u32::MAX);

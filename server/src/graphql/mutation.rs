@@ -185,7 +185,7 @@ impl Mutation {
     async fn renew_token(&self, ctx: &Context<'_>, token: String) -> Result<Session> {
         let caller = ctx.data::<Caller>()?;
         let Some(session) = &caller.session else {
-            let message = "renewToken works on a socket; over HTTP send the new token as it is";
+            let message = "renewToken works only on a socket; over HTTP, just send the new token";
             return Err(api_error(Code::BadRequest, message));
         };
         let principal = session.renew(&token, clock::now()).await.map_err(|e| from_auth(&e))?;
@@ -203,7 +203,7 @@ impl Mutation {
 async fn transition(ctx: &Context<'_>, id: &ID, transition: Transition) -> Result<AuctionObject> {
     let caller = ctx.data::<Caller>()?;
     let principal = &caller.principal;
-    let forbidden = || api_error(Code::Forbidden, "this needs its seller, or the role auctioneer");
+    let forbidden = || api_error(Code::Forbidden, "only its seller or an auctioneer may do this");
     let is_either = principal.has(Role::Auctioneer) || principal.has(Role::Seller);
     if principal.user_id.is_none() {
         // Without a token: that is what is missing.

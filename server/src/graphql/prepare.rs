@@ -132,7 +132,7 @@ fn with_defaults(mut variables: Variables, operation: &OperationDefinition) -> V
 }
 
 fn too_nested() -> ServerError {
-    let message = "the document nests too deep, or its fragments spread each other; \
+    let message = "the document is nested too deeply, or its fragments form a cycle; \
                    ask for less in one request";
     limit_error(Code::QueryTooComplex, Bound::QueryNesting, message)
 }
@@ -160,7 +160,8 @@ fn check_subscription(price: &Price, kept: usize, rules: &QueryRules) -> Result<
     let code = Code::QueryTooComplex;
     if kept > rules.subscription_bytes_max {
         let max = rules.subscription_bytes_max;
-        let message = format!("a subscription's document and variables have at most {max} bytes");
+        let message =
+            format!("a subscription's document and variables may have at most {max} bytes");
         return Err(limit_error(code, Bound::SubscriptionBytes, message));
     }
     if price.reads > 0 {
@@ -195,13 +196,13 @@ fn select<'a>(
         None => {
             let first = operations.next();
             if operations.next().is_some() {
-                let message = "the document has several operations; say which with operationName";
+                let message = "the document has several operations; choose one with operationName";
                 return Err(coded(Code::BadRequest, message));
             }
             first
         }
     };
     found.map(|(_, operation)| &operation.node).ok_or_else(|| {
-        coded(Code::BadRequest, "no operation of the document has this operationName")
+        coded(Code::BadRequest, "no operation in the document has this operationName")
     })
 }

@@ -148,6 +148,6 @@ fn note(ctx: &Context<'_>, topic: Topic, id: &ID, after: Option<u64>) -> Result<
 
 fn checked_after(after: i32) -> Result<u64> {
     u64::try_from(after).map_err(|_| {
-        api_error(Code::BadRequest, "after: a bid's sequence, or 0 for all bids from the first")
+        api_error(Code::BadRequest, "after: must be a bid's sequence, or 0 for all bids")
     })
 }

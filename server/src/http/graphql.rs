@@ -155,8 +155,8 @@ pub async fn get(
     };
     if params.query.is_none() && params.extensions.is_none() {
         let message = match state.playground {
-            Some(_) => "give the parameter query, or send POST; a browser gets the playground",
-            None => "give the parameter query, or send POST",
+            Some(_) => "add the parameter query, or use POST; browsers get the playground",
+            None => "add the parameter query, or use POST",
         };
         return problem(media, StatusCode::BAD_REQUEST, message);
     }

@@ -134,8 +134,8 @@ impl State {
             warn!(
                 origin,
                 host,
-                "a page of another origin asks; name it with --allow-origin, or let the proxy in \
-                 front pass on its own Host"
+                "request from a page of another origin; allow it with --allow-origin, or let the \
+                 proxy in front forward the Host header"
             );
         }
     }

@@ -134,7 +134,7 @@ impl Service {
             SockRef::from(&stream).set_send_buffer_size(limits::SOCKET_SEND_BUFFER_BYTES)
         });
         if let Err(error) = set {
-            warn!(%error, "a connection's options cannot be set");
+            warn!(%error, "cannot set the options of a connection");
         }
         let (shared_socket, io) = SharedSocket::new(stream);
         let progress = Arc::new(Progress::default());
@@ -164,7 +164,7 @@ impl Service {
             }
         };
         let Some(ended) = ended else {
-            debug!("a connection did not end in time");
+            debug!("a connection did not close in time");
             shared_socket.reset();
             return;
         };

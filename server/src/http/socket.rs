@@ -28,8 +28,8 @@ pub async fn upgrade(
     let sockets = state.sockets;
     let limiter = &sockets.limiter;
     if !limiter.origins().admit(&headers) {
-        let message = "pages of this origin may not open a socket; see --allow-origin, and behind a \
-                       proxy pass on its Host";
+        let message = "pages of this origin may not open a socket; see --allow-origin, and have a proxy \
+                       forward the Host header";
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, message);
     }
     let authorization = match authorization(&headers) {
@@ -45,7 +45,7 @@ pub async fn upgrade(
     };
     let Some(room) = sockets.room() else {
         limiter.record_limit(Bound::Sockets);
-        let message = "the service has as many sockets as it can; try again";
+        let message = "the service has too many open sockets; try again";
         return refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message);
     };
     agreed(upgrade)

@@ -210,7 +210,7 @@ impl Beginning<'_> {
             validation.await?;
         }
         probe.take().ok_or_else(|| {
-            let message = "a subscription has one root field, and it is not skipped";
+            let message = "a subscription must have one root field that is not skipped";
             failed(ServerError::new(message, None))
         })
     }
@@ -241,7 +241,7 @@ async fn refuse_if_ahead(sockets: &Sockets, topic: &Reader, after: u64) -> Resul
     match sockets.broker.is_ahead(topic, after).await {
         Ok(false) => Ok(()),
         Ok(true) => {
-            let message = "after lies beyond the auction's last bid; query sequence first";
+            let message = "after is beyond the auction's last bid; query sequence first";
             Err(response_of(api_error(Code::CursorAhead, message)))
         }
         Err(error) => Err(response_of(from_topic(&error))),

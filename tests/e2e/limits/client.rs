@@ -195,7 +195,7 @@ async fn the_bids_of_a_user_in_a_second() {
     let flags = ["--client-limits", "on", "--bids-per-user-per-second", "10"];
     let flags =
         [flags.as_slice(), &["--work-per-user", "0", "--all-work-per-address", "0"]].concat();
-    rate_edge(&flags, |_| "ann".to_owned(), "you bid too often").await;
+    rate_edge(&flags, |_| "ann".to_owned(), "you are bidding too often").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,7 +74,7 @@ impl Draft {
         check(
             self.minimum_increment > Amount::ZERO,
             "minimumIncrement",
-            "must be at least 1 minor unit, or the price could stand still",
+            "must be at least 1 minor unit, so that the price rises",
         )?;
         check(self.ends_at > now, "endsAt", "must be in the future")?;
         check(
@@ -147,7 +147,7 @@ fn check_text(field: &'static str, text: &str, allowed: &[char]) -> Result<(), D
     };
     match text.chars().find(|c| is_bad(*c) && !allowed.contains(c)) {
         None => Ok(()),
-        Some(c) => Err(error(field, &format!("must not hold the character U+{:04X}", c as u32))),
+        Some(c) => Err(error(field, &format!("must not contain the character U+{:04X}", c as u32))),
     }
 }
 

@@ -85,7 +85,7 @@ pub enum LaneError {
     /// The lane's queue is full, or there are too many lanes. This request wrote nothing; its key was
     /// not looked up.
     #[error(
-        "too many bids wait for this auction; this request wrote nothing (an earlier one with the \
+        "too many bids are waiting for this auction; this request wrote nothing (an earlier one with the \
          same idempotency key may have), try again"
     )]
     Overloaded,

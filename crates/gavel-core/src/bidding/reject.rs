@@ -139,7 +139,7 @@ impl<T: Table> Rejector<'_, T> {
                     auction.id = %self.id,
                     bid.id = %record.bid_id,
                     trace.id = trace_ids(std::iter::once(bid)),
-                    "a key without its bid",
+                    "an idempotency key has no bid",
                 );
                 Err(LaneError::Internal)
             }

@@ -44,11 +44,11 @@ pub async fn run(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, shutdown: Cancellatio
                     Ok(found) => {
                         work.add(found);
                         if let Some(lasted) = looking.succeeded(now) {
-                            info!(?lasted, "sees again which auctions are due");
+                            info!(?lasted, "due auctions are listed again");
                         }
                     }
                     Err(error) if looking.failed(now) => {
-                        warn!(%error, "cannot see which auctions are due; trying again");
+                        warn!(%error, "cannot list the due auctions; retrying");
                     }
                     Err(_) => {}
                 }
@@ -86,11 +86,11 @@ fn report(changing: &mut Outage, id: &AuctionId, result: Result<(), LaneError>) 
     match result {
         Ok(()) => {
             if let Some(lasted) = changing.succeeded(now) {
-                info!(?lasted, "opens and closes auctions again");
+                info!(?lasted, "auctions are opened and closed again");
             }
         }
         Err(error) if changing.failed(now) => {
-            warn!(auction.id = %id, %error, "a change is due and not done; trying again");
+            warn!(auction.id = %id, %error, "cannot open or close a due auction; retrying");
         }
         Err(_) => {}
     }

@@ -182,7 +182,7 @@ impl Topic {
             Event::Bid(ref bid) => {
                 let sequence = bid.sequence;
                 if let Some(after) = hole_of(&state.missing_ranges, sequence) {
-                    error!(auction.id = %self.id, sequence, "a bid comes after it was given up");
+                    error!(auction.id = %self.id, sequence, "a bid arrived after it was given up");
                     state.missing_ranges.remove(&after);
                 }
                 let emitted = state.sequencer.offer(sequence, envelope, now);

@@ -309,7 +309,7 @@ impl<T: Table> Broker<T> {
         match failed {
             None => _ = outage.succeeded(Instant::now()),
             Some(error) if outage.failed(Instant::now()) => {
-                warn!(%error, why, "cannot check topics; the next check will");
+                warn!(%error, why, "cannot check topics; the next check retries");
             }
             Some(_) => {}
         }

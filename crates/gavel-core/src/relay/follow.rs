@@ -139,7 +139,7 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
             Err(problem) => {
                 self.relay.health.stats().errors.fetch_add(1, Relaxed);
                 if self.outage.failed(Instant::now()) {
-                    warn!(%problem, "cannot describe the stream; trying again");
+                    warn!(%problem, "cannot describe the stream; retrying");
                 }
                 // The shard that a later page begins after may have left the stream meanwhile.
                 let is_gone = matches!(problem, StreamError::Gone(_)) && !self.walk.restart();
@@ -168,7 +168,7 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
                 None
             }
             Err(problem) => {
-                debug!(%problem, "cannot see which stream the table has");
+                debug!(%problem, "cannot read which stream the table has");
                 None
             }
         }
@@ -186,7 +186,7 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
         if begins {
             self.has_begun = true;
             self.relay.health.started();
-            info!(shards = self.lineage.reading(), stream.arn = %self.arn, "relay reads the stream");
+            info!(shards = self.lineage.reading(), stream.arn = %self.arn, "reading the stream");
         }
         if at_tip {
             // What was written before the iterators were obtained is in the table alone.

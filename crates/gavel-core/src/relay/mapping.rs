@@ -67,7 +67,7 @@ impl<S: Stream, T: Table> Mapping<S, T> {
                 }
                 Err(problem) => {
                     self.health.failed(&problem);
-                    debug!(shard.id = %self.shard, %problem, "a poll failed; the next will not");
+                    debug!(shard.id = %self.shard, %problem, "a poll failed; retrying");
                     if matches!(problem, StreamError::Trimmed) {
                         warn!(shard.id = %self.shard, "stream records lost");
                         self.position = Position::TrimHorizon;
@@ -122,7 +122,7 @@ impl<S: Stream, T: Table> Mapping<S, T> {
             part.line.answered(&answer);
             let given_up = part.line.take_given_up();
             if !given_up.is_empty() {
-                warn!(shard.id = %self.shard, records = given_up.len(), "given up by the mapping");
+                warn!(shard.id = %self.shard, records = given_up.len(), "the mapping gave up records");
                 part.handler.tally.given_up += given_up.len() as u64;
                 part.handler.forget(&given_up);
             }

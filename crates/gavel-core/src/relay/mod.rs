@@ -123,7 +123,7 @@ impl<S: Streams, T: Table> Relay<S, T> {
             arn = Follower::new(self, arn).run().await;
             self.health.stream_changed();
             self.broker.stream().clear();
-            warn!(stream.arn = %arn, "the table has another stream; reading that one");
+            warn!(stream.arn = %arn, "the table has a new stream; switching to it");
         }
     }
 }

@@ -87,7 +87,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
                 Ok(next) => {
                     (gone_since, expired) = (None, false);
                     if let Some(lasted) = outage.succeeded(Instant::now()) {
-                        info!(shard.id = %self.shard, ?lasted, "reads again");
+                        info!(shard.id = %self.shard, ?lasted, "the shard can be read again");
                     }
                     iterator = next;
                 }
@@ -100,7 +100,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
                     let expired_anew = !waits && !std::mem::replace(&mut expired, true);
                     if !expired_anew {
                         if outage.failed(Instant::now()) {
-                            warn!(shard.id = %self.shard, %problem, "cannot read; trying again");
+                            warn!(shard.id = %self.shard, %problem, "cannot read a shard; retrying");
                         }
                         self.back_off(outage.in_a_row()).await;
                     }
@@ -175,7 +175,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
             Ok(None) => {}
             Err(problem) => {
                 self.health.stats().undecodable.fetch_add(1, Relaxed);
-                error!(shard.id = %self.shard, %problem, "a stream record is not one of ours");
+                error!(shard.id = %self.shard, %problem, "a stream record is not from Gavel");
             }
         }
     }
@@ -221,7 +221,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
     async fn back_off(&self, failures: u32) {
         let ceiling_ms = 50_u64.saturating_mul(1 << failures.min(5)).min(1000);
         let wait_ms = rand::rng().random_range(ceiling_ms / 2..=ceiling_ms);
-        debug!(shard.id = %self.shard, failures, wait_ms, "backs off");
+        debug!(shard.id = %self.shard, failures, wait_ms, "backing off");
         sleep(Duration::from_millis(wait_ms)).await;
     }
 }

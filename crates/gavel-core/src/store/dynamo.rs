@@ -243,7 +243,7 @@ impl Table for Dynamo {
                 return Ok(bids);
             }
         }
-        Err(StoreError::Unavailable("a page of bids has too many other items in it".to_owned()))
+        Err(StoreError::Unavailable("a page of bids contains too many other items".to_owned()))
     }
 
     async fn load_each(

@@ -23,7 +23,7 @@ pub enum StoreError {
     Throttled(String),
     /// Definitely not carried out, and not for this process as it is: its credentials, permissions,
     /// key or table. Somebody has to mend that; another attempt at once is of no use.
-    #[error("DynamoDB does not serve this process: {0}")]
+    #[error("access denied: {0}")]
     Denied(String),
     /// Nobody knows whether it was carried out (time-out, dropped connection, 5xx).
     #[error("outcome unknown: {0}")]

@@ -108,7 +108,7 @@ pub async fn open_table(
                     }
                 }
             },
-            Stage::Absent => waiting.says("the table that was just made"),
+            Stage::Absent => waiting.says("the table that was just created"),
             Stage::Waits(what) => waiting.says(what),
             Stage::StreamOff if waiting.began.elapsed() < STREAM_WITHIN => {
                 waiting.says("the table's stream is switched off");
@@ -123,7 +123,7 @@ pub async fn open_table(
             Stage::Ready(stream_arn) => {
                 if made {
                     enable_expiry(client, table).await;
-                    info!(table, stream.arn = stream_arn, "table made");
+                    info!(table, stream.arn = stream_arn, "table created");
                 } else {
                     info!(table, stream.arn = stream_arn, "table found");
                 }
@@ -276,7 +276,7 @@ fn stage_of(table: &TableDescription) -> Stage {
     };
     match due.index_status() {
         Some(IndexStatus::Creating) if due.backfilling() == Some(true) => {
-            return Stage::Waits("the index due is filled from the table (minutes to an hour)");
+            return Stage::Waits("the index due is being backfilled (minutes to an hour)");
         }
         Some(IndexStatus::Creating) => return Stage::Waits("the index due is CREATING"),
         Some(IndexStatus::Deleting) => return unfit("its index due is being deleted"),
@@ -289,7 +289,7 @@ fn stage_of(table: &TableDescription) -> Stage {
             Stage::Ready(arn.to_owned())
         }
         (Some(other), _) => {
-            Stage::Unfit(format!("its stream shows {}, not NEW_IMAGE", other.as_str()))
+            Stage::Unfit(format!("its stream has the view {}, not NEW_IMAGE", other.as_str()))
         }
         (None, _) if table.table_status() == Some(&TableStatus::Updating) => {
             Stage::Waits("the table is UPDATING and has no stream yet")
@@ -316,7 +316,11 @@ async fn enable_expiry(client: &Client, table: &str) {
         .send()
         .await;
     if let Err(error) = sent {
-        warn!(table, error = chain(&error), "cannot enable TTL on expiresAt; old keys stay");
+        warn!(
+            table,
+            error = chain(&error),
+            "cannot enable TTL on expiresAt; expired keys are kept"
+        );
     }
 }
 

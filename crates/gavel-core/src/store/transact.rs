@@ -136,7 +136,7 @@ fn reason(transaction: &Transaction, reasons: &[CancellationReason]) -> CommitEr
     }
     // A bid under this sequence although the version is right: not a table that lanes wrote.
     if reasons.iter().skip(1).take(bids).any(failed) {
-        return StoreError::Refused("a bid stands at a sequence that is free".to_owned()).into();
+        return StoreError::Refused("a bid holds a sequence that should be free".to_owned()).into();
     }
     let taken: Result<Vec<(usize, KeyRecord)>, StoreError> = keyed(transaction)
         .zip(reasons.iter().skip(1 + bids))

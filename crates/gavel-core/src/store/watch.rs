@@ -26,12 +26,12 @@ impl Watch {
         match failed {
             StoreError::Denied(_) => {
                 if self.denied.lock().failed(now) {
-                    error!(error = %failed, "nothing is read or written");
+                    error!(error = %failed, "DynamoDB denies access; nothing is read or written");
                 }
             }
             StoreError::Unavailable(_) | StoreError::Throttled(_) | StoreError::Unknown(_) => {
                 if self.unanswered.lock().failed(now) {
-                    warn!(error = %failed, "a request to DynamoDB has failed");
+                    warn!(error = %failed, "a request to DynamoDB failed");
                 }
             }
             // These are reported where they arise, each of them.
@@ -42,7 +42,7 @@ impl Watch {
     /// An item that cannot be read was left out of a list: one line, and each minute.
     pub(super) fn passed_over(&self, failed: &StoreError, now: Instant) {
         if self.unreadable.lock().failed(now) {
-            error!(error = %failed, "left out of a list");
+            error!(error = %failed, "an unreadable item was left out of a list");
         }
     }
 

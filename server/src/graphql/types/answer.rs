@@ -75,12 +75,12 @@ impl BidRejected {
         let minimum = auction.auction.minimum_bid();
         let (code, message) = match code {
             RejectionCode::TooLow => {
-                (BidRejectedCode::TooLow, format!("the least bid is now {minimum} minor units"))
+                (BidRejectedCode::TooLow, format!("the minimum bid is now {minimum} minor units"))
             }
             RejectionCode::TooHigh => {
                 let maximum = auction.auction.maximum_bid();
                 let message = if auction.auction.can_rise() {
-                    format!("a bid is now at most {maximum} minor units")
+                    format!("the maximum bid is now {maximum} minor units")
                 } else {
                     "no higher bid is possible on this auction".to_owned()
                 };
@@ -94,15 +94,16 @@ impl BidRejected {
                 let how = if cancelled { "was cancelled" } else { "has ended" };
                 (BidRejectedCode::Closed, format!("the auction {how}"))
             }
-            RejectionCode::OwnAuction => {
-                (BidRejectedCode::OwnAuction, "a seller may not bid on its own auction".to_owned())
-            }
+            RejectionCode::OwnAuction => (
+                BidRejectedCode::OwnAuction,
+                "sellers may not bid on their own auctions".to_owned(),
+            ),
             RejectionCode::AlreadyLeading => (
                 BidRejectedCode::AlreadyLeading,
                 if auction.auction.leader_may_raise {
-                    "you lead already with this amount".to_owned()
+                    "you already lead with this amount".to_owned()
                 } else {
-                    "you lead already, and this auction does not let a leader raise itself"
+                    "you already lead, and this auction does not let leaders raise their own bid"
                         .to_owned()
                 },
             ),
