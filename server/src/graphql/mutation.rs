@@ -29,35 +29,38 @@ pub struct Mutation;
 /// The terms of an auction.
 #[derive(Debug, InputObject)]
 pub struct CreateAuctionInput {
-    /// What is for sale, in a line: 1 to 200 bytes, no control characters.
+    /// What is for sale, in one line: 1 to 200 bytes, no control characters.
     title: String,
-    /// What is for sale, at length: at most 10,000 bytes.
+    /// What is for sale, in detail: at most 10,000 bytes.
     #[graphql(default)]
     description: String,
-    /// A code of ISO 4217 that has minor units, for example EUR.
+    /// An ISO 4217 code that has minor units, for example EUR.
     currency: String,
-    /// The least first bid; at most 4503599627370495.
+    /// The minimum first bid; at most 4503599627370495.
     opening_price: MinorUnits,
-    /// The least step over the current price, from 1 to 8796093022207.
+    /// The minimum step above the current price, from 1 to 8796093022207.
     minimum_increment: MinorUnits,
     /// The secret price below which nothing is sold.
     reserve_price: Option<MinorUnits>,
-    /// When it opens by itself. Absent: when openAuction says so; past: at once.
+    /// When the auction opens by itself. Absent: only openAuction opens it; in the past: it opens
+    /// at once.
     opens_at: Option<DateTime>,
-    /// When it ends; within a year.
+    /// When the auction ends; within a year.
     ends_at: DateTime,
-    /// An accepted bid in the last so many seconds moves the end to so many seconds after it.
+    /// The soft-close window: an accepted bid in the last this many seconds moves the end to this
+    /// many seconds after the bid.
     #[graphql(default = 0)]
     soft_close_seconds: i32,
-    /// How often that may happen. Either both are at least 1, or neither is given.
+    /// How often the soft close may move the end. Set both this and `softCloseSeconds` to at least
+    /// 1, or neither.
     #[graphql(default = 0)]
     soft_close_extensions_max: i32,
-    /// Whether the leader may raise its own bid.
+    /// Whether leaders may raise their own bid.
     #[graphql(default = false)]
     leader_may_raise: bool,
-    /// Send the same key and terms again to learn what became of a request whose answer was lost: 1 to
-    /// 128 bytes, the seller's own. It names one auction for good; other terms are
-    /// IDEMPOTENCY_CONFLICT.
+    /// Send the same key and terms again to learn the outcome of a request whose answer was lost: 1
+    /// to 128 bytes, unique per seller. A key names one auction permanently; other terms with it
+    /// are IDEMPOTENCY_CONFLICT.
     idempotency_key: Option<String>,
 }
 
@@ -66,20 +69,21 @@ pub struct CreateAuctionInput {
 pub struct PlaceBidInput {
     /// The auction.
     auction_id: ID,
-    /// How much, in minor units of the auction's currency.
+    /// The amount, in minor units of the auction's currency.
     amount: MinorUnits,
-    /// Send the same key again to learn what became of a bid whose answer was lost: 1 to 128 bytes. An
-    /// accepted bid remembers its key for 24 hours: the same key and amount are answered with that
-    /// bid, `repeated: true`. A rejected bid remembers nothing: its key is decided anew.
+    /// Send the same key again to learn the outcome of a bid whose answer was lost: 1 to 128 bytes.
+    /// The key of an accepted bid is kept for 24 hours: the same key and amount are answered with
+    /// that bid and `repeated: true`. The key of a rejected bid is not kept: sent again, it is
+    /// decided anew.
     idempotency_key: Option<String>,
-    /// The client's own stamp, for the timing of the request hop.
+    /// When the client sends the bid, by its own clock, to time the request hop.
     sent_at: Option<DateTime>,
 }
 
-/// Writes.
+/// Operations that write.
 #[Object]
 impl Mutation {
-    /// Makes an auction. Needs the role seller.
+    /// Creates an auction. Requires the role seller.
     async fn create_auction(
         &self,
         ctx: &Context<'_>,
@@ -121,21 +125,21 @@ impl Mutation {
         view(ctx, earlier)
     }
 
-    /// Opens a draft now. Needs its seller, or the role auctioneer.
+    /// Opens a draft now. Requires its seller, or the role auctioneer.
     async fn open_auction(&self, ctx: &Context<'_>, id: ID) -> Result<AuctionObject> {
         transition(ctx, &id, Transition::Open).await
     }
 
-    /// Calls an auction off; nobody wins. Needs its seller, until `endsAt`, or the role auctioneer,
-    /// until it is CLOSED.
+    /// Cancels an auction; nobody wins. Requires its seller, until `endsAt`, or the role
+    /// auctioneer, until it is CLOSED.
     async fn cancel_auction(&self, ctx: &Context<'_>, id: ID) -> Result<AuctionObject> {
         let is_auctioneer = ctx.data::<Caller>()?.principal.has(Role::Auctioneer);
         let by = if is_auctioneer { Canceller::Auctioneer } else { Canceller::Seller };
         transition(ctx, &id, Transition::Cancel { by }).await
     }
 
-    /// Places a bid. Needs the role bidder; the bidder is the token's `sub`. Answered when the bid
-    /// is in the table, or is refused on committed state.
+    /// Places a bid. Requires the role bidder; the bidder is the token's `sub`. Answered once the
+    /// bid is in the table, or is rejected on committed state.
     async fn place_bid(&self, ctx: &Context<'_>, input: PlaceBidInput) -> Result<PlaceBidResult> {
         let caller = ctx.data::<Caller>()?;
         let bidder_id = caller.principal.require(Role::Bidder).map_err(|e| from_auth(&e))?.clone();
@@ -180,8 +184,8 @@ impl Mutation {
         }
     }
 
-    /// Puts a new token of the same user on this socket, before the old one expires. Subscriptions
-    /// go on.
+    /// Replaces the token of this socket with a new one of the same user, before the old one
+    /// expires. Subscriptions continue.
     async fn renew_token(&self, ctx: &Context<'_>, token: String) -> Result<Session> {
         let caller = ctx.data::<Caller>()?;
         let Some(session) = &caller.session else {

@@ -24,7 +24,7 @@ pub struct Query;
 
 type AuctionConnection = Connection<String, AuctionObject, EmptyFields, EmptyFields>;
 
-/// Reads.
+/// Operations that read.
 #[Object]
 impl Query {
     /// An auction by id; null with an error if there is none.
@@ -35,10 +35,11 @@ impl Query {
         Some(seen.await)
     }
 
-    /// Auctions of a status (all, if none is given), in the order of what comes next: OPEN by their
-    /// end, DRAFT by their opening, the others by their end. With `newestFirst` in the opposite order:
-    /// of CLOSED ones the last that ended comes first. A list is eventually consistent: an auction made
-    /// a moment ago may be missing. A cursor is good for the status and order that it was given for.
+    /// Auctions of a status (of all, if none is given), earliest first: OPEN by their end, then
+    /// DRAFT by their opening, then the others by their end. `newestFirst` reverses the order: of
+    /// CLOSED auctions, the last that ended comes first. The list is eventually consistent: an
+    /// auction created a moment ago may be missing. A cursor is valid for the status and order that
+    /// it was issued for.
     async fn auctions(
         &self,
         ctx: &Context<'_>,
@@ -98,7 +99,7 @@ impl Query {
     }
 }
 
-/// An auction by the id of a request, or NOT_FOUND.
+/// Loads the auction with the id of a request, or fails with NOT_FOUND.
 pub(super) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Auction> {
     let id = auction_id(id)?;
     let store = ctx.data::<Arc<Dynamo>>()?;
@@ -107,7 +108,7 @@ pub(super) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Auction> {
     auction.ok_or_else(not_found)
 }
 
-/// The id of a request, or NOT_FOUND if no auction can have it: then nothing is read.
+/// The id of a request, or NOT_FOUND if no auction can have it; nothing is read in that case.
 pub(super) fn auction_id(id: &ID) -> Result<AuctionId> {
     if AuctionId::is_well_formed(id) { Ok(id.as_str().into()) } else { Err(not_found()) }
 }

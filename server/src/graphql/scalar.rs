@@ -12,7 +12,8 @@ use gavel_core::auction::{Amount, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MinorUnits(pub Amount);
 
-/// An amount of money: a string of an integer in minor units (cents for EUR, yen for JPY), at most
+/// An amount of money in minor units (cents for EUR, yen for JPY): a string that holds an integer,
+/// at most 9007199254740991. It is a string so that no client rounds it.
 /// 9007199254740991. A string, so that no client rounds it.
 #[Scalar(
     name = "MinorUnits",

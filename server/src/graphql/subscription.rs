@@ -18,7 +18,7 @@ use super::error::{Code, api_error};
 use super::query::auction_id;
 use super::types::{AuctionObject, BidObject, View};
 
-/// What a subscriber asked for.
+/// The subscription field that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// `bidCreated`.
@@ -38,12 +38,12 @@ pub struct Asked {
     pub after: Option<u64>,
 }
 
-/// Notes what a subscriber asks for. Shared between the request's data and who runs it.
+/// Records what a subscriber asks for; shared between the data of the request and its executor.
 #[derive(Debug, Clone, Default)]
 pub struct Probe(Arc<Mutex<Vec<Asked>>>);
 
 impl Probe {
-    /// What was asked, once the probe has run: one root field, or nothing usable.
+    /// The arguments, once the validation run has seen them: one root field, or nothing usable.
     pub fn take(&self) -> Option<Asked> {
         let mut asked = std::mem::take(&mut *self.0.lock());
         if asked.len() == 1 { asked.pop() } else { None }
@@ -69,12 +69,12 @@ impl SourceEvent {
     }
 }
 
-/// The events of a group: its one execution takes the receiver.
+/// The events of a group; the one execution of the group takes the receiver.
 #[derive(Debug)]
 pub struct EventSource(Mutex<Option<mpsc::Receiver<SourceEvent>>>);
 
 impl EventSource {
-    /// A feed of these events.
+    /// A source of these events.
     pub fn new(events: mpsc::Receiver<SourceEvent>) -> Self {
         Self(Mutex::new(Some(events)))
     }
@@ -92,9 +92,10 @@ pub struct SubscriptionRoot;
 /// Live events, over graphql-transport-ws at /graphql/ws.
 #[Subscription(name = "Subscription")]
 impl SubscriptionRoot {
-    /// Each accepted bid of an auction, once and in order. With `after: n` it starts with the bid
-    /// n + 1, from history if need be (frames then carry `extensions.replay: true`), with no seam.
-    /// Without, it starts now. Completes after the last bid of a closed or cancelled auction.
+    /// Each accepted bid of an auction, once and in order. With `after: n` it starts with the bid n
+    /// + 1, from history if necessary (frames then carry `extensions.replay: true`), without a gap.
+    /// Without `after`, it starts now. Completes after the last bid of a closed or cancelled
+    /// auction.
     async fn bid_created(
         &self,
         ctx: &Context<'_>,
@@ -115,8 +116,8 @@ impl SubscriptionRoot {
         Ok(stream::empty().boxed())
     }
 
-    /// The auction now, then at each change: its bids are delivered first, intermediate states may
-    /// be skipped. Completes after CLOSED or CANCELLED.
+    /// The auction now, then after each change. Its bids are delivered first; intermediate states
+    /// may be skipped. Completes after CLOSED or CANCELLED.
     async fn auction_updated(
         &self,
         ctx: &Context<'_>,

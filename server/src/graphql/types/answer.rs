@@ -7,12 +7,12 @@ use super::auction::AuctionObject;
 use super::bid::BidObject;
 use crate::graphql::scalar::{DateTime, MinorUnits};
 
-/// What became of a bid.
+/// The result of placing a bid.
 #[derive(Debug, Union)]
 pub enum PlaceBidResult {
-    /// It is in the table.
+    /// The bid is in the table.
     BidAccepted(BidAccepted),
-    /// It is not and never will be.
+    /// The bid is not in the table and never will be.
     BidRejected(BidRejected),
 }
 
@@ -21,16 +21,16 @@ pub enum PlaceBidResult {
 pub struct BidAccepted {
     /// The bid.
     pub bid: BidObject,
-    /// Whether an earlier request wrote it: one with the same idempotency key, or, where this request
-    /// has none, one of the bidder who leads with the same amount (a double click, or a request that
-    /// was sent again because its answer was lost).
+    /// Whether an earlier request wrote this bid: one with the same idempotency key, or, if this
+    /// request has no key, one with the same amount from the bidder who leads (a double click, or a
+    /// retry because the answer was lost).
     pub repeated: bool,
-    /// When DynamoDB acknowledged it. For a repeat that this server did not write itself: when the
-    /// write was sealed.
+    /// When DynamoDB acknowledged the write; for a repeat that this server did not write itself,
+    /// when the write was sealed.
     pub committed_at: DateTime,
 }
 
-/// Why a bid was refused.
+/// Why a bid was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum BidRejectedCode {
     /// Below `minimumBid`.
@@ -41,36 +41,36 @@ pub enum BidRejectedCode {
     NotOpen,
     /// The auction has ended or was cancelled.
     Closed,
-    /// A seller may not bid on its own auction.
+    /// Sellers may not bid on their own auctions.
     OwnAuction,
-    /// The bidder leads already, and this auction does not let a leader raise itself, or the amount
-    /// is the one that leads.
+    /// The bidder already leads, and this auction does not let leaders raise their own bid, or the
+    /// amount equals the leading one.
     AlreadyLeading,
 }
 
-/// The bid was refused; it never appears. Data, not an error.
+/// The bid was rejected and will never appear. This is data, not an error.
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct BidRejected {
-    /// Why.
+    /// Why the bid was rejected.
     pub code: BidRejectedCode,
-    /// The same in a sentence.
+    /// The reason in a sentence.
     pub message: String,
-    /// The auction that it was decided on.
+    /// The auction as it was when the bid was rejected.
     pub auction: AuctionObject,
 }
 
 #[ComplexObject]
 impl BidRejected {
-    /// The least amount that a bid must have now; above the auction's `maximumBid` where no higher bid
-    /// is possible.
+    /// The minimum amount of a bid now; above the auction's `maximumBid` if no higher bid is
+    /// possible.
     async fn minimum_bid(&self) -> MinorUnits {
         MinorUnits(self.auction.auction.minimum_bid())
     }
 }
 
 impl BidRejected {
-    /// A refusal on the state it was decided on.
+    /// A rejection, with the auction that it was decided on.
     pub fn new(code: RejectionCode, auction: AuctionObject) -> Self {
         let minimum = auction.auction.minimum_bid();
         let (code, message) = match code {

@@ -21,9 +21,9 @@ use crate::limits;
 /// What a caller may see of an auction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum View {
-    /// Everyone.
+    /// What everyone may see.
     Public,
-    /// Its seller, and auctioneers: the reserve price too.
+    /// What its seller and auctioneers may see: the reserve price too.
     Owner,
 }
 
@@ -36,16 +36,16 @@ impl View {
     }
 }
 
-/// Where an auction is in its life.
+/// The status of an auction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum AuctionStatus {
-    /// Made, not yet open. Everybody may see it: it announces what is to come.
+    /// Created, but not open yet. Everybody may see it: it announces the auction.
     Draft,
-    /// Takes bids until `endsAt`.
+    /// Accepts bids until `endsAt`.
     Open,
     /// Ended.
     Closed,
-    /// Called off; nobody wins.
+    /// Cancelled; nobody wins.
     Cancelled,
 }
 
@@ -80,28 +80,28 @@ pub struct AuctionObject {
     pub view: View,
 }
 
-/// Bids in pages.
+/// Pages of bids.
 type BidConnection = Connection<String, BidObject, EmptyFields, EmptyFields>;
 
 /// An English auction: the price rises by at least `minimumIncrement` until nobody bids more.
 #[Object(name = "Auction")]
 impl AuctionObject {
-    /// Its id.
+    /// The id of the auction.
     async fn id(&self) -> ID {
         ID(self.auction.id.to_string())
     }
 
-    /// What is for sale, in a line.
+    /// What is for sale, in one line.
     async fn title(&self) -> &str {
         &self.auction.title
     }
 
-    /// What is for sale, at length.
+    /// What is for sale, in detail.
     async fn description(&self) -> &str {
         &self.auction.description
     }
 
-    /// Who sells; may not bid.
+    /// The seller, who may not bid.
     async fn seller_id(&self) -> ID {
         ID(self.auction.seller_id.to_string())
     }
@@ -111,12 +111,12 @@ impl AuctionObject {
         self.auction.currency.code()
     }
 
-    /// By the clock: a draft whose `opensAt` has come is OPEN.
+    /// The status by the clock: a draft is OPEN from `opensAt` on.
     async fn status(&self) -> AuctionStatus {
         self.auction.status_at(clock::now()).into()
     }
 
-    /// The least first bid.
+    /// The minimum first bid.
     async fn opening_price(&self) -> MinorUnits {
         MinorUnits(self.auction.opening_price)
     }
@@ -126,19 +126,18 @@ impl AuctionObject {
         self.auction.current_price.map(MinorUnits)
     }
 
-    /// The least amount that the next bid must have; above `maximumBid` where no higher bid is
-    /// possible.
+    /// The minimum amount of the next bid; above `maximumBid` if no higher bid is possible.
     async fn minimum_bid(&self) -> MinorUnits {
         MinorUnits(self.auction.minimum_bid())
     }
 
-    /// The most that the next bid may be: half-way from the current price to 2^53 - 1, so that no
+    /// The maximum amount of the next bid: half-way from the current price to 2^53 - 1, so that no
     /// single bid ends the bidding.
     async fn maximum_bid(&self) -> MinorUnits {
         MinorUnits(self.auction.maximum_bid())
     }
 
-    /// The least step over the current price.
+    /// The minimum step above the current price.
     async fn minimum_increment(&self) -> MinorUnits {
         MinorUnits(self.auction.minimum_increment)
     }
@@ -153,42 +152,43 @@ impl AuctionObject {
         self.auction.reserve_met()
     }
 
-    /// The reserve; null to all but the seller and auctioneers.
+    /// The reserve price; null for everyone but the seller and auctioneers.
     async fn reserve_price(&self) -> Option<MinorUnits> {
         self.auction.reserve_price.filter(|_| self.view == View::Owner).map(MinorUnits)
     }
 
-    /// Who bid the current price.
+    /// The bidder of the current price.
     async fn leader_id(&self) -> Option<ID> {
         self.auction.leader_id.as_ref().map(|id| ID(id.to_string()))
     }
 
-    /// Who has won: the leader of a CLOSED auction whose reserve is met.
+    /// The winner: the leader of a CLOSED auction whose reserve is met.
     async fn winner_id(&self) -> Option<ID> {
         self.auction.winner_id().map(|id| ID(id.to_string()))
     }
 
-    /// When it opens by itself, or was opened.
+    /// When the auction opens by itself, or was opened.
     async fn opens_at(&self) -> Option<DateTime> {
         self.auction.opens_at.map(DateTime)
     }
 
-    /// When it ends, soft closes included.
+    /// When the auction ends, including soft-close extensions.
     async fn ends_at(&self) -> DateTime {
         DateTime(self.auction.ends_at)
     }
 
-    /// An accepted bid in the last so many seconds moves the end to so many seconds after it.
+    /// The soft-close window: an accepted bid in the last this many seconds moves the end to this
+    /// many seconds after the bid.
     async fn soft_close_seconds(&self) -> u32 {
         self.auction.soft_close_seconds
     }
 
-    /// How often that may happen.
+    /// How often the soft close may move the end.
     async fn soft_close_extensions_max(&self) -> u32 {
         self.auction.soft_close_extensions_max
     }
 
-    /// Whether the leader may raise its own bid.
+    /// Whether leaders may raise their own bid.
     async fn leader_may_raise(&self) -> bool {
         self.auction.leader_may_raise
     }
@@ -203,17 +203,17 @@ impl AuctionObject {
         int(self.auction.sequence)
     }
 
-    /// Raised by every change of the auction.
+    /// The version of the auction, which every change raises.
     async fn version(&self) -> i32 {
         int(self.auction.version)
     }
 
-    /// When it was made.
+    /// When the auction was created.
     async fn created_at(&self) -> DateTime {
         DateTime(self.auction.created_at)
     }
 
-    /// Its accepted bids, from the table.
+    /// The accepted bids of the auction, from the table.
     async fn bids(
         &self,
         ctx: &Context<'_>,
@@ -241,7 +241,7 @@ impl AuctionObject {
     }
 }
 
-/// The number of entries in a page, checked.
+/// Checks the number of entries that a page is asked for.
 pub(in crate::graphql) fn page_size(first: i32) -> Result<usize> {
     usize::try_from(first).ok().filter(|first| (1..=limits::PAGE_MAX).contains(first)).ok_or_else(
         || {

@@ -12,30 +12,30 @@ use crate::graphql::scalar::{DateTime, MinorUnits};
 #[derive(Debug, Clone, SimpleObject)]
 #[graphql(name = "Bid")]
 pub struct BidObject {
-    /// Its id.
+    /// The id of the bid.
     id: ID,
     /// The auction it belongs to.
     auction_id: ID,
-    /// Its number within the auction: 1, 2, 3, no gap.
+    /// The number of the bid within the auction: 1, 2, 3, without gaps.
     sequence: i32,
-    /// Who bid.
+    /// The bidder.
     bidder_id: ID,
-    /// How much.
+    /// The amount of the bid.
     amount: MinorUnits,
-    /// The bid's time: when the server received it.
+    /// The time of the bid: when the server received it.
     received_at: DateTime,
-    /// The end of the auction as it stands after this bid.
+    /// The end of the auction after this bid.
     ends_at: DateTime,
     /// Whether the reserve is met after this bid.
     reserve_met: bool,
-    /// The stamps of its hops.
+    /// When the bid passed each hop.
     timing: BidTiming,
-    /// The W3C trace context to go on with, in the trace that the bid came with: the span of its
+    /// The W3C trace context to continue, in the trace that the bid came with: the span of its
     /// delivery or of its transaction if the trace is kept, else the client's own.
     traceparent: Option<String>,
 }
 
-/// Where this server learnt of a bid.
+/// Where this server read a bid from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum BidSource {
     /// A record of the DynamoDB stream.
@@ -48,20 +48,21 @@ pub enum BidSource {
     Table,
 }
 
-/// When a bid passed each hop. Clocks: `sentAt` the client's, the others the servers'.
+/// When a bid passed each hop. `sentAt` is by the client's clock, the others by the clocks of the
+/// servers.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct BidTiming {
-    /// The client's own stamp.
+    /// When the client sent it, as the client says.
     sent_at: Option<DateTime>,
-    /// The server received it.
+    /// When the server received it.
     received_at: DateTime,
-    /// The lane sealed its transaction.
+    /// When the lane sealed its transaction.
     written_at: DateTime,
-    /// The relay read it; null if it was not read from the stream or table for watchers.
+    /// When the relay read it; null if it was not read from the stream or table for watchers.
     read_at: Option<DateTime>,
-    /// The broker published it; null as `readAt`.
+    /// When the broker published it; null in the same cases as `readAt`.
     published_at: Option<DateTime>,
-    /// Where this server learnt of it.
+    /// Where this server read it from.
     source: BidSource,
 }
 
@@ -116,7 +117,7 @@ impl BidObject {
     }
 }
 
-/// A counter as a GraphQL Int.
+/// Converts a counter to a GraphQL Int.
 pub(super) fn int(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }

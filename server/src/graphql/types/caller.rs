@@ -10,9 +10,9 @@ use crate::graphql::scalar::DateTime;
 pub struct Me {
     /// The token's `sub`; null for an anonymous observer.
     pub id: Option<ID>,
-    /// What it may do.
+    /// The roles of the caller.
     pub roles: Vec<RoleName>,
-    /// When its token expires.
+    /// When the token of the caller expires.
     pub expires_at: Option<DateTime>,
 }
 
@@ -21,21 +21,21 @@ pub struct Me {
 pub struct Session {
     /// The token's `sub`.
     pub user_id: ID,
-    /// What it may do.
+    /// The roles that the token grants.
     pub roles: Vec<RoleName>,
     /// When the token expires.
     pub expires_at: DateTime,
 }
 
-/// What a token allows.
+/// A role that a token grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(name = "Role")]
 pub enum RoleName {
     /// Places bids.
     Bidder,
-    /// Makes auctions, and opens and cancels its own.
+    /// Creates auctions; opens and cancels their own.
     Seller,
-    /// Acts on every auction.
+    /// Opens and cancels any auction, and sees its reserve price.
     Auctioneer,
     /// Reads and watches.
     Observer,
