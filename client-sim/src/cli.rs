@@ -1,4 +1,4 @@
-//! The command line: what is asked, checked and turned into plans.
+//! The command line: arguments, their checks, and the plans made from them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,44 +19,46 @@ mod plans;
 mod service;
 mod values;
 
-/// Simulated bidders and watchers that time Gavel from client to client.
+/// Simulate bidders and watchers, and measure Gavel from client to client.
 #[derive(Debug, Parser)]
 #[command(version = VERSION)]
 pub struct Cli {
-    /// What to do; `run steady` if nothing is said.
+    /// The command; `run steady` by default.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// A command.
+/// A command of `client-sim`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a scenario and judge it. Exit code 0 pass, 1 usage or set-up, 97 invalid run (this
-    /// machine could not keep the schedule), 98 a guarantee broken, 99 an objective missed.
+    /// Run a scenario and judge the result. Exit codes: 0 passed, 1 usage or set-up error, 97
+    /// invalid run (this machine could not keep the schedule), 98 a guarantee was broken, 99 an
+    /// objective was missed.
     Run(RunArgs),
-    /// One auction with a crowd of watchers through the whole path: `run fanout`, in short.
+    /// Run one auction with many watchers through the whole path: short for `run fanout`.
     Fanout(FanoutArgs),
-    /// Run the experiments that answer whether DynamoDB Streams can carry a realtime product. Exit
-    /// code 0, 1 usage or set-up, 97 a run proves nothing, 98 a guarantee broken, 99 a goal missed.
+    /// Run the experiments on whether DynamoDB Streams can carry a realtime product. Exit codes: 0
+    /// passed, 1 usage or set-up error, 97 a run is inconclusive, 98 a guarantee was broken, 99 a
+    /// goal was missed.
     Lab(LabArgs),
-    /// Hold two reports of `run --json`, or of `lab --out`, against each other: better, worse, or
-    /// within noise. Exit code 0, 1 usage, 99 worse beyond the tolerance.
+    /// Compare two reports of `run --json`, or of `lab --out`: better, worse, or within noise. Exit
+    /// codes: 0 passed, 1 usage error, 99 worse beyond the tolerance.
     Compare(CompareArgs),
-    /// Print each bid of an auction as it comes.
+    /// Print each bid of an auction as it arrives.
     Watch(WatchArgs),
     /// Place one bid.
     Bid(BidArgs),
     /// Mint a token.
     Token(TokenArgs),
-    /// Print a shell's completions.
+    /// Print completions for a shell.
     Completions {
-        /// The shell.
+        /// The shell to print them for.
         shell: clap_complete::Shell,
     },
     /// Run the store alone, for a parent process.
     #[command(hide = true)]
     Store {
-        /// What everything random is drawn with.
+        /// Seed of everything random.
         #[arg(long)]
         seed: u64,
     },
@@ -66,117 +68,116 @@ pub enum Command {
     /// Run the service itself, for a parent process.
     #[command(hide = true, disable_help_flag = true)]
     Serve {
-        /// The service's flags.
+        /// Flags of the service.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<std::ffi::OsString>,
     },
 }
 
-/// `run`.
+/// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The scenario.
+    /// The scenario to run.
     #[arg(value_enum, default_value_t = Name::Steady)]
     pub scenario: Name,
-    /// Which service, and as whom.
+    /// The service to use, and the identities to use it with.
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// How long bids are sent, for example 30s or 2m.
+    /// How long to send bids, for example 30s or 2m.
     #[arg(long, value_parser = values::duration)]
     pub duration: Option<Duration>,
-    /// Bids a second, all auctions together.
+    /// Bids a second, over all auctions.
     #[arg(long, value_parser = values::number)]
     pub rate: Option<f64>,
-    /// Auctions.
+    /// Number of auctions.
     #[arg(long, value_parser = values::whole::<usize>)]
     pub auctions: Option<usize>,
-    /// Bidders, spread over the auctions.
+    /// Number of bidders, spread over the auctions.
     #[arg(long, value_parser = values::whole::<usize>)]
     pub bidders: Option<usize>,
-    /// Watchers, spread over the auctions.
+    /// Number of watchers, spread over the auctions.
     #[arg(long, value_parser = values::whole::<usize>)]
     pub watchers: Option<usize>,
-    /// What the schedule is drawn with; a random one is printed.
+    /// Seed of the schedule; by default a random one, which is printed.
     #[arg(long, value_parser = values::whole::<u64>)]
     pub seed: Option<u64>,
-    /// Run it so often, each time with the next seed: the report has the run in the middle, the figures
-    /// of all, and the verdict of the worst. `compare` takes the noise from that.
+    /// Number of runs, each with the next seed. The report shows the median run, the figures of all
+    /// runs, and the worst verdict. `compare` derives the noise from them.
     #[arg(long, value_name = "TIMES", value_parser = values::repeats, default_value = "1")]
     pub repeat: usize,
-    /// The relay mode of the service that is started; default: stream. With --url it only says what
-    /// the report calls it.
+    /// Relay mode of the service that is started; default: stream. With --url it is only a label in
+    /// the report.
     #[arg(long, value_parser = ["stream", "hybrid", "lambda"])]
     pub relay: Option<String>,
-    /// Write the report as JSON.
+    /// Write the report to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Write the report as a page that needs no network.
+    /// Write the report to this file, as a self-contained HTML page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// An objective, for example p99<300ms or deliver.p50<5ms; may be given several times. Default:
-    /// p99<300ms; churn, slow, snipe and chaos judge guarantees only.
+    /// Objective, for example p99<300ms or deliver.p50<5ms; may be repeated. Default: p99<300ms;
+    /// churn, slow, snipe and chaos judge guarantees only.
     #[arg(long, value_name = "EXPR")]
     pub slo: Vec<Slo>,
-    /// The share of watchers that stop reading, for example 0.1.
+    /// Share of watchers that stop reading, for example 0.1.
     #[arg(long, value_parser = values::number)]
     pub stalled: Option<f64>,
-    /// Servers of the service that is started: two share a table, and DynamoDB Streams lets no more
-    /// than two read a shard. Bidders and watchers are spread over them.
+    /// Number of servers to start: they share one table, and DynamoDB Streams allows at most two
+    /// readers per shard. Bidders and watchers are spread over them.
     #[arg(long, value_parser = values::whole::<usize>)]
     pub nodes: Option<usize>,
-    /// How often a server is killed; for chaos.
+    /// Number of times a server is killed; for chaos.
     #[arg(long, value_parser = values::whole::<usize>)]
     pub kills: Option<usize>,
-    /// Where the store of the service that is started is. Default: inside; chaos plays both, one
-    /// after the other.
+    /// Where the store of the service runs. Default: inside; chaos runs both layouts, one after the
+    /// other.
     #[arg(long, value_enum)]
     pub layout: Option<Layout>,
-    /// What lies between the clients and the service.
+    /// Simulated connection between the clients and the service.
     #[arg(long, value_enum, default_value_t)]
     pub last_mile: LastMile,
-    /// A flag for the service that is started, for example --server-flag=--group-commit-max=1; may
-    /// be given several times.
+    /// Flag for the service that is started, for example --server-flag=--group-commit-max=1; may be
+    /// repeated.
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     pub server_flag: Vec<String>,
 }
 
-/// `fanout`.
+/// Arguments of `fanout`.
 #[derive(Debug, Args)]
 pub struct FanoutArgs {
-    /// Watchers, all of one auction.
+    /// Number of watchers, all of one auction.
     #[arg(long, default_value_t = 1_000, value_parser = values::whole::<usize>)]
     pub watchers: usize,
     /// Bids a second.
     #[arg(long, default_value_t = 5.0, value_parser = values::number)]
     pub rate: f64,
-    /// How long bids are sent.
+    /// How long to send bids.
     #[arg(long, value_parser = values::duration, default_value = "20s")]
     pub duration: Duration,
-    /// What the schedule is drawn with; a random one is printed.
+    /// Seed of the schedule; by default a random one, which is printed.
     #[arg(long, value_parser = values::whole::<u64>)]
     pub seed: Option<u64>,
-    /// An objective, for example p99<300ms or deliver.p50<5ms; may be given several times. Default:
-    /// p99<300ms.
+    /// Objective, for example p99<300ms or deliver.p50<5ms; may be repeated. Default: p99<300ms.
     #[arg(long, value_name = "EXPR")]
     pub slo: Vec<Slo>,
-    /// Run it so often, each time with the next seed: the report has the run in the middle, the figures
-    /// of all, and the verdict of the worst. `compare` takes the noise from that.
+    /// Number of runs, each with the next seed. The report shows the median run, the figures of all
+    /// runs, and the worst verdict. `compare` derives the noise from them.
     #[arg(long, value_name = "TIMES", value_parser = values::repeats, default_value = "1")]
     pub repeat: usize,
-    /// The relay mode of the service that is started; default: stream. With --url it only says what
-    /// the report calls it.
+    /// Relay mode of the service that is started; default: stream. With --url it is only a label in
+    /// the report.
     #[arg(long, value_parser = ["stream", "hybrid", "lambda"])]
     pub relay: Option<String>,
-    /// Which service, and as whom.
+    /// The service to use, and the identities to use it with.
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// Write the report as JSON.
+    /// Write the report to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Write the report as a page that needs no network.
+    /// Write the report to this file, as a self-contained HTML page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// A flag for the service that is started; may be given several times.
+    /// Flag for the service that is started; may be repeated.
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     pub server_flag: Vec<String>,
 }
@@ -201,90 +202,90 @@ impl From<FanoutArgs> for RunArgs {
     }
 }
 
-/// `lab`.
+/// Arguments of `lab`.
 #[derive(Debug, Args)]
 pub struct LabArgs {
-    /// Shorter runs, about three minutes together.
+    /// Use shorter runs, about three minutes in total.
     #[arg(long)]
     pub quick: bool,
-    /// An experiment, or with --url a kind of traffic (trickle, steady, war, snipe); may be given
-    /// several times. Default: all.
+    /// Experiment to run, or with --url a kind of traffic (trickle, steady, war, snipe); may be
+    /// repeated. Default: all.
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
-    /// Say which experiments there are.
+    /// List the experiments.
     #[arg(long)]
     pub list: bool,
-    /// Write report.html, report.md and report.json into this folder.
+    /// Write report.html, report.md and report.json to this directory.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Which service, and as whom.
+    /// The service to use, and the identities to use it with.
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// What everything random is drawn with.
+    /// Seed of everything random.
     #[arg(long, default_value_t = 1, value_parser = values::whole::<u64>)]
     pub seed: u64,
 }
 
-/// `compare`.
+/// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
     /// The report to compare with.
     pub before: PathBuf,
-    /// The report in question.
+    /// The report to judge.
     pub after: PathBuf,
-    /// How much worse a figure may be, in percent.
+    /// How much worse a figure may become, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 10.0, value_parser = values::percent)]
     pub tolerance: f64,
-    /// Write both side by side as a page that needs no network.
+    /// Write both side by side to this file, as a self-contained HTML page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
 
-/// `watch`.
+/// Arguments of `watch`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
-    /// The auction.
+    /// The id of the auction.
     pub auction_id: String,
-    /// The service.
+    /// The URL of the service.
     #[arg(long, default_value = "http://127.0.0.1:8080", value_parser = base_url::parse)]
     pub url: String,
-    /// A token; without one the watcher is anonymous.
+    /// Token; without one the watcher is anonymous.
     #[arg(long, env = "GAVEL_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
-    /// Start after the bid of this number; 0 for all. Without it: from now on.
+    /// Start after the bid with this number; 0 for all bids. Default: only new bids.
     #[arg(long, value_parser = values::whole::<u64>)]
     pub after: Option<u64>,
 }
 
-/// `bid`.
+/// Arguments of `bid`.
 #[derive(Debug, Args)]
 pub struct BidArgs {
-    /// The auction.
+    /// The id of the auction.
     pub auction_id: String,
-    /// Minor units, for example 1250.
+    /// The amount in minor units, for example 1250.
     #[arg(value_parser = values::amount)]
     pub amount: u64,
-    /// The service.
+    /// The URL of the service.
     #[arg(long, default_value = "http://127.0.0.1:8080", value_parser = base_url::parse)]
     pub url: String,
-    /// A bidder's token.
+    /// Token of a bidder.
     #[arg(long, env = "GAVEL_TOKEN", hide_env_values = true)]
     pub token: String,
 }
 
-/// `token`.
+/// Arguments of `token`.
 #[derive(Debug, Args)]
 pub struct TokenArgs {
-    /// The user's id.
+    /// The id of the user.
     #[arg(long, default_value = "ann")]
     pub user: String,
-    /// A role: bidder, seller, auctioneer or observer; may be given several times.
+    /// Role of the user: bidder, seller, auctioneer or observer; may be repeated.
     #[arg(long = "role", default_value = "bidder", value_parser = values::role)]
     pub roles: Vec<String>,
-    /// How long it lives.
+    /// How long the token is valid.
     #[arg(long, default_value = "1h", value_parser = values::duration)]
     pub ttl: Duration,
-    /// The secret of the service, at least 32 bytes.
+    /// Secret of the service, at least 32 bytes.
     #[arg(long, env = "GAVEL_JWT_SECRET", hide_env_values = true)]
     pub jwt_secret: String,
 }

@@ -14,7 +14,7 @@ pub fn check(watchers: usize) -> anyhow::Result<()> {
     match soft_limit(&limits) {
         Some(limit) if limit < watchers + OTHERS => bail!(
             "{watchers} watchers need {} open files and the limit is {limit}: raise it with `ulimit \
-             -n`, or ask for fewer --watchers",
+             -n`, or use fewer --watchers",
             watchers + OTHERS
         ),
         _ => Ok(()),

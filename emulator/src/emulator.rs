@@ -136,7 +136,7 @@ impl Emulator {
         self.stop.cancel();
         // Drop waits, so it is done where waiting harms nobody.
         if tokio::task::spawn_blocking(move || drop(self)).await.is_err() {
-            tracing::warn!("the emulator's end was not waited for");
+            tracing::warn!("shutdown ended before the emulator did");
         }
     }
 }
@@ -160,7 +160,7 @@ fn run(
         Ok(prepared) => prepared,
         Err(error) => {
             if started.send(Err(error)).is_err() {
-                tracing::debug!("nobody waited for the emulator's start");
+                tracing::debug!("nobody was waiting for the emulator to start");
             }
             return;
         }
@@ -170,7 +170,7 @@ fn run(
     let front = ServiceStack::new(engine.clone(), options, seed);
     if options.behaviour != Behaviour::default() {
         // Without it a run with faults could not be repeated.
-        tracing::info!(seed, %address, "the emulator is not ideal");
+        tracing::info!(seed, %address, "behaviour differs from that of an ideal store");
     }
     // Nobody waiting any more means nobody to serve.
     if started.send(Ok((address, front.handle()))).is_ok() {

@@ -156,7 +156,7 @@ impl Engine {
                     let is_full = self.bounds.bytes_max.is_some_and(|most| used > most);
                     self.is_full.store(is_full, Ordering::Relaxed);
                 }
-                Err(error) => tracing::warn!(%error, "the database's size is not known"),
+                Err(error) => tracing::warn!(%error, "cannot read the size of the database"),
             }
         }
         self.is_full.load(Ordering::Relaxed)
@@ -219,7 +219,7 @@ impl Engine {
             Ok::<(), rusqlite::Error>(())
         })();
         if let Err(error) = noted {
-            tracing::error!(table, %error, "a table's stream is not as it should be");
+            tracing::error!(table, %error, "a table's stream is in the wrong state");
         }
     }
 
@@ -275,8 +275,8 @@ impl Engine {
     /// Deletes stream records committed before `oldest`, of `table` or of all.
     pub(crate) fn prune_streams(&self, table: Option<&str>, oldest: Micros) {
         match self.streams.prune(table, oldest) {
-            Ok(records) => tracing::debug!(records, "old stream records are gone"),
-            Err(error) => tracing::warn!(%error, "old stream records are kept"),
+            Ok(records) => tracing::debug!(records, "old stream records deleted"),
+            Err(error) => tracing::warn!(%error, "cannot delete old stream records"),
         }
     }
 
@@ -286,11 +286,11 @@ impl Engine {
         self.writes.fetch_add(1, Ordering::Release);
         match swept {
             Ok(items) => {
-                tracing::debug!(items, "expired items are gone");
+                tracing::debug!(items, "expired items deleted");
                 items
             }
             Err(error) => {
-                tracing::warn!(%error, "expired items are kept");
+                tracing::warn!(%error, "cannot delete expired items");
                 0
             }
         }
@@ -385,7 +385,7 @@ fn reply(operation: Operation, result: dynoxide::Result<String>) -> Reply {
 }
 
 fn unreadable(error: &rusqlite::Error) -> Reply {
-    tracing::error!(%error, "the streams cannot be read");
+    tracing::error!(%error, "cannot read the streams");
     Reply::internal_error(&error.to_string())
 }
 

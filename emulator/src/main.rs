@@ -1,4 +1,4 @@
-//! `dynamodb-emulator`: the embedded DynamoDB as a process of its own.
+//! `dynamodb-emulator`: the embedded DynamoDB as a separate process.
 
 use std::io::IsTerminal as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use dynamodb_emulator::{Behaviour, Command, Emulator, FaultRule, Latency, Option
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A DynamoDB with Streams on this machine, for the plain AWS SDK.
+/// A local DynamoDB with Streams, for the unmodified AWS SDK.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Flags {
@@ -22,32 +22,32 @@ struct Flags {
     /// Port to listen on; 0 chooses a free one.
     #[arg(long, default_value_t = 8000)]
     port: u16,
-    /// Directory that keeps the database; without it everything is temporary.
+    /// Directory of the database; without it the database is temporary.
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// MiB that a temporary database may hold; beyond, writes are refused.
+    /// Largest size of a temporary database, in MiB; beyond it writes are refused.
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     temporary_max_mib: u64,
     /// Milliseconds added to each `TransactWriteItems`.
     #[arg(long, default_value_t = 0)]
     transact_delay_ms: u64,
-    /// What to begin with; the flags below change it.
+    /// Behaviour to start from; the options below change it.
     #[arg(long, value_enum, default_value_t = Profile::Plain)]
     profile: Profile,
-    /// JSON file with a behaviour (docs/EMULATOR.md), instead of a profile.
+    /// JSON file with a behaviour (docs/EMULATOR.md), used instead of a profile.
     #[arg(long, conflicts_with = "profile")]
     behaviour: Option<PathBuf>,
     /// How long calls take.
     #[arg(long, value_enum)]
     latency: Option<LatencyName>,
-    /// Shards that a stream starts with; 0 is the engine's own single one, which
-    /// can neither close nor lag.
+    /// Shards that a stream starts with; 0 uses the single shard of the engine,
+    /// which can neither close nor lag.
     #[arg(long)]
     shards: Option<u32>,
-    /// Closes a shard in favour of a new one each so many milliseconds.
+    /// Replaces a shard with a new one at this interval, in milliseconds.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     roll_every_ms: Option<u64>,
-    /// Splits a shard in two each so many milliseconds.
+    /// Splits a shard in two at this interval, in milliseconds.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     split_every_ms: Option<u64>,
     /// A fault such as `lost_answer:rate=0.01,on=writes`; may be repeated.
@@ -56,27 +56,27 @@ struct Flags {
     /// JSON file with a list of steps (docs/EMULATOR.md).
     #[arg(long)]
     script: Option<PathBuf>,
-    /// Seed of everything random; without it another one each time.
+    /// Seed of everything random; by default a new one at each start.
     #[arg(long)]
     seed: Option<u64>,
-    /// Serves the control endpoint `/_control` to whoever can reach the port.
+    /// Serves the control endpoint `/_control` to anyone who can reach the port.
     #[arg(long)]
     control: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Profile {
-    /// As fast as it can be, one shard, no limits.
+    /// As fast as possible, with one shard and no limits.
     Plain,
-    /// Latencies, shards and limits of AWS.
+    /// The latencies, shards and limits of AWS.
     AwsLike,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LatencyName {
-    /// Nothing is added.
+    /// No delay is added.
     None,
-    /// What was published of AWS.
+    /// The latencies published for AWS.
     Aws,
 }
 
@@ -98,7 +98,7 @@ impl Flags {
             || self.roll_every_ms.is_some()
             || self.split_every_ms.is_some()
         {
-            // Each of them needs streams of the front's own.
+            // Each of these needs streams managed by the emulator.
             behaviour.streams.shards = behaviour.streams.shards.max(1);
         }
         behaviour.faults.extend(self.fault);
@@ -143,11 +143,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(flags: Flags) -> Result<()> {
-    // Before the start, so that no signal is missed from then on.
+    // Registered before the start, so that no signal is missed.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let options = flags.options()?;
-    // Its message says the cause too.
+    // Its message already contains the cause.
     let emulator = Emulator::start(options).await.map_err(|error| anyhow::anyhow!("{error}"))?;
     let seed = emulator.control().seed();
     println!("dynamodb-emulator listens on {} (seed {seed})", emulator.endpoint());

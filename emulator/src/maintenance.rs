@@ -28,7 +28,7 @@ pub(crate) async fn keep(engine: Engine, stop: CancellationToken) {
             engine.sweep_expired_items();
         });
         if kept.await.is_err() {
-            tracing::warn!("the upkeep failed");
+            tracing::warn!("maintenance failed");
         }
     }
 }

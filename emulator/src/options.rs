@@ -1,4 +1,4 @@
-//! What can be chosen at start.
+//! Start options.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -12,30 +12,30 @@ use crate::faults::FaultRule;
 use crate::latency::{Delay, Latency};
 use crate::streams::{OPEN_MAX, StreamOptions};
 
-/// How an [`Emulator`](crate::Emulator) is to be started.
+/// How to start an [`Emulator`](crate::Emulator).
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen. Default 127.0.0.1, port 0: a free port is chosen.
     pub listen: SocketAddr,
-    /// Where the database is kept. Default `None`: a temporary directory, on a
-    /// memory file system where there is one, deleted at the end.
+    /// Where to keep the database. Default `None`: a temporary directory, on a
+    /// memory file system if there is one, deleted at the end.
     ///
     /// Writes to a data directory are on disk before they are answered; writes
     /// to a temporary one are not.
     pub data_dir: Option<PathBuf>,
-    /// What a temporary database may hold, in bytes: beyond, every write but
-    /// `DeleteItem` is refused with `RequestLimitExceeded`. It lies in memory.
-    /// Default 1 GiB.
+    /// The largest size of a temporary database, in bytes; it lies in memory.
+    /// Beyond it, every write but `DeleteItem` is refused with
+    /// `RequestLimitExceeded`. Default 1 GiB.
     pub temporary_bytes_max: u64,
-    /// Added to each `TransactWriteItems`; other calls go on meanwhile. Default
-    /// zero. Short for `behaviour.latency.transact`, which it replaces.
+    /// Added to each `TransactWriteItems`; other calls continue meanwhile.
+    /// Default zero. Short for `behaviour.latency.transact`, which it replaces.
     pub transact_delay: Duration,
-    /// In what it is like AWS and unlike an ideal store. Default: in nothing.
+    /// How it behaves like AWS instead of like an ideal store. Default: in no way.
     pub behaviour: Behaviour,
-    /// The seed of everything random. Default `None`: another one each time,
-    /// told by [`Control::seed`](crate::Control::seed).
+    /// The seed of everything random. Default `None`: a new one each time,
+    /// returned by [`Control::seed`](crate::Control::seed).
     pub seed: Option<u64>,
-    /// Whether the control endpoint is served, to whoever can reach the port.
+    /// Whether to serve the control endpoint, to anyone who can reach the port.
     /// Default no.
     pub control: bool,
 }
@@ -55,7 +55,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The latency to begin with.
+    /// The latency to start with.
     pub(crate) fn latency(&self) -> Latency {
         let latency = self.behaviour.latency;
         if self.transact_delay.is_zero() {
@@ -66,24 +66,24 @@ impl Options {
     }
 }
 
-/// In what an emulator is like AWS and unlike an ideal store.
+/// How an emulator behaves like AWS instead of like an ideal store.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
-    /// How long things take.
+    /// How long calls and propagation take.
     pub latency: Latency,
     /// How streams behave.
     pub streams: StreamOptions,
     /// What limits writes.
     pub limits: Limits,
-    /// What goes wrong, from the start on.
+    /// Faults in force from the start.
     pub faults: Vec<FaultRule>,
-    /// What happens when.
+    /// Commands to carry out, each at its time.
     pub script: Vec<Step>,
 }
 
 impl Behaviour {
-    /// Like AWS on a good day: its latencies, 4 shards, its limits, no faults.
+    /// AWS on a good day: its latencies, 4 shards, its limits, no faults.
     pub fn aws_like() -> Self {
         Self {
             latency: Latency::aws(),
@@ -93,29 +93,29 @@ impl Behaviour {
         }
     }
 
-    /// What is wrong with it, in one line.
+    /// The first problem with it, in one line.
     pub fn problem(&self) -> Option<&'static str> {
         let has_shards = self.streams.shards > 0;
         if !self.latency.is_valid() {
-            Some("latency: a delay is a finite number, not below 0")
+            Some("latency: a delay must be a finite number that is not negative")
         } else if !self.latency.propagation.is_none() && !has_shards {
             Some("latency: propagation needs streams with at least 1 shard")
         } else if self.streams.shards as usize > OPEN_MAX {
-            Some("streams: at most 256 shards")
+            Some("streams: shards must be at most 256")
         } else if !self.faults.iter().all(FaultRule::is_valid) {
             Some(
-                "faults: a rate is between 0 and 1, an operation has its name in the API, and \
-                  error, status (400 to 599) and message are for the kind error",
+                "faults: a rate must be from 0 to 1, an operation must exist in the API, and error, \
+                  status (400 to 599) and message need the kind error",
             )
         } else if !has_shards && self.script.iter().any(|step| step.command.needs_shards()) {
-            Some("script: a step is about streams, which need at least 1 shard for it")
+            Some("script: a step on streams needs at least 1 shard")
         } else if self.script.iter().any(|step| !step.command.is_valid()) {
             Some(
-                "script: a rate is between 0 and 1, a delay a finite number, not below 0, and a \
-                  fault is as in faults",
+                "script: a rate must be from 0 to 1, a delay a finite number that is not negative, \
+                  and a fault as in faults",
             )
         } else if self.script.iter().any(|step| step.every_ms == Some(0)) {
-            Some("script: every_ms is at least 1")
+            Some("script: every_ms must be at least 1")
         } else {
             None
         }
@@ -147,10 +147,10 @@ mod tests {
         for (begins, problem) in [
             ("latency:", told(|b| b.latency.write.base_ms = f64::NAN)),
             ("latency: propagation", told(|b| b.latency = late)),
-            ("streams: at most 256", told(|b| b.streams.shards = 257)),
+            ("streams: shards must be at most 256", told(|b| b.streams.shards = 257)),
             ("faults:", told(|b| b.faults.push(always_twice.clone()))),
-            ("script: a step is about", told(|b| b.script.push(step(ROLL)))),
-            ("script: a step is about", told(|b| b.script.push(step(Command::Latency(late))))),
+            ("script: a step on streams", told(|b| b.script.push(step(ROLL)))),
+            ("script: a step on streams", told(|b| b.script.push(step(Command::Latency(late))))),
             ("script: a rate", told(|b| b.script.push(step(Command::Fault(always_twice.clone()))))),
             ("script: every_ms", {
                 let again = Step { every_ms: Some(0), ..step(Command::ClearFaults) };

@@ -39,7 +39,7 @@ pub(crate) async fn serve(listener: TcpListener, front: ServiceStack, stop: Canc
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "accepting a connection failed");
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }

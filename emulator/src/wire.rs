@@ -57,7 +57,7 @@ pub(crate) async fn answer(
         return Ok(respond(400, refusal));
     }
     let Some(body) = text(body).await? else {
-        let message = format!("The body is no text of at most {BODY_BYTES_MAX} bytes.");
+        let message = format!("The body must be text of at most {BODY_BYTES_MAX} bytes.");
         return Ok(respond(400, coral(SERIALIZATION, &message)));
     };
     let region = arn::signed_region(authorization);

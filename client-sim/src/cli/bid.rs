@@ -1,4 +1,4 @@
-//! `bid`: places one bid and says what became of it.
+//! `bid`: places one bid and reports its outcome.
 
 use crate::clock;
 use crate::service::answer::BidAnswer;
@@ -24,7 +24,7 @@ pub async fn bid(base: &str, token: &str, auction_id: &str, amount: u64) -> anyh
             Ok(true)
         }
         BidAnswer::BidRejected { code, message, minimum_bid } => {
-            println!("rejected, {code}: {message} (the least bid is {minimum_bid})");
+            println!("rejected, {code}: {message} (the minimum bid is {minimum_bid})");
             Ok(false)
         }
     }

@@ -1,4 +1,4 @@
-//! From what is asked to what is done.
+//! Turns arguments into plans.
 
 use clap::{Parser, ValueEnum as _};
 
@@ -15,7 +15,7 @@ use crate::service::nodes::Layout;
 use crate::service::token::Mint;
 
 impl Default for RunArgs {
-    /// What `client-sim` alone means.
+    /// The arguments of `client-sim` without any.
     fn default() -> Self {
         #[derive(Parser)]
         struct Alone {
@@ -51,8 +51,8 @@ impl RunArgs {
                         && self.layout.is_none()
                         && self.nodes.is_none()
                         && scenario.kills == 0,
-                    "--server-flag, --layout, --nodes and --kills (as chaos has) are for a service \
-                     that is started here, not for --url"
+                    "--server-flag, --layout, --nodes and --kills (also the kills of chaos) cannot \
+                     be used with --url"
                 );
                 let is_chosen =
                     Chosen { rate: self.rate.is_some(), bidders: self.bidders.is_some() };
@@ -126,7 +126,7 @@ impl RunArgs {
 }
 
 impl LabArgs {
-    /// What is asked.
+    /// The options of the lab.
     ///
     /// # Errors
     /// One line that names the flag.

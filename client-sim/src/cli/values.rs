@@ -1,4 +1,4 @@
-//! Values on the command line, each with what it looks like if it does not.
+//! Parses values of the command line; each error shows a valid value.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -28,10 +28,10 @@ pub(super) fn amount(text: &str) -> Result<u64, String> {
     })
 }
 
-/// How often a run is repeated.
+/// The number of runs.
 pub(super) fn repeats(text: &str) -> Result<usize, String> {
     let times = text.parse().ok().filter(|times| (1..=100).contains(times));
-    times.ok_or_else(|| "a whole number from 1 to 100".to_owned())
+    times.ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
 }
 
 /// A share in percent.
@@ -43,12 +43,12 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
 /// A role of the contract.
 pub(super) fn role(text: &str) -> Result<String, String> {
     let known = ROLES.contains(&text);
-    if known { Ok(text.to_owned()) } else { Err(format!("one of {}", ROLES.join(", "))) }
+    if known { Ok(text.to_owned()) } else { Err(format!("must be one of {}", ROLES.join(", "))) }
 }
 
 /// A duration with its unit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let problem = || "write a number and ms, s, m or h, as 30s".to_owned();
+    let problem = || "write a number and ms, s, m or h, such as 30s".to_owned();
     let end = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(problem)?;
     let number: u64 = text[..end].parse().map_err(|_| problem())?;
     let unit_ms = match &text[end..] {

@@ -1,4 +1,4 @@
-//! `watch`: follows an auction in the terminal; `bid`'s other half.
+//! `watch`: follows an auction in the terminal; the counterpart of `bid`.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ const WATCH: &str = "subscription Watch($id: ID!, $after: Int) { \
     bidCreated(auctionId: $id, after: $after) { sequence amount bidderId \
     timing { sentAt receivedAt writtenAt readAt publishedAt source } } }";
 
-/// Codes of closes after which the protocol lets a client come back.
+/// Close codes after which the protocol lets a client reconnect.
 const COME_BACK: [u16; 3] = [1006, 1012, 1013];
 
-/// Prints each bid of an auction as it comes, until the auction or `duration` ends.
+/// Prints each bid of an auction as it arrives, until the auction ends.
 ///
 /// # Errors
-/// When the service refuses, or is gone for good.
+/// When the service rejects the subscription, or stays unreachable.
 pub async fn watch(
     base: &str,
     token: Option<&str>,
@@ -32,7 +32,7 @@ pub async fn watch(
             None => return Ok(()),
             Some(why) if failures < 20 => {
                 failures += 1;
-                eprintln!("{why}; coming back");
+                eprintln!("{why}; reconnecting");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             Some(why) => anyhow::bail!("{why}"),
@@ -40,7 +40,7 @@ pub async fn watch(
     }
 }
 
-/// Follows on one socket. `Some`: why to come back.
+/// Follows the auction on one socket. `Some`: why to reconnect.
 async fn follow(
     base: &str,
     token: Option<&str>,
@@ -76,7 +76,7 @@ async fn follow(
                 anyhow::bail!("the service closed the socket: {code} {reason}");
             }
             Ok(Said::Closed(_)) => return Ok(Some("the socket was closed".to_owned())),
-            Err(error) => return Ok(Some(format!("the socket broke: {error:#}"))),
+            Err(error) => return Ok(Some(format!("the socket failed: {error:#}"))),
         }
     }
 }

@@ -99,7 +99,7 @@ fn chosen(ask: &Options) -> anyhow::Result<(Vec<Experiment>, bool)> {
     }
     for name in &ask.only {
         if name != OVERHEADS && !catalogue::ALL.iter().any(|e| e.name == name) {
-            bail!("--only {name}: there is no such experiment; --list tells them");
+            bail!("--only {name}: unknown experiment; --list shows them");
         }
     }
     let is_chosen = |name: &str| ask.only.is_empty() || ask.only.iter().any(|only| only == name);

@@ -130,7 +130,7 @@ async fn make_auction(api: &Api, seller: &str) -> anyhow::Result<String> {
         "title": "Overheads", "currency": "EUR", "openingPrice": "1000", "minimumIncrement": "100",
         "opensAt": format_us(now_us - 60_000_000), "endsAt": format_us(now_us + 3_600_000_000),
     });
-    api.create_auction(seller, input).await.context("cannot make an auction")
+    api.create_auction(seller, input).await.context("cannot create an auction")
 }
 
 async fn plain_bid(http: &reqwest::Client, url: &str, auction_id: &str) -> anyhow::Result<()> {

@@ -13,17 +13,17 @@ pub enum Name {
     Trickle,
     /// 20 auctions, 100 bidders, 200 watchers, 50 bids/s for 20 s.
     Steady,
-    /// 2 auctions, 50 bidders each, outbidding one another.
+    /// 2 auctions with 50 bidders each, who outbid one another.
     War,
-    /// Watchers leave, and come back with their cursor.
+    /// Watchers leave and resume with their cursor.
     Churn,
     /// One watcher in ten stops reading.
     Slow,
-    /// Quiet, then 500 bidders in the last second of a soft close.
+    /// Few bids, then 500 bidders in the last second of a soft close.
     Snipe,
-    /// Faults in the store and its stream, and a server that is killed and started again.
+    /// Faults in the store and its stream; a server is killed and restarted.
     Chaos,
-    /// One auction with a crowd of watchers, and bids that all are accepted.
+    /// One auction with many watchers; every bid is accepted.
     Fanout,
 }
 

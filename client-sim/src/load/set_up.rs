@@ -92,7 +92,7 @@ impl Setting<'_> {
                 making.spawn(async move { api.create_auction(&seller, input).await });
             }
             while let Some(made) = making.join_next().await {
-                let id = made?.context("cannot make an auction")?;
+                let id = made?.context("cannot create an auction")?;
                 auctions.push(Auction::new(id, OPENING_PRICE, INCREMENT, ends_us));
             }
         }

@@ -228,7 +228,7 @@ impl Watcher {
     async fn come_back(&mut self) -> anyhow::Result<Socket> {
         self.in_vain += 1;
         if self.in_vain > IN_VAIN_MAX {
-            bail!("a watcher came back {IN_VAIN_MAX} times for nothing: {:?}", self.log.ends);
+            bail!("a watcher reconnected {IN_VAIN_MAX} times in vain: {:?}", self.log.ends);
         }
         let started = Instant::now();
         loop {
@@ -268,7 +268,7 @@ impl Watcher {
 
     fn told(&mut self, payload: &str, received_us: i64) -> anyhow::Result<()> {
         let payload: Payload =
-            serde_json::from_str(payload).context("an event is not that of the contract")?;
+            serde_json::from_str(payload).context("an event does not match the contract")?;
         let Some(Data { bid_created: bid }) = payload.data else {
             bail!("an event without data");
         };

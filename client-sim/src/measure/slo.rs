@@ -34,7 +34,9 @@ impl std::str::FromStr for Slo {
 
     fn from_str(expr: &str) -> Result<Self, String> {
         let problem = || {
-            format!("{expr}: write [METRIC.]p50|p90|p95|p99|p999|max<NUMBER us|ms|s, as p99<300ms")
+            format!(
+                "{expr}: write [METRIC.]p50|p90|p95|p99|p999|max<NUMBER us|ms|s, such as p99<300ms"
+            )
         };
         let (left, right) = expr.split_once('<').ok_or_else(problem)?;
         let (metric, quantile) = match left.trim().rsplit_once('.') {
@@ -42,7 +44,7 @@ impl std::str::FromStr for Slo {
             None => (DEFAULT_METRIC, left.trim()),
         };
         if Latencies::default().named(metric).is_none() {
-            return Err(format!("{expr}: there is no latency {metric}"));
+            return Err(format!("{expr}: unknown latency {metric}"));
         }
         let percentile = match quantile {
             "p50" => Some(50.0),

@@ -305,20 +305,20 @@ fn broken(checked: &Checked, latencies: &Latencies, unclean: Option<&str>) -> Ve
     let (told, table, closing) = (&checked.deliveries, &checked.table, &checked.closing);
     let counts = [
         (told.missing, "deliveries are missing"),
-        (told.duplicate, "deliveries came again"),
-        (told.out_of_order, "deliveries came after a later one"),
-        (table.accepted_missing, "bids were answered accepted and are not in the table"),
-        (table.refused_present, "bids were refused and are in the table"),
+        (told.duplicate, "deliveries were repeated"),
+        (told.out_of_order, "deliveries were out of order"),
+        (table.accepted_missing, "bids were accepted but are not in the table"),
+        (table.refused_present, "bids were rejected but are in the table"),
         (table.twice, "bids are in the table twice"),
         (table.disordered, "bids break the sequence or do not raise the price"),
         (table.late, "bids were accepted after the end of their auction"),
-        (table.told_otherwise, "deliveries are not what the table has"),
+        (table.told_otherwise, "deliveries differ from the table"),
         (table.unresolved, "bids with an idempotency key have no outcome"),
         (table.denied, "bids were answered as not written after they were delivered"),
         (closing.not_closed, "auctions did not close"),
-        (closing.wrong_winner, "auctions were won by another than the highest bidder"),
-        (closing.late_accepted, "closed auctions took another bid"),
-        (closing.watchers_not_told, "watchers were not told of the end"),
+        (closing.wrong_winner, "auctions were not won by the highest bidder"),
+        (closing.late_accepted, "closed auctions accepted another bid"),
+        (closing.watchers_not_told, "watchers were not notified of the end"),
         (latencies.torn, "deliveries have hops that do not add up"),
     ];
     let counted = counts.iter().filter(|(count, _)| *count > 0);

@@ -31,7 +31,7 @@ impl NotAdmitted {
             seconds.parse().ok().map(Duration::from_secs)
         };
         let retry_after = extensions["retryAfterMs"].as_u64().map(Duration::from_millis);
-        let said = error["message"].as_str().unwrap_or("the upgrade to a WebSocket was refused");
+        let said = error["message"].as_str().unwrap_or("the WebSocket upgrade was refused");
         Self {
             message: format!("HTTP {}: {said}", response.status()),
             limit: extensions["limit"].as_str().map(str::to_owned),

@@ -140,7 +140,7 @@ impl Api {
             return Err(ApiError { code, message, retryable, retry_after_ms, limit }.into());
         }
         serde_json::from_value(response.data.unwrap_or_default())
-            .map_err(|error| CallError::Lost(format!("not the answer of the contract: {error}")))
+            .map_err(|error| CallError::Lost(format!("unexpected answer: {error}")))
     }
 
     /// Sends a request that changes nothing, or may be sent twice, until it is answered.

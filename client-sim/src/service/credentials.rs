@@ -43,7 +43,7 @@ async fn check_one(api: &Api, token: &str, role: &str, until_us: i64) -> anyhow:
     }
     let asked =
         api.call::<Data>(Some(token), "query Me { me { id roles expiresAt } }", json!({}), None);
-    let Data { me } = asked.await.with_context(|| format!("the token of a {role} is no good"))?;
+    let Data { me } = asked.await.with_context(|| format!("the token of a {role} is invalid"))?;
     good(&me, role, until_us)
 }
 

@@ -20,18 +20,18 @@ use tokio::time::{Instant, sleep, sleep_until};
 const UNDER_WAY_MAX: usize = 1_024;
 const CHUNK_BYTES_MAX: usize = 4_096;
 
-/// A kind of connection. Round trips are presets to reason with, not measurements.
+/// A kind of connection. The round trips are presets to reason with, not measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LastMile {
-    /// Loopback.
+    /// None: loopback.
     #[default]
     None,
-    /// At home: a round trip of 20 ms and 4 ms of jitter.
+    /// At home: a round trip of 20 ms with 4 ms of jitter.
     Broadband,
-    /// A phone: a round trip of 60 ms and 20 ms of jitter.
+    /// A phone: a round trip of 60 ms with 20 ms of jitter.
     Mobile,
-    /// Another continent: a round trip of 150 ms and 10 ms of jitter.
+    /// Another continent: a round trip of 150 ms with 10 ms of jitter.
     Far,
 }
 
@@ -68,7 +68,7 @@ impl Proxy {
     /// # Errors
     /// When the service's address is none, or no port can be bound.
     pub async fn open(url: &str, mile: LastMile, seed: u64) -> anyhow::Result<Self> {
-        let service = url.strip_prefix("http://").context("a last mile leads to http:// only")?;
+        let service = url.strip_prefix("http://").context("--last-mile works with http:// only")?;
         let service: SocketAddr = service.trim_end_matches('/').parse().context("its address")?;
         let listener = TcpListener::bind("127.0.0.1:0").await.context("the last mile's port")?;
         let url = format!("http://{}", listener.local_addr()?);

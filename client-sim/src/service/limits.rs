@@ -40,7 +40,7 @@ pub fn advice(limit: &str) -> String {
         None => "see docs/LIMITS.md".to_owned(),
     };
     format!(
-        "a limit of the service was met ({limit}): {raise}, ask for fewer --watchers or a lower \
+        "a limit of the service was reached ({limit}): {raise}, use fewer --watchers or a lower \
          --rate, or start the service with --client-limits off for the test"
     )
 }

@@ -15,7 +15,7 @@ use crate::service::server::{RelayCounts, Server, Store};
 pub enum Layout {
     /// In the service's process.
     Inside,
-    /// In a process of its own: it outlives a service that is killed.
+    /// In a separate process, which outlives a service that is killed.
     Apart,
 }
 

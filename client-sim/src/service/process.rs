@@ -89,7 +89,7 @@ impl Stderr {
         timeout(Duration::from_secs(1), self.reading.join_next()).await.ok();
         let words = self.last.lock();
         let last = words.lines.iter().rev().find(|line| !line.trim().is_empty());
-        let last = last.map_or("it said nothing", String::as_str);
+        let last = last.map_or("it printed nothing", String::as_str);
         last.trim_start_matches("client-sim: ").to_owned()
     }
 }

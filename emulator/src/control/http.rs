@@ -33,7 +33,7 @@ pub(crate) fn answer(control: &Control, method: &Method, headers: &HeaderMap, bo
             }
             apply(control, body)
         }
-        _ => refused(405, "GET answers with the status, POST takes a command"),
+        _ => refused(405, "use GET for the status, or POST for commands"),
     }
 }
 

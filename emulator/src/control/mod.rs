@@ -161,13 +161,13 @@ impl Command {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The emulator runs with the engine's own streams.
-    #[error("streams have shards of their own only if the emulator started with shards")]
+    #[error("the emulator was started without shards")]
     NoShards,
     /// A shard could not be closed.
     #[error("{0}")]
     Shard(#[from] ShardError),
     /// No stream was looked at yet that the command could be for.
-    #[error("no such stream, or nobody has looked at it yet")]
+    #[error("no such stream, or it was not read yet")]
     NoStream,
     /// A number is out of its range.
     #[error("{0}")]
@@ -358,7 +358,9 @@ impl Control {
 
     fn set_latency(&self, latency: Latency) -> Result<(), CommandError> {
         if !latency.is_valid() {
-            return Err(CommandError::Invalid("a delay is a finite number, not below 0"));
+            return Err(CommandError::Invalid(
+                "a delay must be a finite number that is not negative",
+            ));
         }
         let streams = &self.control_state.streams;
         if !latency.propagation.is_none() && !streams.is_on() {
@@ -416,7 +418,7 @@ pub(crate) async fn follow(script: Vec<Step>, control: Control, stop: Cancellati
         }
         for command in script.due(began.elapsed().as_millis() as u64) {
             if let Err(error) = control.apply(command) {
-                tracing::warn!(%error, "a step of the script was not carried out");
+                tracing::warn!(%error, "a step of the script failed");
             }
         }
     }

@@ -219,18 +219,18 @@ impl FaultRule {
     pub fn problem(&self) -> Option<&'static str> {
         let is_error = self.kind == FaultKind::Error;
         if !(0.0..=1.0).contains(&self.rate) {
-            Some("a rate is between 0 and 1")
+            Some("a rate must be from 0 to 1")
         } else if self.operation.as_deref().is_some_and(|name| Operation::from_name(name).is_none())
         {
-            Some("there is no operation of that name")
+            Some("unknown operation")
         } else if is_error && self.error.as_deref().unwrap_or_default().is_empty() {
-            Some("the kind error needs error: the error's name")
+            Some("the kind error needs error, the name of the error")
         } else if !is_error
             && (self.error.is_some() || self.status.is_some() || self.message.is_some())
         {
-            Some("error, status and message are for the kind error")
+            Some("error, status and message need the kind error")
         } else if self.status.is_some_and(|status| !(400..=599).contains(&status)) {
-            Some("a status is from 400 to 599")
+            Some("a status must be from 400 to 599")
         } else {
             None
         }

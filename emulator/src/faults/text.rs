@@ -8,7 +8,7 @@ use super::FaultRule;
 
 /// Why a text is no fault.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}; write for example lost_answer:rate=0.01,on=writes,until_ms=5000")]
+#[error("{0}; for example lost_answer:rate=0.01,on=writes,until_ms=5000")]
 pub struct FaultTextError(String);
 
 impl FromStr for FaultRule {
