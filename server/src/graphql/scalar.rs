@@ -14,7 +14,6 @@ pub struct MinorUnits(pub Amount);
 
 /// An amount of money in minor units (cents for EUR, yen for JPY): a string that holds an integer,
 /// at most 9007199254740991. It is a string so that no client rounds it.
-/// 9007199254740991. A string, so that no client rounds it.
 #[Scalar(
     name = "MinorUnits",
     specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html"
