@@ -1,88 +1,88 @@
-//! What a bid does to an auction.
+//! Decides what a bid does to an auction.
 
 use std::time::Duration;
 
 use super::state::{Auction, Status};
 use super::types::{Amount, AuctionId, BidId, Timestamp, UserId};
 
-/// A bid as it was received: what is asked, before anything is decided.
+/// A bid as received, before anything is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BidRequest {
-    /// The id that the bid has if it is accepted.
+    /// The id that the bid gets if it is accepted.
     pub id: BidId,
-    /// The auction it is for.
+    /// The auction that it bids on.
     pub auction_id: AuctionId,
-    /// Who bids: from the token, never from the input.
+    /// The bidder, from the token, never from the input.
     pub bidder_id: UserId,
-    /// How much.
+    /// The amount of the bid.
     pub amount: Amount,
-    /// The client's own stamp, if it gave one.
+    /// When the client sent it, if the client says.
     pub sent_at: Option<Timestamp>,
-    /// The bid's time: stamped once, kept over every re-decision.
+    /// The time of the bid: stamped once, and kept when the bid is decided again.
     pub received_at: Timestamp,
-    /// The W3C trace context that it is to carry.
+    /// The W3C trace context that the bid will carry.
     pub traceparent: Option<String>,
 }
 
 /// An accepted bid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bid {
-    /// Its id.
+    /// The id of the bid.
     pub id: BidId,
     /// The auction it belongs to.
     pub auction_id: AuctionId,
-    /// Its number within the auction: 1, 2, 3, no gap.
+    /// The number of the bid within the auction: 1, 2, 3, without gaps.
     pub sequence: u64,
-    /// Who bid.
+    /// The bidder.
     pub bidder_id: UserId,
-    /// How much.
+    /// The amount of the bid.
     pub amount: Amount,
-    /// The client's own stamp, if it gave one.
+    /// When the client sent it, if the client says.
     pub sent_at: Option<Timestamp>,
     /// When the server received it.
     pub received_at: Timestamp,
-    /// The end of the auction as it stands after this bid.
+    /// The end of the auction after this bid.
     pub ends_at: Timestamp,
     /// Whether the reserve is met after this bid.
     pub reserve_met: bool,
-    /// The W3C trace context that it carries: the span of its transaction if its trace is kept, else
-    /// the client's.
+    /// The W3C trace context that the bid carries: the span of its transaction if its trace is
+    /// kept, else that of the client.
     pub traceparent: Option<String>,
 }
 
 /// Why a bid was rejected. An expected outcome, not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RejectionCode {
-    /// Below the minimum.
+    /// Below the minimum bid.
     TooLow,
-    /// Above the most that a bid may be, so that it would leave too little room for others; or no
-    /// higher bid is possible.
+    /// Above the maximum bid, which keeps room for others; or no higher bid is possible.
     TooHigh,
     /// The auction has not opened.
     NotOpen,
     /// The auction has ended or was cancelled.
     Closed,
-    /// A seller may not bid on its own auction.
+    /// Sellers may not bid on their own auctions.
     OwnAuction,
-    /// The bidder leads already, and this auction does not let a leader raise itself, or the amount
-    /// is no raise.
+    /// The bidder already leads, and this auction does not let leaders raise their own bid, or the
+    /// amount is not higher.
     AlreadyLeading,
 }
 
 /// A rejected bid: the code, and the state it was decided on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rejection {
-    /// Why.
+    /// Why the bid was rejected.
     pub code: RejectionCode,
-    /// Whether any later state of the auction would reject the same bid again, whatever other
-    /// servers write. Such a rejection may be spoken on the last committed state without a read.
+    /// Whether every later state of the auction would reject the same bid too, whatever other
+    /// servers write. Such a rejection may be answered from the last committed state, without a
+    /// read.
     pub for_good: bool,
 }
 
-/// Decides a bid: on acceptance the auction has moved on and the bid is returned, on rejection the
-/// auction is untouched.
+/// Decides a bid. On acceptance the auction is updated and the bid returned; on rejection the
+/// auction is unchanged.
 ///
-/// A draft whose opening time has come counts as open, and is opened by the bid.
+/// A draft whose opening time has come counts as open, and the bid opens it.
 pub fn decide(auction: &mut Auction, request: &BidRequest) -> Result<Bid, Rejection> {
     if let Some(rejection) = rejection(auction, request) {
         return Err(rejection);
@@ -106,7 +106,7 @@ pub fn decide(auction: &mut Auction, request: &BidRequest) -> Result<Bid, Reject
     })
 }
 
-/// Why this state rejects a bid, if it does.
+/// The reason why this state rejects a bid, if it does.
 pub fn rejection(auction: &Auction, request: &BidRequest) -> Option<Rejection> {
     let reject = |code, for_good| Some(Rejection { code, for_good });
     if auction.status.is_final() {
@@ -117,13 +117,14 @@ pub fn rejection(auction: &Auction, request: &BidRequest) -> Option<Rejection> {
     }
     let leads = auction.leader_id.as_ref() == Some(&request.bidder_id);
     let is_same = auction.current_price == Some(request.amount);
-    // The leader who sends the same amount again is not too low: another bid would have to be over it.
+    // The same amount again from the leader is not too low: a different bid would have to exceed
+    // it.
     if !(leads && is_same) {
-        // The price never falls: where no higher bid is possible, none will be.
+        // The price never falls: if no higher bid is possible now, none ever will be.
         if !auction.can_rise() {
             return reject(RejectionCode::TooHigh, true);
         }
-        // For the same reason what is too low now stays too low.
+        // For the same reason, a bid that is too low now stays too low.
         if request.amount < auction.minimum_bid() {
             return reject(RejectionCode::TooLow, true);
         }
@@ -146,10 +147,11 @@ pub fn rejection(auction: &Auction, request: &BidRequest) -> Option<Rejection> {
     None
 }
 
-/// Whether a bid without an idempotency key is the leader's own bid once more: a double click, or a
-/// client that repeats a request whose answer was lost. It is answered with that bid.
+/// Whether a bid without an idempotency key repeats the leader's own bid: a double click, or a
+/// retry because the answer was lost. It is answered with that bid.
 ///
-/// Also after the end: the bid stands. Not once the auction is cancelled, where nobody leads.
+/// This holds after the end too, because the bid stands, but not once the auction is cancelled,
+/// when nobody leads.
 pub fn repeats_lead(auction: &Auction, request: &BidRequest) -> bool {
     auction.status != Status::Cancelled
         && auction.leader_id.as_ref() == Some(&request.bidder_id)

@@ -1,33 +1,33 @@
-//! What a seller asks for when it makes an auction, and the checks of it.
+//! The terms of a new auction, and their checks.
 
 use super::state::{Auction, Status};
 use super::types::{Amount, AuctionId, Currency, Timestamp, UserId};
 use crate::limits;
 
-/// The terms of an auction that is to be made.
+/// The terms of a new auction.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// What is for sale, in a line.
+    /// What is for sale, in one line.
     pub title: String,
-    /// What is for sale, at length.
+    /// What is for sale, in detail.
     pub description: String,
-    /// A code of ISO 4217.
+    /// An ISO 4217 code.
     pub currency: String,
-    /// The least first bid.
+    /// The minimum first bid.
     pub opening_price: Amount,
-    /// The least step over the current price.
+    /// The minimum step above the current price.
     pub minimum_increment: Amount,
     /// The secret price below which nothing is sold.
     pub reserve_price: Option<Amount>,
-    /// When it opens by itself; `None`: when told to; now or earlier: at once.
+    /// When the auction opens by itself; `None`: only on request; now or earlier: at once.
     pub opens_at: Option<Timestamp>,
-    /// When it ends.
+    /// When the auction ends.
     pub ends_at: Timestamp,
     /// The window of the soft close, in seconds.
     pub soft_close_seconds: i32,
     /// How often the soft close may move the end.
     pub soft_close_extensions_max: i32,
-    /// Whether the leader may raise its own bid.
+    /// Whether leaders may raise their own bid.
     pub leader_may_raise: bool,
 }
 
@@ -42,7 +42,7 @@ pub struct DraftError {
 }
 
 impl Draft {
-    /// The auction with these terms, or what is wrong with them.
+    /// Makes the auction with these terms, or returns what is wrong with them.
     pub fn into_auction(
         self,
         id: AuctionId,
@@ -138,8 +138,8 @@ fn check_length(field: &'static str, text: &str, bytes_max: usize) -> Result<(),
     check(text.len() <= bytes_max, field, &format!("must be at most {bytes_max} bytes"))
 }
 
-/// Refuses what is not seen, or changes what is seen: control characters, separators of lines and
-/// paragraphs, and those that turn the direction of the text after them.
+/// Rejects characters that are invisible or change how the text looks: control characters,
+/// separators of lines and paragraphs, and those that change the text's direction.
 fn check_text(field: &'static str, text: &str, allowed: &[char]) -> Result<(), DraftError> {
     let is_bad = |c: char| {
         c.is_control()

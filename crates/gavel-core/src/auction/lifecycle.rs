@@ -12,20 +12,21 @@ pub enum Transition {
     Open,
     /// The clock closes it, `grace` after its end.
     Close {
-        /// How long after the end closing waits: at least the clock skew allowed between servers.
+        /// How long to wait after the end before closing: at least the clock skew allowed between
+        /// servers.
         grace: Duration,
     },
-    /// Somebody calls it off.
+    /// The seller or an auctioneer cancels it.
     Cancel {
-        /// Who.
+        /// Who cancels it.
         by: Canceller,
     },
 }
 
-/// Who calls an auction off.
+/// Who cancels an auction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Canceller {
-    /// Its seller: until its end. After it the seller would choose by the result.
+    /// The seller, until the end; afterwards the seller could choose by the result.
     Seller,
     /// An auctioneer, or the schedule: until it is closed.
     Auctioneer,
@@ -36,7 +37,7 @@ pub enum Canceller {
 pub enum Applied {
     /// The auction has changed and must be written.
     Changed,
-    /// It was so already, or its time has not come: nothing to write.
+    /// The auction was in this state already, or its time has not come: nothing to write.
     Unchanged,
 }
 
@@ -49,12 +50,12 @@ pub enum TransitionError {
     /// An auction past its end cannot be opened.
     #[error("endsAt has passed, so the auction cannot be opened; create another")]
     EndPassed,
-    /// A seller may not call an auction off once its result is known.
+    /// A seller may not cancel an auction once its result is known.
     #[error("endsAt has passed; until the auction is closed only an auctioneer may cancel it")]
     CancelledLate,
 }
 
-/// Applies a transition at a time.
+/// Applies a transition at the given time.
 pub fn apply(
     auction: &mut Auction,
     transition: Transition,

@@ -4,77 +4,78 @@ use std::sync::Arc;
 
 use super::types::{Amount, AuctionId, Currency, Timestamp, UserId};
 
-/// Where an auction is in its life.
+/// The status of an auction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Made, not yet open.
+    /// Created, but not open yet.
     Draft,
-    /// Takes bids until `ends_at`.
+    /// Accepts bids until `ends_at`.
     Open,
-    /// Ended; the leader, if the reserve is met, has won.
+    /// Ended; the leader has won if the reserve is met.
     Closed,
-    /// Called off; nobody wins.
+    /// Cancelled; nobody wins.
     Cancelled,
 }
 
 impl Status {
-    /// Closed and cancelled auctions never change again.
+    /// Whether the auction is closed or cancelled, and never changes again.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Closed | Self::Cancelled)
     }
 }
 
-/// One auction: what its terms are, and how far it has come.
+/// One auction: its terms and its current state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auction {
-    /// Its id.
+    /// The id of the auction.
     pub id: AuctionId,
-    /// What is for sale, in a line.
+    /// What is for sale, in one line.
     pub title: String,
-    /// What is for sale, at length.
+    /// What is for sale, in detail.
     pub description: Arc<str>,
-    /// Who sells; may not bid.
+    /// The seller, who may not bid.
     pub seller_id: UserId,
     /// The currency of every amount of this auction.
     pub currency: Currency,
-    /// The least first bid.
+    /// The minimum first bid.
     pub opening_price: Amount,
-    /// The least step over the current price.
+    /// The minimum step above the current price.
     pub minimum_increment: Amount,
     /// The secret price below which nothing is sold.
     pub reserve_price: Option<Amount>,
-    /// When it opens by itself; `None`: when told to.
+    /// When the auction opens by itself; `None`: only on request.
     pub opens_at: Option<Timestamp>,
-    /// When it ends, soft closes included.
+    /// When the auction ends, including soft-close extensions.
     pub ends_at: Timestamp,
-    /// An accepted bid in the last so many seconds moves the end to so many seconds after it.
+    /// The soft-close window: an accepted bid in the last this many seconds moves the end to this
+    /// many seconds after the bid.
     pub soft_close_seconds: u32,
-    /// How often that may happen.
+    /// How often the soft close may move the end.
     pub soft_close_extensions_max: u32,
-    /// Whether the leader may raise its own bid.
+    /// Whether leaders may raise their own bid.
     pub leader_may_raise: bool,
-    /// When it was made.
+    /// When the auction was created.
     pub created_at: Timestamp,
 
-    /// Where it is in its life.
+    /// The current status.
     pub status: Status,
-    /// The highest accepted bid's amount.
+    /// The amount of the highest accepted bid.
     pub current_price: Option<Amount>,
-    /// Who bid it.
+    /// The bidder of the current price.
     pub leader_id: Option<UserId>,
     /// How often the soft close has moved the end.
     pub extensions: u32,
-    /// The number of accepted bids, and the last one's number.
+    /// The number of accepted bids, which is also the number of the last one.
     pub sequence: u64,
-    /// Raised by every write of the auction.
+    /// The version of the auction, which every write raises.
     pub version: u64,
 }
 
 impl Auction {
-    /// Whether this auction, however far it has come, was made with the terms of that new one.
+    /// Whether this auction, in whatever state, was created with the same terms as `new`.
     pub fn has_terms_of(&self, new: &Self) -> bool {
         let moved = Self {
-            // What may have changed since.
+            // These may have changed since.
             opens_at: if self.status == Status::Draft { self.opens_at } else { new.opens_at },
             ends_at: if self.extensions == 0 { self.ends_at } else { new.ends_at },
             created_at: new.created_at,
@@ -89,7 +90,7 @@ impl Auction {
         moved == *new
     }
 
-    /// The least amount that the next bid must have.
+    /// The minimum amount of the next bid.
     pub fn minimum_bid(&self) -> Amount {
         match self.current_price {
             Some(price) => price.saturating_add(self.minimum_increment),
@@ -97,8 +98,8 @@ impl Auction {
         }
     }
 
-    /// The most that the next bid may be: half-way from the current price to the largest amount. So
-    /// one bid, by a slip of the hand or by malice, cannot end the bidding.
+    /// The maximum amount of the next bid: half-way from the current price to the largest amount,
+    /// so that no single bid, by mistake or by malice, ends the bidding.
     pub fn maximum_bid(&self) -> Amount {
         self.current_price.unwrap_or(Amount::ZERO).halfway_to_max()
     }
@@ -109,7 +110,8 @@ impl Auction {
         self.minimum_bid() <= maximum && self.current_price.is_none_or(|price| price < maximum)
     }
 
-    /// Whether the current price has reached the reserve; true if there is a bid and no reserve.
+    /// Whether the current price has reached the reserve. Without a reserve: whether there is a
+    /// bid.
     pub fn reserve_met(&self) -> bool {
         match (self.current_price, self.reserve_price) {
             (Some(price), Some(reserve)) => price >= reserve,
@@ -118,15 +120,15 @@ impl Auction {
         }
     }
 
-    /// Who has won: the leader of a closed auction whose reserve is met.
+    /// The winner: the leader of a closed auction whose reserve is met.
     pub fn winner_id(&self) -> Option<&UserId> {
         self.leader_id.as_ref().filter(|_| self.status == Status::Closed && self.reserve_met())
     }
 
-    /// The status by the clock: what every reader is told, before and after the write that makes
-    /// it so.
+    /// The status by the clock, which every reader sees, before and after the write that makes it
+    /// so.
     ///
-    /// An auction past its end is not shown as CLOSED until that is written, for a bid received
+    /// An auction past its end is not shown as CLOSED until that is written, because a bid received
     /// before the end may still be on its way to the table.
     pub fn status_at(&self, now: Timestamp) -> Status {
         match self.status {

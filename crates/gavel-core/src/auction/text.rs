@@ -1,10 +1,11 @@
-//! Which characters a reader can see. Pure.
+//! Which characters are visible to a reader. Pure.
 //!
-//! A name that others read must not look like another one: invisible characters, those that change
-//! the direction of writing, and spaces that are not the space bar's have no use in it.
+//! A name must not look like another one, so it may not contain invisible characters, characters
+//! that change the direction of writing, or spaces other than the plain one.
 
-/// What cannot be seen beside control characters: Unicode's format characters (Cf), its default
-/// ignorable code points, line and paragraph separators, blanks, and code points that are none.
+/// Characters that are invisible, besides control characters: Unicode's format characters (Cf), its
+/// default ignorable code points, line and paragraph separators, blanks, and unassigned code
+/// points.
 const UNSEEN: [(u32, u32); 31] = [
     (0xa0, 0xa0),
     (0xad, 0xad),
@@ -39,14 +40,14 @@ const UNSEEN: [(u32, u32); 31] = [
     (0xe0000, 0x0010_ffff),
 ];
 
-/// Whether a character can be seen, or is a space between some that can.
+/// Whether a character is visible, or is a plain space.
 pub fn is_seen(c: char) -> bool {
     let code = u32::from(c);
     let at = UNSEEN.partition_point(|(_, last)| *last < code);
     !c.is_control() && UNSEEN.get(at).is_none_or(|(first, _)| code < *first)
 }
 
-/// Whether a name shows all that it is: seen characters, without a space at an end.
+/// Whether all characters of a name are visible, and it neither starts nor ends with a space.
 pub fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.trim_matches(' ') == name && name.chars().all(is_seen)
 }

@@ -47,7 +47,7 @@ id!(
     BidId
 );
 id!(
-    /// The id of a bidder or seller: the `sub` claim of its token.
+    /// The id of a bidder or seller: the `sub` claim of their token.
     UserId
 );
 
@@ -57,8 +57,8 @@ impl AuctionId {
         random_id("a").into()
     }
 
-    /// The id of the auction that a seller makes under an idempotency key: always the same, and as
-    /// evenly spread as a random one.
+    /// The id of the auction that a seller creates under an idempotency key: always the same, and
+    /// as evenly distributed as a random one.
     pub fn of_key(seller: &UserId, key: &str) -> Self {
         let mut hash = Sha256::new();
         for part in ["auction", seller.as_str(), key] {
@@ -113,7 +113,7 @@ impl Amount {
     /// The largest amount: 2^53 - 1, so that a client that parses it as a JavaScript number is
     /// still exact.
     pub const MAX: Self = Self((1 << 53) - 1);
-    /// Nothing.
+    /// The amount zero.
     pub const ZERO: Self = Self(0);
 
     /// An amount, unless it is larger than [`Amount::MAX`].
@@ -168,18 +168,18 @@ pub enum AmountError {
     TooLarge,
 }
 
-/// A currency code of ISO 4217.
+/// An ISO 4217 currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
-    /// The currency of a code such as `EUR`, if ISO 4217 has it.
+    /// The currency with a code such as `EUR`, if ISO 4217 has it.
     pub fn from_code(code: &str) -> Option<Self> {
         iso_currency::Currency::from_code(code).map(Self)
     }
 
-    /// Whether amounts of it can be counted in minor units: codes of tests, of metals and of no
-    /// currency have none.
+    /// Whether the currency has minor units: codes for tests, for metals and for no currency have
+    /// none.
     pub fn has_minor_units(self) -> bool {
         self.0.exponent().is_some()
     }
@@ -211,7 +211,7 @@ impl Timestamp {
         Self(self.0.saturating_add(us))
     }
 
-    /// How long after `earlier` this is; zero if it is not.
+    /// The time since `earlier`; zero if this is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

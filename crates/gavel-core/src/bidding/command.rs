@@ -1,4 +1,4 @@
-//! What a lane is asked, and what it answers.
+//! Commands to a lane, and its answers.
 
 use std::sync::Arc;
 
@@ -8,52 +8,52 @@ use tokio::sync::oneshot;
 use crate::auction::{Auction, BidRequest, RejectionCode, Timestamp, Transition, TransitionError};
 use crate::store::{IdempotencyKey, StoredBid};
 
-/// A bid that is to be decided.
+/// A bid to decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceBid {
     /// The bid as received.
     pub request: BidRequest,
-    /// Its idempotency key, if the client gave one.
+    /// The idempotency key, if the client gave one.
     pub key: Option<IdempotencyKey>,
-    /// The span of its transaction, if its trace is kept.
+    /// The span of the bid's transaction, if the trace is kept.
     pub trace: Option<Context>,
 }
 
 /// A decided bid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BidAnswer {
-    /// It is in the table.
+    /// The bid is in the table.
     Accepted {
         /// The bid as written.
         stored: StoredBid,
         /// Whether an earlier request with the same key wrote it.
         repeated: bool,
-        /// When DynamoDB's acknowledgement arrived; for a repeat whose first answer this process
-        /// does not remember, when the write was sealed.
+        /// When DynamoDB acknowledged the write; for a repeat whose first answer this process does
+        /// not remember, when the write was sealed.
         committed_at: Timestamp,
         /// The group that wrote it; `None` for a repeat.
         group: Option<Committed>,
     },
-    /// It is not and will not be in the table.
+    /// The bid is not in the table and never will be.
     Rejected {
-        /// Why.
+        /// Why the bid was rejected.
         code: RejectionCode,
-        /// The state it was decided on.
+        /// The state of the auction on which it was decided.
         auction: Box<Auction>,
     },
 }
 
-/// A group that was committed, as its bids' traces tell of it.
+/// A committed group, as the traces of its bids show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     /// How many bids it wrote.
     pub bids: usize,
-    /// The transaction's span in each trace that is kept; `None` if there is no such.
+    /// The transaction's span in each trace that is kept; `None` if none is.
     pub spans: Option<Arc<[Context]>>,
 }
 
 impl Committed {
-    /// Of bids with these spans of the transaction. Nothing is made unless one is kept.
+    /// A group of bids with these transaction spans. Allocates nothing unless a trace is kept.
     pub fn of(traces: impl Iterator<Item = Option<Context>> + Clone) -> Self {
         let is_traced = traces.clone().any(|trace| trace.is_some());
         let spans = is_traced.then(|| traces.clone().flatten().collect());
@@ -70,20 +70,21 @@ pub enum LaneError {
     /// The key was used for another amount.
     #[error("this idempotency key was used for a bid of another amount; use a new key")]
     IdempotencyConflict,
-    /// Other servers kept writing the auction first. Not written, and no bid stands under its key.
+    /// Other servers kept writing the auction first. Nothing was written, and no bid exists under
+    /// the key.
     #[error("other servers are writing this auction; this request wrote nothing, try again")]
     Contention,
     /// Whether it was written is unknown.
     #[error("the bid may or may not be accepted; send it again with the same idempotency key")]
     OutcomeUnknown,
-    /// Definitely not written, and no bid stands under its key.
+    /// Definitely not written, and no bid exists under the key.
     #[error("the store does not answer; this request wrote nothing, try again")]
     StoreUnavailable,
-    /// The server takes no more commands. Not written, and the bid has no key.
+    /// The server accepts no more commands. Nothing was written, and the bid has no key.
     #[error("this server is shutting down; this request wrote nothing, try again")]
     Stopping,
-    /// The lane's queue is full, or there are too many lanes. This request wrote nothing; its key was
-    /// not looked up.
+    /// The lane's queue is full, or there are too many lanes. This request wrote nothing; its key
+    /// was not looked up.
     #[error(
         "too many bids are waiting for this auction; this request wrote nothing (an earlier one with the \
          same idempotency key may have), try again"
@@ -92,19 +93,20 @@ pub enum LaneError {
     /// The auction cannot change in this way.
     #[error(transparent)]
     Transition(#[from] TransitionError),
-    /// A programmer's error; the log has it.
+    /// A bug in this service; the log has the details.
     #[error("internal error")]
     Internal,
 }
 
 impl LaneError {
-    /// Whether it says of a bid with an idempotency key that no bid stands under that key.
+    /// Whether this error states, for a bid with an idempotency key, that no bid exists under that
+    /// key.
     pub(super) fn denies_key(&self) -> bool {
         matches!(self, Self::Contention | Self::StoreUnavailable | Self::Stopping)
     }
 
-    /// The error of a bid whose key, if it has one, was not looked up: an earlier request with the
-    /// same key may have been written.
+    /// The error for a bid whose key, if any, was not looked up: an earlier request with the same
+    /// key may have been written.
     pub(super) fn without_lookup(self, bid: &PlaceBid) -> Self {
         if bid.key.is_some() && self.denies_key() { Self::OutcomeUnknown } else { self }
     }
@@ -125,7 +127,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// The bid, if it is one.
+    /// The bid, if this command is one.
     pub(super) fn bid(&self) -> Option<&PlaceBid> {
         match self {
             Self::Bid(bid, _) => Some(bid),
@@ -133,7 +135,7 @@ impl Command {
         }
     }
 
-    /// Answers with an error; the key of a bid that has one was not looked up.
+    /// Answers with an error; the bid's key, if any, was not looked up.
     pub(super) fn fail(self, error: LaneError) {
         match self {
             Self::Bid(bid, reply) => answer(reply, Err(error.without_lookup(&bid))),
@@ -142,7 +144,7 @@ impl Command {
     }
 }
 
-/// Answers. The asker may have gone; what was decided stands all the same.
+/// Sends the answer. The caller may be gone; the decision stands all the same.
 pub(super) fn answer<T>(reply: oneshot::Sender<T>, value: T) {
     reply.send(value).ok();
 }

@@ -1,4 +1,4 @@
-//! Sending one sealed transaction until its outcome is known, or time is up.
+//! Sends one sealed transaction until its outcome is known, or time is up.
 
 use std::time::Duration;
 
@@ -13,25 +13,25 @@ use crate::fault_injection::{self, Fault};
 use crate::limits;
 use crate::store::{CommitError, KeyRecord, StoreError, Table, Transaction};
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// It is in the table.
+    /// It is written.
     Committed,
-    /// It is not: another server wrote the auction first. This is the auction as it stands.
+    /// It is not written: another server wrote the auction first. This is its current state.
     VersionTaken(Box<Auction>),
-    /// It is not: these bids' keys are remembered already.
+    /// It is not written: the keys of these bids exist already.
     KeysTaken(Vec<(usize, KeyRecord)>),
-    /// It is not, and trying again did not help.
+    /// It is not written, and retrying did not help.
     Unavailable,
-    /// Nobody knows.
+    /// Whether it is written is unknown.
     Unknown,
-    /// It is not and cannot be: a programmer's error.
+    /// It is not written and never can be: a bug in this service.
     Impossible,
 }
 
 impl Outcome {
-    /// Its name in the log.
+    /// The name of the outcome in the log.
     fn name(&self) -> &'static str {
         match self {
             Self::Committed => "committed",
@@ -57,8 +57,8 @@ impl From<&Outcome> for CommitOutcome {
     }
 }
 
-/// Sends a transaction, again and unchanged while its outcome is unknown. One line of the log tells
-/// of all that went wrong.
+/// Sends a transaction, and resends it unchanged while its outcome is unknown. One log line sums up
+/// what went wrong.
 pub(super) async fn send<T: Table>(
     table: &T,
     transaction: &Transaction,
@@ -72,7 +72,7 @@ pub(super) async fn send<T: Table>(
     outcome
 }
 
-/// What went wrong before a transaction ended in some way.
+/// The failures before a transaction ended.
 #[derive(Debug, Default)]
 struct Failures {
     count: u32,
@@ -99,7 +99,7 @@ impl Failures {
                 trace.id = trace_id(),
                 "the transaction cannot be carried out",
             ),
-            // A store that denies is reported once a minute; each bid's line would say the same.
+            // Denied access is reported once a minute; a line for each bid would only repeat it.
             (Outcome::Unavailable, Some(StoreError::Denied(_))) | (_, None) => {}
             (outcome, Some(error)) => warn!(
                 auction.id = %id,
@@ -156,7 +156,7 @@ async fn until_known<T: Table>(
             }
             Err(CommitError::Store(error @ StoreError::Denied(_))) => {
                 failures.note(transaction, error);
-                // Another attempt is of no use, but to learn what became of an earlier one.
+                // Another attempt is pointless, except to learn the outcome of an earlier one.
                 if !unknown {
                     return Outcome::Unavailable;
                 }
@@ -181,21 +181,21 @@ async fn until_known<T: Table>(
     unreachable!("the loop ends by time long before the attempts run out")
 }
 
-/// Whether what stands in the table is what this transaction wrote.
+/// Whether the table holds what this transaction wrote.
 async fn is_ours<T: Table>(
     table: &T,
     transaction: &Transaction,
     current: &Auction,
 ) -> Result<bool, StoreError> {
     let Some(first) = transaction.bids.first() else {
-        // A lifecycle command alone: deciding it again on what stands gives the same end.
+        // A lifecycle command alone: deciding it again on the current state gives the same result.
         return Ok(*current == transaction.auction);
     };
     let stored = table.bid(&transaction.auction.id, first.bid.sequence).await?;
     Ok(stored.is_some_and(|stored| stored.bid.id == first.bid.id))
 }
 
-/// A pause with jitter that grows with the attempt, from about 10 ms to about 500 ms.
+/// Pauses with jitter, longer with each attempt: from about 10 ms to about 500 ms.
 pub(super) async fn pause(attempt: u32) {
     let ceiling_ms = 20_u64.saturating_mul(1 << attempt.min(5)).min(500);
     let jittered_ms = rand::rng().random_range(ceiling_ms / 2..=ceiling_ms);

@@ -1,4 +1,4 @@
-//! What lanes count: bids by what became of them, transactions, and the hops up to the commit.
+//! Counts of the lanes: bids by outcome, transactions, and the hops up to the commit.
 
 use super::command::{BidAnswer, LaneError};
 use crate::auction::{RejectionCode, Timestamp};
@@ -9,11 +9,11 @@ use crate::metrics::{Counter, CounterVec, Durations, Sizes};
 use crate::store::Transaction;
 
 labels! {
-    /// What became of a bid: as its client is told.
+    /// The outcome of a bid, as its client sees it.
     pub BidOutcome {
-        /// It is in the table.
+        /// The bid is in the table.
         Accepted = "ACCEPTED",
-        /// The same key, or the leader's same amount, once more: the first answer again.
+        /// A repeat, by key or by the leader's amount: answered as before.
         Repeated = "REPEATED",
         /// See [`RejectionCode`].
         TooLow = "TOO_LOW",
@@ -45,29 +45,29 @@ labels! {
 }
 
 labels! {
-    /// What became of a transaction.
+    /// The outcome of a transaction.
     pub CommitOutcome {
         /// It is in the table.
         Committed = "committed",
         /// Another server wrote the auction first.
         VersionTaken = "version_taken",
-        /// Some of its keys were remembered.
+        /// Some of its idempotency keys exist already.
         KeysTaken = "keys_taken",
-        /// Certainly not written.
+        /// Definitely not written.
         Unavailable = "unavailable",
-        /// Nobody knows.
+        /// Unknown whether it was written.
         Unknown = "unknown",
-        /// A programmer's error.
+        /// A bug in this service.
         Impossible = "impossible",
     }
 }
 
 labels! {
-    /// Where there was no place for a command.
+    /// Where no capacity was left for a command.
     pub NoPlace {
         /// In the queue of its auction.
         Queue = "lane_queue",
-        /// Among the lanes.
+        /// In the set of lanes.
         Lanes = "lanes",
     }
 }
@@ -101,27 +101,27 @@ impl From<&Result<BidAnswer, LaneError>> for BidOutcome {
 metrics! {
     /// The counts of the lanes of a process.
     pub LaneCounts {
-        /// Bids by what their clients were told.
+        /// Bids by outcome, as clients see it.
         bids: CounterVec<BidOutcome> = "gavel_bids_total" by "outcome",
-        /// Transactions by what became of them.
+        /// Transactions by outcome.
         commits: CounterVec<CommitOutcome> = "gavel_commits_total" by "outcome",
-        /// Transactions that were sent again unchanged.
+        /// Transactions that were resent unchanged.
         resends: Counter = "gavel_commit_resends_total",
-        /// Bids in each committed transaction that had some.
+        /// Bids per committed transaction, where it has any.
         group_bids: Sizes = "gavel_group_commit_bids",
-        /// Commands that found no place: limits that were met.
+        /// Commands for which no capacity was left: limits that were reached.
         no_place: CounterVec<NoPlace>,
-        /// From the client's stamp to the service's, of bids that have one.
+        /// From the client's timestamp to the receipt, for bids that have one.
         request: Durations = "gavel_hop_seconds" hop "request",
-        /// From there to the seal.
+        /// From the receipt to the sealed transaction.
         lane: Durations = "gavel_hop_seconds" hop "lane",
-        /// From the seal to the store's acknowledgement.
+        /// From the sealed transaction to DynamoDB's acknowledgement.
         commit: Durations = "gavel_hop_seconds" hop "commit",
     }
 }
 
 impl LaneCounts {
-    /// A transaction was acknowledged.
+    /// Counts an acknowledged transaction.
     pub(super) fn committed(&self, written: &Transaction, committed_at: Timestamp) {
         if !written.bids.is_empty() {
             self.group_bids.add(written.bids.len());
@@ -136,7 +136,8 @@ impl LaneCounts {
     }
 }
 
-/// Whether a client's stamp can be of this bid: a wrong or invented one would outweigh all others.
+/// Whether a client's timestamp is plausible for this bid: a wrong or invented one would outweigh
+/// all others.
 fn is_near(sent_at: Timestamp, received_at: Timestamp) -> bool {
     let apart = received_at.since(sent_at).max(sent_at.since(received_at));
     apart <= limits::SENT_AT_SKEW_MAX

@@ -1,9 +1,10 @@
-//! The plan of a group: which commands it accepts, and when a rejection may be spoken. Pure.
+//! Plans a group: which commands it accepts, and when a rejection may be answered. Pure.
 //!
-//! Commands are decided in order on a working copy of the last committed state. What the committed
-//! state rejects for good may be said at once. Every other rejection rests on something that is not
-//! proven yet (a bid of the same group, or a committed state that another server may have moved
-//! on), and is said when the group's conditional write has proven it, or after a consistent read.
+//! Commands are decided in order on a working copy of the last committed state. A command that the
+//! committed state rejects for good may be answered at once. Every other rejection depends on
+//! something not proven yet (a bid of the same group, or a committed state that another server may
+//! have changed). It is answered once the group's conditional write has proven it, or after a
+//! consistent read.
 
 use std::collections::HashMap;
 
@@ -15,7 +16,7 @@ use crate::store::IdempotencyKey;
 
 use super::command::PlaceBid;
 
-/// What is asked, without where the answer goes.
+/// A command without its reply channel.
 #[derive(Debug, Clone, Copy)]
 pub enum Intent<'a> {
     /// Decide a bid.
@@ -24,43 +25,43 @@ pub enum Intent<'a> {
     Transition(Transition),
 }
 
-/// What becomes of a command.
+/// The decision on a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Accepted: written with this group.
     Accept(Bid),
-    /// Rejected for good by the committed state: may be said at once.
+    /// Rejected for good by the committed state: may be answered at once.
     RefuseNow(RejectionCode),
     /// Rejected, if the group commits or, when it writes nothing, on a consistent read.
     RefuseOnCommit(RejectionCode),
-    /// The same key as this accepted command of the group.
+    /// The same idempotency key as this accepted command of the group.
     RepeatOf(usize),
-    /// The leader's bid once more, without a key: this one, which the group writes.
+    /// A repeat of the leader's bid, without a key: this bid, which the group writes.
     Again(Bid),
-    /// The leader's bid once more, without a key: the last one of the committed state, which may be
-    /// said at once.
+    /// A repeat of the leader's bid, without a key: the last bid of the committed state, which may
+    /// be answered at once.
     RepeatLead,
     /// The transition changes the auction: written with this group.
     Apply,
-    /// The transition finds it so already.
+    /// The auction is already in that state.
     Unchanged,
     /// The transition is not possible.
     RefuseTransition(TransitionError),
-    /// The transaction is full: decided again in the next group.
+    /// The transaction is full: the command is decided again in the next group.
     Wait,
 }
 
 /// A group before it is sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// One verdict a command, in order.
+    /// One verdict per command, in order.
     pub verdicts: Vec<Verdict>,
-    /// The auction after the group, with its version raised; `None`: nothing to write.
+    /// The auction after the group, with its version raised; `None` if there is nothing to write.
     pub next: Option<Auction>,
 }
 
 impl Plan {
-    /// Whether something must be decided on a consistent read: a rejection that no write of this
+    /// Whether a command must be decided on a consistent read: a rejection that no write of this
     /// group would prove.
     pub fn needs_read(&self) -> bool {
         self.next.is_none()

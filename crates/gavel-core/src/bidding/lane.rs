@@ -35,13 +35,13 @@ pub(super) struct Lane<T> {
 /// The commands of a group that are not answered yet, in order, with what was planned for each.
 type Planned = Vec<(Verdict, Command)>;
 
-/// What a group leaves for the next one.
+/// What one group leaves to the next.
 #[derive(Default)]
 struct Rest {
     commands: Vec<Command>,
-    /// Whether `committed` is as good as a consistent read made now.
+    /// Whether `committed` is as current as a consistent read made now.
     fresh: bool,
-    /// Whether another server won.
+    /// Whether another server wrote first.
     conflict: bool,
 }
 
@@ -57,12 +57,13 @@ impl<T: Table> Lane<T> {
         Self { id, table, notifier, bids_max, committed: None, recent, counts }
     }
 
-    /// Whether there may be more to write: it knows how the auction stands, and that has not ended.
+    /// Whether this lane may have more to write: it knows the auction's state, and that is not
+    /// final.
     pub(super) fn is_of_use(&self) -> bool {
         self.committed.as_ref().is_some_and(|auction| !auction.status.is_final())
     }
 
-    /// Works until each of these commands, and those that arrive meanwhile, is answered.
+    /// Works until all these commands, and those that arrive meanwhile, are answered.
     pub(super) async fn work(&mut self, batch: Vec<Command>, queue: &mut mpsc::Receiver<Command>) {
         let mut rest = Rest { commands: batch, ..Rest::default() };
         let mut conflicts = 0;
@@ -84,7 +85,7 @@ impl<T: Table> Lane<T> {
                 && let Ok(command) = queue.try_recv()
             {
                 rest.commands.push(command);
-                // It arrived after the read that a conflict's answer stands for.
+                // It arrived after the read that the answer to a conflict relies on.
                 rest.fresh = false;
             }
         }
@@ -159,7 +160,8 @@ impl<T: Table> Lane<T> {
             let committed_at = clock::now();
             match outcome {
                 Outcome::Committed => self.notifier.committed(&transaction, committed_at),
-                // It may show up yet: the demand stands until it expires into a repair.
+                // The write may still appear: the demand remains until it expires and leads to a
+                // repair.
                 Outcome::Unknown => {}
                 _ => self.notifier.not_written(&self.id, version),
             }
@@ -174,7 +176,7 @@ impl<T: Table> Lane<T> {
         self.finish(outcome, transaction, committed_at, planned).await
     }
 
-    /// Answers a group whose transaction has ended in some way.
+    /// Answers a group whose transaction has ended.
     async fn finish(
         &mut self,
         outcome: Outcome,
@@ -216,7 +218,8 @@ impl<T: Table> Lane<T> {
         }
     }
 
-    /// Answers what `proven`, a state known to be current when it was written or read, decides.
+    /// Answers what `proven` decides: a state known to have been current when it was written or
+    /// read.
     async fn settle(&self, planned: Planned, proven: &Auction) -> Rest {
         let mut rejected = Vec::new();
         let mut waiting = Vec::new();
@@ -239,7 +242,7 @@ impl<T: Table> Lane<T> {
         Rest { commands: waiting, ..Rest::default() }
     }
 
-    /// Answers bids whose keys the table remembers; the others go on under a new token.
+    /// Answers bids whose keys exist in the table; the others are sent again under a new token.
     async fn answer_taken(
         &self,
         taken: &[(usize, KeyRecord)],
@@ -293,11 +296,11 @@ fn seal(committed: &Auction, next: Auction, planned: &Planned) -> Transaction {
     }
 }
 
-/// A group's commands by when they are answered.
+/// A group's commands, sorted by when they are answered.
 #[derive(Default)]
 struct Sorted {
     rejected_now: Vec<Rejected>,
-    /// Bids that repeat the committed leader's.
+    /// Bids that repeat the leader's committed bid.
     repeats: Vec<Repeat>,
     planned: Planned,
 }
@@ -345,7 +348,7 @@ fn answer_accepted(planned: Planned, written_at: Timestamp, committed_at: Timest
     left
 }
 
-/// Fails what was, perhaps, written, and its repeats; the rest is decided again.
+/// Fails the bids that may have been written, and their repeats; the rest is decided again.
 fn fail_written(planned: Planned) -> Vec<Command> {
     let mut left = Vec::new();
     for (verdict, command) in planned {

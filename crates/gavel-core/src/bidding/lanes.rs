@@ -1,4 +1,5 @@
-//! The lanes of a process: found or made by auction, ended when idle or when the auction has ended.
+//! The lanes of a process: looked up or started per auction, ended when idle or when the auction
+//! has ended.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,12 +18,12 @@ use crate::limits;
 use crate::store::Table;
 use crate::tasks::Tasks;
 
-/// What lanes are configured with.
+/// Settings of the lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneSettings {
-    /// Bids in one transaction at most.
+    /// Most bids in one transaction.
     pub group_commit_max: usize,
-    /// A lane without work ends after this.
+    /// How long a lane without work is kept.
     pub idle: Duration,
 }
 
@@ -51,8 +52,8 @@ struct Shared<T> {
     settings: LaneSettings,
     tasks: Tasks,
     counts: Arc<LaneCounts>,
-    /// Held for a look-up and a `try_send` only, so that a lane can end itself under it without a
-    /// command slipping into its queue. `None` once closed.
+    /// Locked only for a look-up and a `try_send`, so that a lane can end itself under the lock
+    /// without a command slipping into its queue. `None` once closed.
     queues: Mutex<Option<HashMap<AuctionId, mpsc::Sender<Command>>>>,
 }
 
@@ -69,20 +70,20 @@ impl<T: Table> Lanes<T> {
         Self { shared: Arc::new(Shared { table, notifier, settings, tasks, counts, queues }) }
     }
 
-    /// Decides and writes a bid. The bid goes on if this future is dropped.
+    /// Decides and writes a bid. Dropping this future does not stop the bid.
     pub async fn place(&self, bid: PlaceBid) -> Result<BidAnswer, LaneError> {
         let (reply, answer) = oneshot::channel();
         let id = bid.request.auction_id.clone();
         if let Err((error, command)) = self.send(&id, Command::Bid(Box::new(bid), reply)) {
             command.fail(error);
         }
-        // A lane that fell dead with the bid in hand: nobody knows.
+        // The lane died with the bid: the outcome is unknown.
         let answered = answer.await.unwrap_or(Err(LaneError::OutcomeUnknown));
         self.shared.counts.bids.inc((&answered).into());
         answered
     }
 
-    /// Opens, closes or cancels an auction; answers with the auction as it then stands.
+    /// Opens, closes or cancels an auction; returns its state afterwards.
     pub async fn transition(
         &self,
         id: &AuctionId,
@@ -95,17 +96,17 @@ impl<T: Table> Lanes<T> {
         answer.await.unwrap_or(Err(LaneError::OutcomeUnknown))
     }
 
-    /// Takes no more commands; lanes finish what they have and end.
+    /// Accepts no more commands; lanes finish their work and end.
     pub fn close(&self) {
         *self.shared.queues.lock() = None;
     }
 
-    /// What they count.
+    /// The counts of the lanes.
     pub fn counts(&self) -> Arc<LaneCounts> {
         Arc::clone(&self.shared.counts)
     }
 
-    /// How many commands wait: all together, and in the longest queue.
+    /// The number of waiting commands: in total, and in the longest queue.
     pub fn queued(&self) -> (usize, usize) {
         let queues = self.shared.queues.lock();
         let waiting = queues.iter().flat_map(HashMap::values);
@@ -113,12 +114,12 @@ impl<T: Table> Lanes<T> {
         waiting.fold((0, 0), |(all, longest), queued| (all + queued, longest.max(queued)))
     }
 
-    /// How many auctions are busy.
+    /// The number of busy auctions.
     pub fn count(&self) -> usize {
         self.shared.queues.lock().as_ref().map_or(0, HashMap::len)
     }
 
-    /// Queues a command, or gives it back with what is wrong.
+    /// Queues a command, or returns it with the error.
     fn send(&self, id: &AuctionId, command: Command) -> Result<(), (LaneError, Command)> {
         let mut guard = self.shared.queues.lock();
         let Some(queues) = guard.as_mut() else { return Err((LaneError::Stopping, command)) };
@@ -170,7 +171,7 @@ impl<T: Table> Lanes<T> {
                             batch.push(command);
                         }
                         lane.work(batch, &mut commands).await;
-                        // One of an auction that has ended or does not exist takes no place from
+                        // A lane whose auction has ended or does not exist takes no capacity from
                         // others.
                         if !lane.is_of_use() && lanes.end_if_idle(&id, &commands) {
                             return;

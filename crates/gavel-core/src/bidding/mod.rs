@@ -1,7 +1,7 @@
 //! Bidding: one writer per auction in a process, group commit.
 //!
-//! [`Lanes`] hands each command to its auction's lane, a task that decides (`group`, pure), writes
-//! (`commit`) and answers. It never talks to watchers; what it tells of its writes, it tells its
+//! [`Lanes`] passes each command to the lane of its auction, a task that decides (`group`, pure),
+//! writes (`commit`) and answers. It never talks to watchers; it reports its writes to its
 //! [`CommitNotifier`].
 
 pub mod command;

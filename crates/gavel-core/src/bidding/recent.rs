@@ -1,4 +1,4 @@
-//! The keys of bids that a lane accepted lately: repeats of them are answered without a read.
+//! The keys of recently accepted bids: repeats of them are answered without a read.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,16 +6,16 @@ use crate::auction::Timestamp;
 use crate::limits;
 use crate::store::{IdempotencyKey, StoredBid};
 
-/// An accepted bid that a key stands for.
+/// An accepted bid with an idempotency key.
 #[derive(Debug, Clone)]
 pub(super) struct RecentBid {
     /// The bid as written.
     pub(super) stored: StoredBid,
-    /// When it was acknowledged.
+    /// When the bid was acknowledged.
     pub(super) committed_at: Timestamp,
 }
 
-/// A bounded memory; the oldest is forgotten first, for the table remembers all.
+/// A bounded memory. The oldest key is dropped first; the table still has it.
 #[derive(Debug, Default)]
 pub(super) struct RecentKeys {
     bids: HashMap<IdempotencyKey, RecentBid>,

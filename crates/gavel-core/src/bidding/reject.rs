@@ -1,4 +1,4 @@
-//! Refusing bids, and answering repeats from the table: the reads behind a lane's answers.
+//! Rejects bids, and answers repeats from the table: the reads behind a lane's answers.
 
 use gavel_trace::log_ids;
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ use crate::auction::{Auction, AuctionId, RejectionCode, Timestamp};
 use crate::limits;
 use crate::store::{IdempotencyKey, KeyRecord, StoreError, StoredBid, Table};
 
-/// A rejected bid and where its answer goes.
+/// A rejected bid and its reply channel.
 #[derive(Debug)]
 pub(super) struct Rejected {
     pub(super) code: RejectionCode,
@@ -18,28 +18,28 @@ pub(super) struct Rejected {
     pub(super) reply: BidReply,
 }
 
-/// A bid that repeats the leader's, and where its answer goes.
+/// A bid that repeats the leader's, and its reply channel.
 #[derive(Debug)]
 pub(super) struct Repeat {
     pub(super) bid: Box<PlaceBid>,
     pub(super) reply: BidReply,
 }
 
-/// Reads what answers need.
+/// Reads what the answers need.
 pub(super) struct Rejector<'a, T> {
     pub(super) id: &'a AuctionId,
     pub(super) table: &'a T,
 }
 
 impl<T: Table> Rejector<'_, T> {
-    /// The auction by a consistent read, for these commands.
+    /// Loads the auction for these commands, by a consistent read.
     pub(super) async fn load(&self, commands: &[Command]) -> Result<Auction, LaneError> {
         let bids = || commands.iter().filter_map(Command::bid);
         self.with_retry(bids, || self.table.load(self.id)).await?.ok_or(LaneError::NotFound)
     }
 
-    /// Refuses bids, unless the table remembers their keys: a retry of an accepted bid is too low
-    /// by its own first success.
+    /// Rejects bids, unless the table has their keys: a retry of an accepted bid is too low because
+    /// of its own success.
     pub(super) async fn reject(&self, rejected: Vec<Rejected>, auction: &Auction) {
         let rejection = |code| Ok(BidAnswer::Rejected { code, auction: Box::new(auction.clone()) });
         let (keyed, unkeyed): (Vec<Rejected>, Vec<Rejected>) =
@@ -84,7 +84,7 @@ impl<T: Table> Rejector<'_, T> {
         for Repeat { bid, reply } in repeats {
             let result = match &lead {
                 Ok(Some(stored)) => repeated(stored.clone(), stored.written_at, &bid),
-                // Somebody else has deleted it from the table.
+                // Somebody else deleted it from the table.
                 Ok(None) => {
                     let (code, auction) = (RejectionCode::AlreadyLeading, auction.clone());
                     Ok(BidAnswer::Rejected { code, auction: Box::new(auction) })
@@ -96,8 +96,8 @@ impl<T: Table> Rejector<'_, T> {
     }
 
     /// Fails commands that were definitely not written. The keys of bids are looked up once: a bid
-    /// that an earlier request has written is answered with it, and one whose key cannot be looked
-    /// up is of unknown outcome.
+    /// that an earlier request has written is answered with that bid, and one whose key cannot be
+    /// looked up has an unknown outcome.
     pub(super) async fn give_up(&self, commands: Vec<Command>, error: &LaneError) {
         let bids = commands.iter().filter_map(Command::bid);
         let keys: Vec<IdempotencyKey> = bids.filter_map(|bid| bid.key.clone()).collect();
@@ -117,7 +117,7 @@ impl<T: Table> Rejector<'_, T> {
         }
     }
 
-    /// The first answer to a key that the table remembers.
+    /// The first answer to a key, if the table has it.
     pub(super) async fn previous_answer(
         &self,
         record: &KeyRecord,
@@ -146,7 +146,7 @@ impl<T: Table> Rejector<'_, T> {
         }
     }
 
-    /// A read for these bids, tried again for a bounded time. One line tells that it failed.
+    /// Reads for these bids, retrying for a bounded time. One log line reports a failure.
     async fn with_retry<'b, V, F, R, B>(
         &self,
         bids: impl Fn() -> B,
@@ -164,7 +164,7 @@ impl<T: Table> Rejector<'_, T> {
                 Err(error @ (StoreError::Refused(_) | StoreError::Corrupt(_))) => {
                     (error, LaneError::Internal)
                 }
-                // Another attempt is of no use, and the store reports it once a minute.
+                // Another attempt is pointless, and the store reports it once a minute.
                 Err(StoreError::Denied(_)) => return Err(LaneError::StoreUnavailable),
                 Err(error) if started.elapsed() >= limits::UNAVAILABLE_RETRY => {
                     (error, LaneError::StoreUnavailable)

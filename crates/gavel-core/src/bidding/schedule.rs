@@ -1,8 +1,8 @@
 //! The schedule: sends open and close commands to lanes when the clock says so.
 //!
-//! Every server runs it; the lanes' conditional writes make sure that each change happens once. Lots
-//! that share an end are the rule, so a bounded number of commands is in flight, whatever is due:
-//! bids on other auctions find the store free.
+//! Every server runs it; the lanes' conditional writes make sure that each change happens once.
+//! Many auctions often share an end, so only a bounded number of commands is in flight, however
+//! many are due: bids on other auctions still reach the store.
 
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
@@ -24,7 +24,7 @@ use crate::{clock, limits};
 
 /// A change that is due.
 type Due = (AuctionId, Transition);
-/// One that is being made, and what became of it.
+/// A change that was sent to its lane, and its result.
 type Done = (AuctionId, Result<(), LaneError>);
 
 /// Runs until shutdown.
@@ -57,7 +57,7 @@ pub async fn run(store: Arc<Dynamo>, lanes: Lanes<Dynamo>, shutdown: Cancellatio
     }
 }
 
-/// A page of what is due at a time.
+/// Reads a page of the changes that are due.
 async fn due(store: &Dynamo, now: Timestamp) -> Result<Vec<Due>, StoreError> {
     let close = Transition::Close { grace: limits::CLOSE_GRACE };
     let ended = Timestamp::from_micros(now.as_micros() - limits::CLOSE_GRACE.as_micros() as i64);
@@ -69,7 +69,7 @@ async fn due(store: &Dynamo, now: Timestamp) -> Result<Vec<Due>, StoreError> {
 
 async fn carry_out(lanes: Lanes<Dynamo>, (id, transition): Due) -> Done {
     let mut result = lanes.transition(&id, transition).await;
-    // A draft whose end has passed unopened: it can only be called off.
+    // A draft that reaches its end unopened can only be cancelled.
     if result == Err(LaneError::Transition(TransitionError::EndPassed)) {
         result = lanes.transition(&id, Transition::Cancel { by: Canceller::Auctioneer }).await;
     }
@@ -80,7 +80,8 @@ async fn carry_out(lanes: Lanes<Dynamo>, (id, transition): Due) -> Done {
     (id, result)
 }
 
-/// One line when changes begin to fail, one a minute while they do: a store that fails, fails all.
+/// Logs a line when changes begin to fail, and one a minute while they do: when the store fails,
+/// all of them fail.
 fn report(changing: &mut Outage, id: &AuctionId, result: Result<(), LaneError>) {
     let now = Instant::now();
     match result {
@@ -96,12 +97,12 @@ fn report(changing: &mut Outage, id: &AuctionId, result: Result<(), LaneError>) 
     }
 }
 
-/// What is due and not done: a queue, and a bounded number in flight.
+/// The changes that are due and not done: a queue, and a bounded number in flight.
 struct Work<F> {
     in_flight_max: usize,
     start: F,
     waiting: VecDeque<Due>,
-    /// The auctions that wait or are in flight: an index read meanwhile shows them again.
+    /// The auctions that wait or are in flight: an index read meanwhile returns them again.
     known: HashSet<AuctionId>,
     in_flight: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
 }
@@ -116,7 +117,7 @@ where
         Self { in_flight_max, start, waiting, known, in_flight }
     }
 
-    /// Whether everything that was added has begun.
+    /// Whether everything that was added has been started.
     fn is_drained(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -138,7 +139,7 @@ where
         }
     }
 
-    /// What ends next; `None` if nothing is in flight.
+    /// The next change to finish; `None` if nothing is in flight.
     async fn next(&mut self) -> Option<Done> {
         let done = self.in_flight.next().await?;
         self.known.remove(&done.0);

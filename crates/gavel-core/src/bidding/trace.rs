@@ -1,6 +1,7 @@
-//! The spans of a bid from its request to its transaction, made of its stamps.
+//! The spans of a bid from its request to its transaction, built from its timestamps.
 //!
-//! Ids are drawn when the request arrives, so that the bid item can carry its transaction's span.
+//! Ids are drawn when the request arrives, so that the bid item can carry the span of its
+//! transaction.
 
 use gavel_trace::{Context, Kind, Span, Tracer};
 
@@ -19,7 +20,7 @@ pub struct BidTrace {
 }
 
 impl BidTrace {
-    /// Of a bid that came with this `traceparent`; `None` if it is not sampled.
+    /// The trace of a bid with this `traceparent`; `None` if it is not sampled.
     pub fn begin(
         tracer: &Tracer,
         traceparent: Option<&str>,
@@ -30,12 +31,12 @@ impl BidTrace {
         Some(Self { parent, mutation, lane, transact: lane.child(), received_at })
     }
 
-    /// The span of its transaction: what the bid item carries.
+    /// The span of the bid's transaction, which the bid item carries.
     pub fn transact(&self) -> Context {
         self.transact
     }
 
-    /// Exports what the answer tells.
+    /// Exports the spans once the bid is answered.
     pub fn answered(&self, tracer: &Tracer, answer: &Result<BidAnswer, LaneError>) {
         let mut attributes = Vec::new();
         let mut error = None;
@@ -45,7 +46,7 @@ impl BidTrace {
                 attributes.push(("bid.id", stored.bid.id.to_string()));
                 attributes.push(("bid.sequence", stored.bid.sequence.to_string()));
                 attributes.push(("bid.repeated", repeated.to_string()));
-                // A repeat was written in the trace of its first request.
+                // A repeat was written under the trace of its first request.
                 if let Some(group) = group {
                     self.written(tracer, stored.written_at, *committed_at, group);
                 }
@@ -98,7 +99,7 @@ impl BidTrace {
             start_us: written_at.as_micros(),
             end_us: committed_at.as_micros(),
             attributes: vec![("db.system.name", "aws.dynamodb".to_owned())],
-            // One transaction, a span in each trace: they name each other.
+            // One transaction has a span in each trace; the spans link to each other.
             links: group
                 .spans
                 .iter()
