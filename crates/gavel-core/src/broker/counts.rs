@@ -1,4 +1,4 @@
-//! What the broker counts.
+//! The counts of the broker.
 
 use super::event::{PublishedBid, Source};
 use crate::metrics;
@@ -20,19 +20,19 @@ impl Label for Source {
 metrics! {
     /// The counts of a broker.
     pub BrokerCounts {
-        /// Bids published to watchers, by where they were read.
+        /// Bids published to watchers, by the source they were read from.
         published: CounterVec<Source> = "gavel_published_bids_total" by "source",
-        /// Gaps that were read from the table.
+        /// Gaps that were filled from the table.
         repairs: Counter = "gavel_repairs_total",
-        /// Bids that were read to close gaps.
+        /// Bids that were read from the table to fill gaps.
         repaired: Counter = "gavel_repaired_bids_total",
         /// Writes that the stream did not show in time.
         late: Counter = "gavel_late_writes_total",
         /// Watched auctions that were read because the stream showed nothing.
         quiet_checks: Counter = "gavel_quiet_checks_total",
-        /// Auctions that found no place among those that are watched: a limit that was met.
+        /// Auctions for which no capacity to watch was left: a limit that was reached.
         no_place: Counter,
-        /// From the seal to the read.
+        /// From the sealed transaction to the read.
         store_and_stream: Durations = "gavel_hop_seconds" hop "store_and_stream",
         /// From the read to the publication.
         relay: Durations = "gavel_hop_seconds" hop "relay",

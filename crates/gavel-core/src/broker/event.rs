@@ -1,10 +1,10 @@
-//! What travels from the relay, the lane or the table to the topics.
+//! Events that travel from the relay, the lane or the table to the topics.
 
 use gavel_trace::Context;
 
 use crate::auction::{Auction, AuctionId, Bid, Timestamp};
 
-/// A change of an auction that is in the table.
+/// A change of an auction, already in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A bid was accepted.
@@ -23,7 +23,7 @@ impl Event {
     }
 }
 
-/// Where the process learnt of an event.
+/// Where the process read an event from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// A stream record.
@@ -36,20 +36,20 @@ pub enum Source {
     Table,
 }
 
-/// An event with the stamps of its hops so far.
+/// An event with the timestamps of its hops so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// What happened.
+    /// The event.
     pub event: Event,
     /// When the lane sealed the transaction that wrote it (in the item).
     pub written_at: Timestamp,
     /// When this process read it.
     pub read_at: Timestamp,
-    /// From where.
+    /// Where it was read from.
     pub source: Source,
 }
 
-/// A bid as it is told to watchers, with the stamps of its hops.
+/// A bid as published to watchers, with the timestamps of its hops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedBid {
     /// The bid.
@@ -58,9 +58,9 @@ pub struct PublishedBid {
     pub written_at: Timestamp,
     /// When this process read it.
     pub read_at: Timestamp,
-    /// When the broker put it in order and published it.
+    /// When the broker ordered and published it.
     pub published_at: Timestamp,
-    /// From where it was read.
+    /// Where it was read from.
     pub source: Source,
     /// The span of its publication, if its trace is kept.
     pub trace: Option<Context>,

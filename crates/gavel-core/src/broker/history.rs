@@ -1,4 +1,4 @@
-//! History: bids before what a topic has at hand, for watchers that resume.
+//! History: bids older than what a topic has in memory, for watchers that resume.
 
 use std::sync::Arc;
 
@@ -17,16 +17,16 @@ use crate::{clock, limits};
 /// A part of an auction's history.
 #[derive(Debug)]
 pub struct History {
-    /// Its bids.
+    /// The bids of this part.
     pub bids: Vec<Arc<PublishedBid>>,
-    /// The sequence up to which that is all there is.
+    /// The sequence up to which these are all bids.
     pub reached: u64,
 }
 
 impl<T: Table> Broker<T> {
-    /// Bids after a sequence up to the topic's position, at most a page: from the backlog, which
-    /// the first who needs it fills for all, or from the table. Gavel deletes no bid; where somebody
-    /// else did, the next one that is there follows, and the log says so once.
+    /// Bids after a sequence up to the topic's position, at most one page: from the backlog, which
+    /// the first reader that needs it fills for all, or from the table. Gavel deletes no bid; where
+    /// somebody else did, the next existing bid follows, and the log reports it once.
     pub async fn history(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
         if let Some(reached) = topic.missing_after(after) {
             return Ok(History { bids: Vec::new(), reached });
@@ -48,7 +48,8 @@ impl<T: Table> Broker<T> {
         self.pass_hole(topic, after).await
     }
 
-    /// Bids of the table after a sequence, up to the first that is not there; and the first that is.
+    /// Bids from the table after a sequence, up to the first missing one, and the first existing
+    /// one after that.
     async fn read_history(
         &self,
         topic: &Arc<Topic>,
@@ -66,8 +67,9 @@ impl<T: Table> Broker<T> {
         Ok((History::of(bids.collect(), after), first))
     }
 
-    /// The next bid was committed and is not in the table. Reads are not snapshots, so it is asked
-    /// for until that has stood for a while, by one reader for all; then it has been deleted.
+    /// The next bid was committed and is not in the table. Reads are not snapshots, so one reader,
+    /// on behalf of all, asks again until it has been missing for a while; then it has been
+    /// deleted.
     async fn pass_hole(&self, topic: &Arc<Topic>, after: u64) -> Result<History, TopicError> {
         let _alone = topic.warming.lock().await;
         let position = topic.mark().position;
@@ -90,7 +92,7 @@ impl<T: Table> Broker<T> {
         }
     }
 
-    /// Fills the backlog from the table, once however many ask.
+    /// Fills the backlog from the table, once for all that ask.
     async fn warm(&self, topic: &Arc<Topic>) -> Result<(), TopicError> {
         let _alone = topic.warming.lock().await;
         let (oldest, room) = topic.oldest();
@@ -103,8 +105,8 @@ impl<T: Table> Broker<T> {
         Ok(())
     }
 
-    /// Whether a cursor lies beyond what the table has; reads the table if the topic has not come
-    /// so far.
+    /// Whether a cursor is beyond the last bid in the table; reads the table if the topic has not
+    /// come that far.
     pub async fn is_ahead(&self, topic: &Arc<Topic>, after: u64) -> Result<bool, TopicError> {
         if after <= topic.mark().position {
             return Ok(false);

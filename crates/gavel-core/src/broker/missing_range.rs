@@ -1,13 +1,15 @@
-//! Holes: bids that were committed and that the table does not have, for somebody deleted them. Pure.
+//! Missing ranges: bids that were committed but are not in the table, because somebody deleted
+//! them. Pure.
 //!
-//! Reads are not snapshots: a bid that one read does not show may be there a moment later. So it must
-//! have been counted before a first read, and be missing still from one that was asked for well after.
+//! Reads are not snapshots: a bid that one read does not return may be there a moment later. So a
+//! bid counts as missing only if it was counted before a first read, and still is missing from a
+//! read that started well after.
 
 use tokio::time::Instant;
 
 use crate::limits;
 
-/// What successive reads have not shown.
+/// What successive reads did not return.
 #[derive(Debug, Default)]
 pub(super) struct MissingRange(Option<Missing>);
 
@@ -19,8 +21,8 @@ struct Missing {
 }
 
 impl MissingRange {
-    /// A read did not show the bid that follows `after`; the auction counted up to `counted` before
-    /// it. Something: that has stood for long enough, and up to there nothing will come.
+    /// A read did not return the bid that follows `after`; the auction counted up to `counted`
+    /// before it. `Some`: the bids up to there have been missing for long enough and will not come.
     pub(super) fn missed(
         &mut self,
         after: u64,
@@ -35,7 +37,7 @@ impl MissingRange {
         stands.then_some(missing.counted)
     }
 
-    /// A read failed: what was seen before it proves nothing.
+    /// A read failed: earlier reads prove nothing any more.
     pub(super) fn forget(&mut self) {
         self.0 = None;
     }

@@ -1,7 +1,7 @@
-//! The broker: events of any source in, each auction's bids out, once and in order.
+//! The broker takes events from any source and publishes each auction's bids, once and in order.
 //!
-//! It owns the topics, one a watched auction. What a topic missed it reads back from the table; it
-//! never writes, and never asks who watches or why.
+//! It owns the topics, one per watched auction. What a topic missed it reads back from the table.
+//! It never writes, and does not know who watches or why.
 
 pub mod demand;
 pub mod event;

@@ -1,10 +1,10 @@
-//! Whether the stream may hide something, and which watched auctions are then read from the table.
-//! Pure.
+//! Whether the stream may be hiding something, and which watched auctions are then read from the
+//! table. Pure.
 //!
-//! A stream that shows nothing has nothing to show, or stands still: nobody can tell. What this
-//! server wrote itself it knows of, and asks for; what another one wrote it can learn from the
-//! table alone. So while a shard shows nothing, watched auctions are read: each about once a second,
-//! within a bound, for each read costs.
+//! A stream that shows nothing has nothing to show, or has stalled: there is no telling which. This
+//! server knows its own writes, and asks for them; the writes of another server it can find only in
+//! the table. So while a shard shows nothing, watched auctions are read: each about once a second,
+//! within a limit, because each read costs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::auction::AuctionId;
 use crate::limits;
 
-/// When each shard that is read has last shown a record. Clones share it.
+/// When each shard that is read last showed a record. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct StreamActivity(Arc<Mutex<Shards>>);
 
@@ -27,7 +27,7 @@ struct Shards {
 }
 
 impl StreamActivity {
-    /// A shard is read from now on.
+    /// Reading of a shard begins.
     pub fn begins(&self, shard: &Arc<str>) {
         self.0.lock().shown.entry(Arc::clone(shard)).or_default();
     }
@@ -39,12 +39,12 @@ impl StreamActivity {
         }
     }
 
-    /// A shard is read no more.
+    /// Reading of a shard ends.
     pub fn ends(&self, shard: &Arc<str>) {
         self.0.lock().shown.remove(shard);
     }
 
-    /// No shard is read any more.
+    /// Reading of all shards ends.
     pub fn clear(&self) {
         self.0.lock().shown.clear();
     }
@@ -55,7 +55,7 @@ impl StreamActivity {
         self.0.lock().is_covered = is_covered;
     }
 
-    /// Whether a shard, or all of them for there is none, has shown nothing for a while.
+    /// Whether a shard has shown nothing for a while, or there is no shard.
     pub fn is_quiet(&self, now: Instant) -> bool {
         let shards = self.0.lock();
         let is_quiet = |shown: &Option<Instant>| {
@@ -70,14 +70,15 @@ impl StreamActivity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Watched {
     pub(super) id: AuctionId,
-    /// When something was last heard of it, from whatever source.
+    /// When the topic last received anything, from whatever source.
     pub(super) heard: Instant,
     /// When it last had a bid.
     pub(super) active: Option<Instant>,
 }
 
-/// Which auctions to read now, at most `max`: nothing was heard of them for a while. Where there are
-/// too many, half are those with the latest bids, half those that wait longest.
+/// Chooses the auctions to read now, at most `max`, of which nothing was received for a while. If
+/// there are too many, half are those with the latest bids, and half those that have waited
+/// longest.
 pub(super) fn choose(watched: Vec<Watched>, max: usize, now: Instant) -> Vec<AuctionId> {
     let is_due = |watched: &Watched| {
         now.saturating_duration_since(watched.heard) >= limits::STREAM_QUIET_AFTER

@@ -1,4 +1,5 @@
-//! Repair: what a topic misses is read back from the table. One in flight a topic.
+//! Repair: what a topic misses is read back from the table. At most one repair per topic is in
+//! flight.
 
 use std::sync::Arc;
 
@@ -18,21 +19,21 @@ impl<T: Table> Broker<T> {
     pub(super) fn start_repair(&self, topic: Arc<Topic>) {
         let broker = self.clone();
         self.tasks.spawn("repair", async move {
-            // The missing bids are most often in the same page of the stream.
+            // The missing bids are usually in the same page of the stream.
             sleep(limits::REPAIR_PATIENCE).await;
             broker.repair(&topic).await;
         });
     }
 
-    /// Reads until nothing known is missing. Reads are not snapshots: what is contiguous is
-    /// published, the rest asked for again.
+    /// Reads until nothing known is missing. Reads are not snapshots: contiguous bids are
+    /// published, the rest is read again.
     async fn repair(&self, topic: &Arc<Topic>) {
         let mut repaired = 0_u64;
         let mut reads = false;
         let mut outage = Outage::default();
         let (mut missing_range, mut is_ahead) = (MissingRange::default(), false);
         while let Some((after, counted)) = topic.next_repair(Instant::now()) {
-            // Most gaps have closed by now: those are none.
+            // Most gaps have closed by now, and do not count.
             if !std::mem::replace(&mut reads, true) {
                 self.counts.repairs.inc();
             }
@@ -75,8 +76,8 @@ impl<T: Table> Broker<T> {
         }
     }
 
-    /// Passes bids that were committed and that the table does not have: Gavel deletes no bid, but
-    /// somebody else did. The others are not kept waiting for them for ever.
+    /// Skips bids that were committed but are not in the table: Gavel deletes no bid, but somebody
+    /// else did. Later bids must not wait for them forever.
     fn give_up(&self, topic: &Arc<Topic>, after: u64, to: u64) {
         let Some((to, published)) = topic.give_up(after, to, Instant::now()) else { return };
         error!(auction.id = %topic.id(), after, to, "bids are missing from the table");

@@ -1,6 +1,7 @@
-//! The sequencer: items of any source and order in, 1, 2, 3 ... out, each once. Pure.
+//! The sequencer takes items from any source in any order, and emits 1, 2, 3 ..., each once. Pure.
 //!
-//! A gap is always already committed: the wait before reading it from the table only saves a read.
+//! What is missing in a gap is always committed already: the wait before reading it from the table
+//! only saves a read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,12 +16,12 @@ pub struct Sequencer<T> {
     position: Option<u64>,
     /// The highest number seen or counted.
     known: u64,
-    /// How far the auction's own counter is known to have come: each number up to it is committed.
+    /// The auction's own counter as last known: every number up to it is committed.
     counted: u64,
-    /// Items that came early.
+    /// Items that arrived early.
     early: BTreeMap<u64, T>,
     early_max: usize,
-    /// Since when something known is missing.
+    /// When something known began to be missing.
     gap_since: Option<Instant>,
 }
 
@@ -57,7 +58,7 @@ impl<T> Sequencer<T> {
         self.emit(now)
     }
 
-    /// Takes an item; returns what can be emitted, in order. A repeated number is dropped.
+    /// Takes an item; returns what can be emitted, in order. A duplicate number is dropped.
     pub fn offer(&mut self, number: u64, item: T, now: Instant) -> Vec<T> {
         self.known = self.known.max(number);
         if self.position.is_some_and(|position| number <= position) {
@@ -69,22 +70,23 @@ impl<T> Sequencer<T> {
         } else if let Some(last) = self.early.last_entry()
             && number < *last.key()
         {
-            // Full: nearer items are worth more; what is dropped is read from the table.
+            // Full: items closer to the position are worth more; dropped ones are read from the
+            // table.
             last.remove();
             self.early.insert(number, item);
         }
         self.emit(now)
     }
 
-    /// Learns that everything up to a number is committed, from the auction's own counter.
+    /// Notes that everything up to a number is committed, from the auction's own counter.
     pub fn committed_up_to(&mut self, number: u64, now: Instant) {
         self.known = self.known.max(number);
         self.counted = self.counted.max(number);
         self.note_gap(now);
     }
 
-    /// Gives up on what is missing up to a number, for it will never come. What is at hand and what the
-    /// counter has not come to stays; returns what can be emitted.
+    /// Gives up on what is missing up to a number, because it will never come. Items at hand, and
+    /// numbers beyond the counter, are kept; returns what can be emitted.
     pub fn give_up(&mut self, to: u64, now: Instant) -> Vec<T> {
         let Some(position) = self.position else { return Vec::new() };
         let next = self.early.first_key_value().map_or(u64::MAX, |(number, _)| *number);
@@ -112,7 +114,7 @@ impl<T> Sequencer<T> {
         }
         if !emitted.is_empty() {
             self.position = Some(position);
-            // What is still missing is another gap, with a patience of its own.
+            // What is still missing is another gap, with its own patience.
             self.gap_since = None;
         }
         self.note_gap(now);

@@ -1,7 +1,7 @@
 //! One watched auction: its bids in order, its latest state, and the recent past.
 //!
-//! Readers pull: each keeps its own cursor, is woken by the [`Progress`], and takes what is new. So no
-//! queue stands between topic and reader, and a slow reader costs nobody anything.
+//! Readers pull: each keeps its own cursor, is woken by the [`Progress`], and takes what is new. So
+//! there is no queue between topic and reader, and a slow reader costs nobody else anything.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -22,18 +22,18 @@ use super::trace;
 use crate::auction::{Auction, AuctionId};
 use crate::{clock, limits};
 
-/// How far a topic has come.
+/// The progress of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
     /// The sequence of the last published bid.
     pub position: u64,
     /// The version of the released state.
     pub version: u64,
-    /// Whether the auction is closed or cancelled and its last bid published.
+    /// Whether the auction is closed or cancelled, and its last bid is published.
     pub ended: bool,
 }
 
-/// A topic. Its lock is held for moments, never over an await.
+/// A topic. Its lock is held briefly, never across an await.
 #[derive(Debug)]
 pub struct Topic {
     id: AuctionId,
@@ -41,11 +41,11 @@ pub struct Topic {
     counts: Arc<BrokerCounts>,
     state: Mutex<State>,
     mark: watch::Sender<Progress>,
-    /// Set when the first consistent read has given the position.
+    /// Set once the first consistent read has given the position.
     pub(super) started: OnceCell<()>,
-    /// Readers that are attached; a topic without any is dropped after a while.
+    /// Attached readers; a topic without any is dropped after a while.
     readers: AtomicUsize,
-    /// Taken while the recent past is read from the table, so that one reader does it for all.
+    /// Locked while recent bids are read from the table, so that one reader does it for all.
     pub(super) warming: tokio::sync::Mutex<()>,
 }
 
@@ -54,27 +54,27 @@ struct State {
     sequencer: Sequencer<Envelope>,
     /// The latest state whose bids have all been published.
     released: Option<Arc<Auction>>,
-    /// A newer one that waits for bids.
+    /// A newer state that waits for its bids.
     held: Option<Auction>,
     /// The last bids, contiguous, up to the position.
     backlog: VecDeque<Arc<PublishedBid>>,
-    /// Bids that somebody deleted from the table: after which one, up to which.
+    /// Bids that somebody deleted from the table: from which sequence (exclusive) to which.
     missing_ranges: BTreeMap<u64, u64>,
     /// Whether a repair is in flight.
     repairing: bool,
     /// When the last reader left.
     idle_since: Instant,
-    /// When something was last heard of it.
+    /// When the topic last received anything.
     heard: Instant,
     /// When bids were last published.
     active: Option<Instant>,
 }
 
-/// What a publication asks for.
+/// What must happen after a publication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Published {
     pub(super) mark: Progress,
-    /// Whether a repair must be started: a gap is there and none is in flight.
+    /// Whether a repair must be started: there is a gap, and no repair is in flight.
     pub(super) start_repair: bool,
 }
 
@@ -108,12 +108,12 @@ impl Topic {
         &self.id
     }
 
-    /// How far it has come; the receiver wakes when that changes.
+    /// The progress of the topic; the receiver wakes when that changes.
     pub fn progress_updates(&self) -> watch::Receiver<Progress> {
         self.mark.subscribe()
     }
 
-    /// How far it has come.
+    /// The current progress of the topic.
     pub fn mark(&self) -> Progress {
         *self.mark.borrow()
     }
@@ -123,8 +123,8 @@ impl Topic {
         self.state.lock().released.clone()
     }
 
-    /// Published bids after a sequence, at most `max`; `None` if the backlog no longer has (or
-    /// never had) the first of them.
+    /// Published bids after a sequence, at most `max`; `None` if the first of them is not in the
+    /// backlog.
     pub fn recent_after(&self, after: u64, max: usize) -> Option<Vec<Arc<PublishedBid>>> {
         let state = self.state.lock();
         let position = state.sequencer.position()?;
@@ -142,14 +142,14 @@ impl Topic {
         Reader { topic: Arc::clone(self) }
     }
 
-    /// How long it has had no reader; `None` while it has some.
+    /// For how long it has had no reader; `None` while it has one.
     pub(super) fn idle_for(&self, now: Instant) -> Option<Duration> {
         let idle_since = self.state.lock().idle_since;
         (self.readers.load(Ordering::Acquire) == 0)
             .then(|| now.saturating_duration_since(idle_since))
     }
 
-    /// What decides whether it is read while the stream shows nothing; `None` for one that has not
+    /// Decides whether the topic is read while the stream shows nothing; `None` if it has not
     /// started, has ended or has no reader.
     pub(super) fn watched(&self) -> Option<Watched> {
         self.started.get()?;
@@ -160,12 +160,12 @@ impl Topic {
         Some(Watched { id: self.id.clone(), heard: state.heard, active: state.active })
     }
 
-    /// It was read from the table, or could not be: the next read is due after a while again.
+    /// The topic was read from the table, or that failed: the next read is due only after a while.
     pub(super) fn heard(&self, now: Instant) {
         self.state.lock().heard = now;
     }
 
-    /// Sets the position by the first consistent read.
+    /// Sets the position from the first consistent read.
     pub(super) fn start(&self, auction: Auction, now: Instant) -> Published {
         let mut state = self.state.lock();
         let emitted = state.sequencer.start(auction.sequence, now);
@@ -174,7 +174,7 @@ impl Topic {
         self.release(&mut state, now)
     }
 
-    /// Takes an event of any source.
+    /// Takes an event from any source.
     pub(super) fn publish(&self, envelope: Envelope, now: Instant) -> Published {
         let mut state = self.state.lock();
         state.heard = now;
@@ -217,14 +217,14 @@ impl Topic {
         hole_of(&self.state.lock().missing_ranges, sequence).is_some()
     }
 
-    /// Remembers a missing range.
+    /// Records a missing range.
     pub(super) fn note_hole(&self, after: u64, to: u64) {
         note_hole(&mut self.state.lock(), after, to);
     }
 
-    /// Gives up on the bids after the position up to `to`, as far as the auction counts them and they
-    /// are missing: they were deleted from the table before they were published. Returns up to which;
-    /// `None` if there are none.
+    /// Gives up on the missing bids after the position, up to `to` and to the auction's count: they
+    /// were deleted from the table before they were published. Returns the last of them; `None` if
+    /// there are none.
     pub(super) fn give_up(&self, after: u64, to: u64, now: Instant) -> Option<(u64, Published)> {
         let mut state = self.state.lock();
         if state.sequencer.position() != Some(after) {
@@ -243,7 +243,7 @@ impl Topic {
         Some((to, self.release(&mut state, now)))
     }
 
-    /// Puts older bids before the backlog, if they join it without a gap.
+    /// Prepends older bids to the backlog, if they join it without a gap.
     pub(super) fn prepend(&self, older: Vec<PublishedBid>) {
         let mut state = self.state.lock();
         for bid in older.into_iter().rev() {
@@ -280,7 +280,7 @@ impl Topic {
             version: state.released.as_ref().map_or(0, |auction| auction.version),
             ended: state.released.as_ref().is_some_and(|auction| auction.status.is_final()),
         };
-        // Under the lock, so that marks never go back.
+        // Under the lock, so that progress never goes back.
         self.mark.send_if_modified(|current| {
             let changed = *current != mark;
             *current = mark;
@@ -293,7 +293,7 @@ impl Topic {
     }
 }
 
-/// The beginning of the missing range that a bid is in.
+/// The start of the missing range that contains a bid.
 fn hole_of(missing_ranges: &BTreeMap<u64, u64>, sequence: u64) -> Option<u64> {
     let (after, to) = missing_ranges.range(..sequence).next_back()?;
     (*to >= sequence).then_some(*after)
@@ -306,7 +306,7 @@ fn note_hole(state: &mut State, after: u64, to: u64) {
     state.missing_ranges.insert(after, to);
 }
 
-/// Bids leave the sequencer: they are published now.
+/// Publishes bids that leave the sequencer.
 fn publish(state: &mut State, emitted: Vec<Envelope>, tracer: &Tracer, counts: &BrokerCounts) {
     let published_at = clock::now();
     for envelope in emitted {
@@ -324,7 +324,7 @@ fn publish(state: &mut State, emitted: Vec<Envelope>, tracer: &Tracer, counts: &
     }
 }
 
-/// A state is kept until its bids are published; older ones are dropped, the newest counts.
+/// Keeps a state until its bids are published; of several, only the newest is kept.
 fn hold(state: &mut State, auction: Auction, now: Instant) {
     state.sequencer.committed_up_to(auction.sequence, now);
     let newest = [state.held.as_ref(), state.released.as_deref()]

@@ -1,12 +1,12 @@
-//! The spans of a bid from its write to the broker, made of its stamps.
+//! The spans of a bid from its write to the broker, built from its timestamps.
 
 use gavel_trace::{Context, Kind, Span, Tracer};
 
 use super::event::{PublishedBid, Source};
 
-/// Exports how a bid came from its write to the broker; returns the publication's span.
+/// Exports the way of a bid from its write to the broker; returns the span of the publication.
 ///
-/// `relay.read` begins with the write: it holds the store, the stream and the wait for the poll.
+/// `relay.read` begins with the write: it covers the store, the stream and the wait for the poll.
 pub(super) fn published(tracer: &Tracer, bid: &PublishedBid) -> Option<Context> {
     let transact = tracer.follow(bid.bid.traceparent.as_deref())?;
     let read = transact.child();

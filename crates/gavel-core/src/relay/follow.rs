@@ -1,8 +1,8 @@
-//! Follows one stream: finds its shards, has each read, and notices when the table has another
-//! stream.
+//! Follows one stream: finds its shards, starts a reader for each, and notices when the table has a
+//! new stream.
 //!
-//! A stream that is switched off and on again is another one, with another ARN, and so is that of a
-//! table that was deleted and made again. The old one stays readable, and says nothing any more.
+//! A stream that is switched off and on again is a new one, with a new ARN, and so is that of a
+//! table that was deleted and created again. The old one stays readable, but shows nothing more.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -33,11 +33,11 @@ pub(super) struct Follower<'r, S: Streams, T: Table> {
     stream: Arc<S::Stream>,
     lineage: Lineage,
     walk: Walk,
-    /// Aborted when this is dropped.
+    /// The readers; they are aborted when this is dropped.
     readers: JoinSet<(ShardId, End)>,
-    /// What descriptions have seen of failures.
+    /// Failures to describe the stream.
     outage: Outage,
-    /// What readers have given up.
+    /// Shards that readers gave up.
     given_up: Outage,
     has_begun: bool,
     /// When the table was last asked for its stream.
@@ -46,13 +46,13 @@ pub(super) struct Follower<'r, S: Streams, T: Table> {
     described: Instant,
 }
 
-/// What a look at the stream's description has shown.
+/// The result of reading a page of the stream's description.
 enum Look {
-    /// Some of its shards; more follow.
+    /// Some of the shards; more follow.
     Part,
-    /// All of them.
+    /// All of the shards.
     Whole { is_enabled: bool },
-    /// Nothing.
+    /// The description failed.
     Failed { is_gone: bool },
 }
 
@@ -73,7 +73,7 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
         }
     }
 
-    /// Reads the stream until the table has another one; returns that.
+    /// Reads the stream until the table has a new one; returns the new one.
     pub(super) async fn run(mut self) -> StreamArn {
         let mut looks = interval(limits::DESCRIBE_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -92,17 +92,17 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
                     self.look_within(&mut looks, limits::DESCRIBE_AFTER_END);
                 }
                 Some(ended) = self.readers.join_next() => {
-                    // A reader that panics stops the relay, and that the process, with a message.
+                    // A reader that panics stops the relay, and so the process, with a message.
                     let (id, end) = ended.unwrap_or_else(|error| panic!("a reader failed: {error}"));
                     self.ended(&id, &end);
-                    // Its children may be visible already.
+                    // The shard's children may be visible already.
                     self.look_within(&mut looks, limits::DESCRIBE_AFTER_END);
                 }
             }
         }
     }
 
-    /// The next look is at the latest after so long, but leaves the other server its share of calls.
+    /// Schedules the next look within this time, but leaves the other server its share of calls.
     fn look_within(&self, looks: &mut Interval, pause: Duration) {
         let earliest = self.described + limits::DESCRIBE_PAGE_PAUSE;
         looks.reset_at((Instant::now() + pause).max(earliest));
@@ -122,7 +122,7 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
         }
     }
 
-    /// Asks for the next page of the description, and has read what is new in a whole one.
+    /// Reads the next page of the description; once it is whole, assigns new shards to readers.
     async fn look(&mut self) -> Look {
         let described = self.stream.describe(self.walk.after()).await;
         self.described = Instant::now();
@@ -148,8 +148,8 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
         }
     }
 
-    /// The stream that the table has instead of this one. Asked for when this one says nothing any
-    /// more, and now and then in any case.
+    /// The new stream of the table, if it has one. Read when the current one shows nothing more,
+    /// and from time to time in any case.
     async fn another(&mut self, look: &Look) -> Option<StreamArn> {
         let is_over = match look {
             Look::Part => return None,
@@ -174,7 +174,7 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
         }
     }
 
-    /// Has the new shards of a description read.
+    /// Starts readers for the new shards of a description.
     async fn assign(&mut self, whole: &Described) {
         self.relay.health.listed(whole.shards.iter().map(|shard| &shard.id));
         let assignments = self.lineage.described(&whole.shards);
@@ -189,7 +189,7 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
             info!(shards = self.lineage.reading(), stream.arn = %self.arn, "reading the stream");
         }
         if at_tip {
-            // What was written before the iterators were obtained is in the table alone.
+            // What was written before the iterators were obtained is only in the table.
             let why = if begins { "the relay has started" } else { "a shard is read again" };
             self.relay.broker.check_live_topics(why).await;
         }
@@ -218,7 +218,7 @@ impl<'r, S: Streams, T: Table> Follower<'r, S, T> {
     }
 
     /// Obtains the iterators of new readers before anything else happens: a LATEST iterator
-    /// obtained later would stand later.
+    /// obtained later would start later.
     async fn iterators(&self, assignments: Vec<Assignment>) -> Vec<(Assignment, Option<String>)> {
         let iterators = assignments.iter().map(|assignment| async {
             let position = Reader::<S::Stream, T>::start(assignment);

@@ -1,4 +1,4 @@
-//! The driver of a modelled event source mapping on one shard: polls, invokes, waits.
+//! Drives a modelled event source mapping on one shard: polls, invokes, waits.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct Mapping<S, T> {
     pub(super) position: Position,
 }
 
-/// A part of the shard: its line, its handler, and since when it stands still.
+/// A part of the shard: its queue, its handler, and since when it makes no progress.
 struct Part {
     line: Line<Envelope>,
     handler: Handler,
@@ -57,7 +57,7 @@ impl<S: Stream, T: Table> Mapping<S, T> {
             match polled {
                 Ok(page) => {
                     self.take(&page, &mut parts);
-                    // Invocations are waited for: the shard is not polled meanwhile.
+                    // Waits for the invocations: the shard is not polled meanwhile.
                     join_all(parts.iter_mut().map(|part| self.work(part))).await;
                     match page.next {
                         Some(next) => iterator = Some(next),
@@ -86,7 +86,8 @@ impl<S: Stream, T: Table> Mapping<S, T> {
         self.stream.records(&iterator).await
     }
 
-    /// Gives each record to its part: those of one item to one, so that their order is kept.
+    /// Assigns each record to a part: those of one item to the same one, so that their order is
+    /// kept.
     fn take(&mut self, page: &Page, parts: &mut [Part]) {
         let read_at = std::time::Instant::now();
         let stats = self.health.stats();
@@ -110,10 +111,10 @@ impl<S: Stream, T: Table> Mapping<S, T> {
         }
     }
 
-    /// Invokes the handler until the part has nothing to do now.
+    /// Invokes the handler until the part has nothing to do for now.
     async fn work(&self, part: &mut Part) {
         loop {
-            // Without an await here a handler that fails at once would keep the task from being stopped.
+            // Without an await here, a handler that fails at once could not be stopped.
             sleep(part.line.pause()).await;
             tokio::task::yield_now().await;
             let Next::Invoke(items) = part.line.next(std::time::Instant::now()) else { return };
@@ -144,7 +145,7 @@ impl<S: Stream, T: Table> Mapping<S, T> {
         let cold_ms = if invocation.cold { self.settings.cold_start_ms } else { 0.0 };
         sleep_ms(self.settings.invoke_ms + cold_ms).await;
         for item in &items[..invocation.handled] {
-            // The stamp of this hop: the handler has the record now.
+            // The timestamp of this hop: the handler has the record now.
             self.broker.publish(Envelope { read_at: clock::now(), ..item.record.clone() });
             sleep_ms(self.settings.record_ms).await;
         }

@@ -1,9 +1,9 @@
-//! The relay: stream records -> broker. It writes nothing and keeps no checkpoint: the stream is
-//! the doorbell, the table is the truth.
+//! The relay passes stream records to the broker. It writes nothing and keeps no checkpoint: the
+//! stream is only a signal, the table is the truth.
 //!
-//! Start order: topics register (always), then iterators are obtained, then the state of every
-//! live topic is read. So what is committed before the read is seen by it, and what is committed
-//! after it, by the iterators. It is the same for a stream that takes another one's place.
+//! Order at the start: topics register (always), then iterators are obtained, then the state of
+//! every live topic is read. So that read sees what was committed before it, and the iterators see
+//! what is committed after it. The same holds when a new stream replaces the current one.
 
 pub mod shards;
 pub mod record;

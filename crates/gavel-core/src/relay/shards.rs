@@ -1,9 +1,9 @@
 //! Shard lineage: which shards are to be read, from where, and when. Pure.
 //!
-//! A parent is read to its end before its children. What is there at the start is read from its
-//! tip; what is discovered later, from its beginning: LATEST would lose what was written before
-//! the discovery (SOURCES.md#streams). A shard whose reader gave up although the stream still lists
-//! it is read again from its tip, and what was missed meanwhile is in the table.
+//! A parent is read to its end before its children. Shards that exist at the start are read from
+//! the tip, those discovered later from the beginning: LATEST would lose what was written before
+//! the discovery (SOURCES.md#streams). A shard whose reader gave up while the stream still lists it
+//! is read again from its tip; what was missed meanwhile is in the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,42 +11,42 @@ use std::sync::Arc;
 /// The id of a shard.
 pub type ShardId = Arc<str>;
 
-/// A shard as DescribeStream tells of it.
+/// A shard as DescribeStream returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// Its id.
+    /// The id of the shard.
     pub id: ShardId,
     /// The shard it continues.
     pub parent: Option<ShardId>,
 }
 
-/// Where a reader begins.
+/// Where a reader starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// At what is written from now on.
+    /// At records written from now on.
     Latest,
-    /// At the oldest record that is kept.
+    /// At the oldest record that is still kept.
     TrimHorizon,
 }
 
-/// A shard that is to be read now.
+/// A shard to read now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
-    /// Which.
+    /// The shard.
     pub id: ShardId,
-    /// From where.
+    /// Where to start.
     pub start: Start,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    /// Its parent is not read to its end.
+    /// Its parent is not read to the end yet.
     Waiting {
         parent: ShardId,
     },
     Reading,
     Done,
-    /// Its reader could not go on, so what is left of it counts as read.
+    /// Its reader gave up, so the rest of it counts as read.
     GivenUp,
 }
 
@@ -56,7 +56,7 @@ impl State {
     }
 }
 
-/// What is known of a stream's shards.
+/// The known shards of a stream.
 #[derive(Debug, Default)]
 pub struct Lineage {
     shards: BTreeMap<ShardId, State>,
@@ -64,10 +64,10 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// Takes a whole description of the stream; returns what is to be read from now on.
+    /// Takes a whole description of the stream; returns the shards to read from now on.
     ///
-    /// A shard that the description no longer has is forgotten once it is done: a parent that is
-    /// missing counts as done.
+    /// A shard that is no longer in the description is forgotten once it is done: a missing parent
+    /// counts as done.
     pub fn described(&mut self, described: &[Description]) -> Vec<Assignment> {
         let ids: BTreeSet<&ShardId> = described.iter().map(|shard| &shard.id).collect();
         let parents: BTreeSet<&ShardId> =
@@ -77,7 +77,7 @@ impl Lineage {
         for shard in described {
             let has_children = parents.contains(&shard.id);
             match self.shards.get(&shard.id) {
-                // A shard with children takes no more records.
+                // A shard with children receives no more records.
                 Some(State::GivenUp) if !has_children => {
                     let again = assign(&mut assignments, &shard.id, Start::Latest);
                     self.shards.insert(shard.id.clone(), again);
@@ -104,7 +104,7 @@ impl Lineage {
         assignments
     }
 
-    /// A shard was read to its end (NextShardIterator was null); returns what is to be read next.
+    /// A shard was read to its end (NextShardIterator was null); returns the shards to read next.
     pub fn ended(&mut self, id: &ShardId) -> Vec<Assignment> {
         if let Some(state) = self.shards.get_mut(id) {
             *state = State::Done;
@@ -112,7 +112,7 @@ impl Lineage {
         self.release()
     }
 
-    /// A reader gave a shard up; returns what is to be read next.
+    /// A reader gave a shard up; returns the shards to read next.
     pub fn gave_up(&mut self, id: &ShardId) -> Vec<Assignment> {
         if let Some(state) = self.shards.get_mut(id) {
             *state = State::GivenUp;
@@ -120,7 +120,7 @@ impl Lineage {
         self.release()
     }
 
-    /// How many shards are being read.
+    /// The number of shards being read.
     pub fn reading(&self) -> usize {
         self.shards.values().filter(|state| **state == State::Reading).count()
     }

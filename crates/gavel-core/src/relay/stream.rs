@@ -1,5 +1,5 @@
-//! The edge to the Streams API: which stream a table has, three calls on it, and what their errors
-//! mean for a reader.
+//! The interface to the Streams API: the stream of a table, three calls on it, and what their
+//! errors mean for a reader.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use super::shards::{Description, ShardId};
 use crate::store::connect::Clients;
 use crate::store::error::chain;
 
-/// Where an iterator is to stand.
+/// Where an iterator starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
-    /// After what has been written so far.
+    /// After everything written so far.
     Latest,
-    /// Before the oldest record that is kept.
+    /// Before the oldest record that is still kept.
     TrimHorizon,
-    /// After the record of this sequence number.
+    /// After the record with this sequence number.
     After(String),
 }
 
 /// A page of records.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
-    /// The records; may be none although some lie ahead.
+    /// The records; possibly none although some lie ahead.
     pub records: Vec<Record>,
     /// The next iterator; `None`: the shard is closed and read to its end.
     pub next: Option<String>,
@@ -35,7 +35,7 @@ pub struct Page {
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
-    /// The iterator is older than 15 minutes: ask for another where the last record was.
+    /// The iterator is older than 15 minutes: obtain another one after the last record.
     #[error("the iterator has expired")]
     Expired,
     /// Records were deleted before they were read: the table has them.
@@ -44,40 +44,40 @@ pub enum StreamError {
     /// The shard no longer exists.
     #[error("the shard is gone: {0}")]
     Gone(String),
-    /// Anything else: try again later.
+    /// Any other error: try again later.
     #[error("{0}")]
     Failed(String),
 }
 
-/// The ARN of a stream: another one each time that a table's stream is switched on.
+/// The ARN of a stream: a new one each time the stream of a table is enabled.
 pub type StreamArn = Arc<str>;
 
 /// A page of a stream's description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Its shards.
+    /// The shards of this page.
     pub shards: Vec<Description>,
     /// The shard after which the next page begins; `None`: this was the last one.
     pub next: Option<ShardId>,
-    /// Whether the stream takes records. One that is switched off stays readable for a day.
+    /// Whether the stream receives records. One that is switched off stays readable for a day.
     pub is_enabled: bool,
 }
 
 /// The streams of a table.
 pub trait Streams: Send + Sync + 'static {
-    /// One of them.
+    /// A stream of the table.
     type Stream: Stream;
 
-    /// The stream that the table has now, if it has one.
+    /// The current stream of the table, if it has one.
     fn latest(&self) -> impl Future<Output = Result<Option<StreamArn>, StreamError>> + Send;
 
-    /// A stream by its ARN. Does not connect.
+    /// Opens a stream by its ARN. Does not connect.
     fn open(&self, arn: &StreamArn) -> Self::Stream;
 }
 
-/// What the relay needs of a stream. One attempt a call.
+/// What the relay needs of a stream. Each call makes one attempt.
 pub trait Stream: Send + Sync + 'static {
-    /// A page of its description, after this shard or from the beginning.
+    /// A page of the description, after this shard or from the beginning.
     fn describe(
         &self,
         after: Option<&ShardId>,
@@ -97,9 +97,9 @@ pub trait Stream: Send + Sync + 'static {
 /// The streams of a table over the AWS SDK.
 #[derive(Debug, Clone)]
 pub struct DynamoStreams {
-    /// Both clients of its DynamoDB.
+    /// Both clients of the DynamoDB that has the table.
     pub clients: Clients,
-    /// The table's name.
+    /// The name of the table.
     pub table: String,
 }
 
@@ -117,7 +117,7 @@ impl Streams for DynamoStreams {
                 let arn = table.and_then(|table| table.latest_stream_arn());
                 Ok(arn.filter(|_| is_enabled).map(StreamArn::from))
             }
-            // Deleted; it may be made again.
+            // The table is deleted; it may be created again.
             Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(StreamError::Failed(chain(&error))),
         }
@@ -193,7 +193,7 @@ fn meaning(code: Option<&str>, text: impl Fn() -> String) -> StreamError {
         Some("ExpiredIteratorException") => StreamError::Expired,
         Some("TrimmedDataAccessException") => StreamError::Trimmed,
         Some("ResourceNotFoundException") => StreamError::Gone(text()),
-        // Some emulators say so of an iterator that they have forgotten.
+        // Some emulators answer this for an iterator that they have forgotten.
         Some("ValidationException") if text().contains("ShardIterator") => StreamError::Expired,
         _ => StreamError::Failed(text()),
     }

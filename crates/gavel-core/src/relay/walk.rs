@@ -1,4 +1,4 @@
-//! A stream's description, page by page: a page that fails is asked for again, and those before it
+//! A stream's description, page by page: a page that fails is requested again, and earlier pages
 //! are kept. Pure.
 
 use super::shards::{Description, ShardId};
@@ -16,7 +16,7 @@ pub(super) struct Walk {
 pub(super) struct Described {
     /// Every shard that the stream has.
     pub(super) shards: Vec<Description>,
-    /// Whether the stream takes records.
+    /// Whether the stream receives records.
     pub(super) is_enabled: bool,
 }
 
@@ -26,10 +26,10 @@ impl Walk {
         self.after.as_ref()
     }
 
-    /// Takes the next page; returns the whole once it is the last one, and begins anew.
+    /// Takes the next page; after the last one, returns the whole description and starts over.
     pub(super) fn take(&mut self, page: Listed) -> Option<Described> {
         self.shards.extend(page.shards);
-        // A page that ends where it began would be asked for without end.
+        // A page that ends where it began would be requested forever.
         self.after = page.next.filter(|next| self.after.as_ref() != Some(next));
         if self.after.is_some() {
             return None;
@@ -38,7 +38,7 @@ impl Walk {
         Some(Described { shards, is_enabled: page.is_enabled })
     }
 
-    /// Begins anew. True: some pages were known.
+    /// Starts over; returns whether some pages were known.
     pub(super) fn restart(&mut self) -> bool {
         self.shards.clear();
         self.after.take().is_some()
