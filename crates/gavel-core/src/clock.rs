@@ -1,9 +1,9 @@
-//! The clock: wall time in microseconds that does not step back, but when the machine's was set.
+//! The clock: wall time in microseconds that never steps back, unless the machine's clock was set.
 //!
-//! Hops are differences of stamps, so a stamp must not jump when the machine's time is adjusted by a
-//! little: wall time is read once, and elapsed monotonic time is added to it. A clock that was wrong
-//! must not stay wrong, though, once it is put right: where wall time differs by more than servers
-//! may, it is followed at once.
+//! Hops are differences of timestamps, so a timestamp must not jump when the machine's clock is
+//! adjusted slightly: wall time is read once, and elapsed monotonic time is added to it. A clock
+//! that was wrong must not stay wrong after it is corrected, though: if wall time differs by more
+//! than servers may, it is followed at once.
 
 pub mod skew;
 
@@ -16,24 +16,24 @@ use crate::auction::Timestamp;
 use crate::limits;
 
 static START: LazyLock<(Instant, i64)> = LazyLock::new(|| (Instant::now(), wall_us()));
-/// What was added since, because the machine's clock was set.
+/// What was added since the start, because the machine's clock was set.
 static SET_BY_US: AtomicI64 = AtomicI64::new(0);
 
-/// The time now, for stamps that are compared with those of other machines.
+/// The current time, for timestamps that are compared with those of other machines.
 pub fn now() -> Timestamp {
     Timestamp::from_micros(since_start_us().saturating_add(SET_BY_US.load(Relaxed)))
 }
 
-/// Follows the machine's clock if it was set: by how many microseconds, if so.
+/// Follows the machine's clock if it was set; returns by how many microseconds.
 pub fn follow() -> Option<i64> {
     let set_by_us = SET_BY_US.load(Relaxed);
     let step_us = step(wall_us() - since_start_us().saturating_add(set_by_us))?;
-    // Another part of the process may have followed it at the same moment.
+    // Another task may have followed it at the same moment.
     let to = set_by_us.saturating_add(step_us);
     SET_BY_US.compare_exchange(set_by_us, to, Relaxed, Relaxed).is_ok().then_some(step_us)
 }
 
-/// The step by which wall time that is so far ahead is followed.
+/// The step to take when wall time is ahead by this much, if it is to be followed.
 fn step(wall_ahead_us: i64) -> Option<i64> {
     let allowed_us = limits::CLOCK_SKEW_MAX.as_micros() as u64;
     (wall_ahead_us.unsigned_abs() > allowed_us).then_some(wall_ahead_us)

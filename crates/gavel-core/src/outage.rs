@@ -1,16 +1,17 @@
-//! When to tell of a failure that repeats itself: once when it begins, now and then while it lasts,
-//! and when it is over. Pure: time is an argument.
+//! When to report a repeated failure: when it begins, at intervals while it lasts, and when it is
+//! over. Pure: time is an argument.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often an outage that goes on is told again.
+/// How often a lasting outage is reported.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
-/// An outage is over when nothing has failed for so long: one that flickers is one.
+/// An outage is over when nothing has failed for this long, so that an intermittent one counts as
+/// one.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// What something that is tried again and again has seen of failures.
+/// The failures of an operation that is retried.
 #[derive(Debug, Default)]
 pub struct Outage {
     going: Option<Going>,
@@ -25,7 +26,7 @@ struct Going {
 }
 
 impl Outage {
-    /// One more failure. True: it is to be told.
+    /// Records a failure; returns whether to report it.
     pub fn failed(&mut self, now: Instant) -> bool {
         self.in_a_row = self.in_a_row.saturating_add(1);
         let Some(going) = &mut self.going else {
@@ -40,13 +41,13 @@ impl Outage {
         tell
     }
 
-    /// Failures since it last went well.
+    /// Failures since the last success.
     pub fn in_a_row(&self) -> u32 {
         self.in_a_row
     }
 
-    /// It went well. Something: an outage is over, and how long it lasted. A single failure was told
-    /// with its line.
+    /// Records a success; returns how long an outage lasted that is now over. A single failure was
+    /// reported by its own line.
     pub fn succeeded(&mut self, now: Instant) -> Option<Duration> {
         self.in_a_row = 0;
         let going = self.going.take_if(|going| now.duration_since(going.last) >= QUIET)?;

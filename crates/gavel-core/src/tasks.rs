@@ -16,13 +16,13 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Runs a task that nobody waits for; [`Tasks::finished`] does.
+    /// Runs a task in the background; [`Tasks::finished`] waits for it.
     pub fn spawn<F>(&self, name: &'static str, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let failed = self.failed.clone();
-        // Combinators, and no block around it: that would hold the future twice.
+        // Combinators instead of an async block: a block would hold the future twice.
         self.tracker.spawn(AssertUnwindSafe(future).catch_unwind().map(move |ended| {
             if ended.is_err() {
                 error!(task = name, "a task panicked; stopping the process");
@@ -31,7 +31,7 @@ impl Tasks {
         }));
     }
 
-    /// Ends when a task has panicked.
+    /// Returns when a task has panicked.
     pub async fn failed(&self) {
         self.failed.cancelled().await;
     }
@@ -41,18 +41,18 @@ impl Tasks {
         self.failed.is_cancelled()
     }
 
-    /// Ends when every task has ended; no more are expected.
+    /// Returns when every task has ended; no more are expected.
     pub async fn finished(&self) {
         self.tracker.close();
         self.tracker.wait().await;
     }
 
-    /// Whether the process is ending, so that a task that waits for the store gives up.
+    /// Whether the process is shutting down, so that a task that waits for the store gives up.
     pub fn is_closing(&self) -> bool {
         self.tracker.is_closed()
     }
 
-    /// How many tasks run.
+    /// The number of running tasks.
     pub fn running(&self) -> usize {
         self.tracker.len()
     }

@@ -1,29 +1,30 @@
-//! How far this clock is ahead of another one that tells whole seconds. Pure.
+//! How far this clock is ahead of another one that shows whole seconds. Pure.
 //!
-//! An answer with `Date: D` was made while the other clock showed between D and D + 1 s, and while
-//! this one stood between the times of request and answer. So each answer bounds the difference, and
-//! answers at different moments of a second bound it to some milliseconds together.
+//! An answer with `Date: D` was made while the other clock showed a time between D and D + 1 s, and
+//! this clock one between those of the request and the answer. So each answer bounds the
+//! difference, and answers at different moments of a second together bound it to a few
+//! milliseconds.
 
 use std::time::{Duration, Instant};
 
-/// How long an answer counts: clocks drift, and are set.
+/// How long an answer counts, because clocks drift and are set.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Answers from which on the bounds are taken for true: one alone may be an old one that something
-/// between here and there had kept.
+/// The number of answers from which on the bounds are trusted: a single one may be old, from a
+/// cache in between.
 const SAMPLES_MIN: u32 = 3;
 
 /// An answer with a date. Times in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
-    /// This clock, before the request.
+    /// Time of this clock before the request.
     pub sent_us: i64,
-    /// This clock, after the answer.
+    /// Time of this clock after the answer.
     pub received_us: i64,
     /// The date in the answer, in seconds.
     pub date_s: i64,
 }
 
-/// What is known of the difference: from and to, in microseconds that this clock is ahead.
+/// Bounds of the difference, in microseconds that this clock is ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Bounds {
     low_us: i64,
@@ -41,7 +42,7 @@ impl Bounds {
         }
     }
 
-    /// Both; none if they contradict each other.
+    /// The intersection; `None` if they contradict each other.
     fn and(self, other: Self) -> Option<Self> {
         let both = Self {
             low_us: self.low_us.max(other.low_us),
@@ -55,9 +56,9 @@ impl Bounds {
 /// An estimate of the difference between two clocks.
 #[derive(Debug, Default)]
 pub struct Skew {
-    /// Of the window that goes on, and since when.
+    /// The bounds of the current window, and its start.
     current: Option<(Bounds, Instant)>,
-    /// Of the one before.
+    /// The bounds of the previous window.
     previous: Option<Bounds>,
 }
 
@@ -82,8 +83,8 @@ impl Skew {
         *self = Self::default();
     }
 
-    /// How far this clock is ahead at least, in microseconds; below 0: behind. 0 where the answers
-    /// fit a clock that is right.
+    /// The least that this clock is ahead, in microseconds; negative: behind. 0 if the answers are
+    /// consistent with a correct clock.
     pub fn ahead_us(&self) -> i64 {
         let Some((current, _)) = self.current else { return 0 };
         let both = self.previous.map_or(Some(current), |previous| previous.and(current));

@@ -1,52 +1,52 @@
-//! Counters and levels: one relaxed atomic each.
+//! Counters and gauges: one relaxed atomic each.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-/// How often something has happened.
+/// A counter: how often something has happened.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// It has happened once more.
+    /// Adds one.
     pub fn inc(&self) {
         self.add(1);
     }
 
-    /// It has happened so many times more.
+    /// Adds `count`.
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Relaxed);
     }
 
-    /// How often it has happened.
+    /// The current count.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
 
-/// How much of something there is now.
+/// A gauge: how much of something there is now.
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicI64);
 
 impl Gauge {
-    /// More, or less, of it.
+    /// Adds a change, which may be negative.
     pub fn add(&self, change: i64) {
         self.0.fetch_add(change, Relaxed);
     }
 
-    /// How much there is now.
+    /// Sets the value.
     pub fn set(&self, value: i64) {
         self.0.store(value, Relaxed);
     }
 
-    /// How much there is.
+    /// The current value.
     pub fn get(&self) -> i64 {
         self.0.load(Relaxed)
     }
 }
 
-/// A part of a level: it goes when this is dropped.
+/// A part of a gauge, which is taken off when this is dropped.
 #[derive(Debug)]
 pub struct GaugeGuard {
     level: Arc<Gauge>,
@@ -54,19 +54,19 @@ pub struct GaugeGuard {
 }
 
 impl GaugeGuard {
-    /// Nothing of it yet.
+    /// A part that is zero.
     pub fn new(level: Arc<Gauge>) -> Self {
         Self { level, part: 0 }
     }
 
-    /// One of it.
+    /// A part that is one.
     pub fn one(level: Arc<Gauge>) -> Self {
         let mut held = Self::new(level);
         held.set(1);
         held
     }
 
-    /// So many of it now.
+    /// Sets the part.
     pub fn set(&mut self, part: usize) {
         let part = i64::try_from(part).unwrap_or(i64::MAX);
         if part != self.part {
@@ -87,7 +87,7 @@ pub trait Label: Copy + PartialEq + 'static {
     /// Every value.
     const ALL: &'static [Self];
 
-    /// As the scrape tells it.
+    /// The text of the value in a scrape.
     fn label(self) -> &'static str;
 }
 
@@ -111,7 +111,7 @@ impl<L: Label> CounterVec<L> {
         &self.counters[at.expect("a label's list has all of its values")]
     }
 
-    /// It has happened once more.
+    /// Adds one to the counter of a value.
     pub fn inc(&self, value: L) {
         self.of(value).inc();
     }
@@ -122,8 +122,7 @@ impl<L: Label> CounterVec<L> {
     }
 }
 
-/// Declares the values of a label: each a variant, its documentation, and the text that the scrape
-/// tells.
+/// Declares the values of a label: each a variant, its documentation, and its text in a scrape.
 #[macro_export]
 macro_rules! labels {
     ($(#[$about:meta])* $vis:vis $name:ident { $($(#[$doc:meta])* $value:ident = $text:literal,)+ }) => {

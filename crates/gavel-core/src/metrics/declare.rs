@@ -1,14 +1,14 @@
-//! Declares the counts of a part of the service: each field with its metric's name, its documentation
-//! being the help text of a scrape.
+//! Declares the counts of a part of the service: each field with the name of its metric. Its
+//! documentation is the help text of the scrape.
 
 use std::sync::Arc;
 
 use super::exposition::Exposition;
 use super::{Counter, CounterVec, Durations, Gauge, Label, Sizes};
 
-/// What a scrape can show under a name.
+/// A value that a scrape can show under a name.
 pub trait Metric {
-    /// Shows it. `label` is the name of its label, if it has one.
+    /// Writes the value. `label` is the name of its label, if it has one.
     fn expose(&self, out: &mut Exposition, name: &str, help: &str, label: &str);
 }
 
@@ -43,9 +43,9 @@ impl Metric for Durations {
     }
 }
 
-/// Declares a struct of counts. `= "name"` shows a field under this name, `= "name" by "label"` a
-/// counter for each value of a label, `= "name" hop "hop"` one hop of the path; a field without a name
-/// is shown by somebody else. Its documentation is the help text.
+/// Declares a struct of counts. `= "name"` shows a field under this name, `= "name" by "label"`
+/// shows a counter for each value of a label, and `= "name" hop "hop"` shows one hop of the path; a
+/// field without a name is shown elsewhere. The documentation of a field is its help text.
 #[macro_export]
 macro_rules! metrics {
     (
@@ -67,7 +67,7 @@ macro_rules! metrics {
         }
 
         impl $name {
-            /// Shows them to a scrape.
+            /// Writes the counts to a scrape.
             $vis fn expose(&self, out: &mut $crate::metrics::exposition::Exposition) {
                 $($(
                     let label = ["", $($label)?].concat();

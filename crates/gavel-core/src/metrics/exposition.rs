@@ -1,4 +1,4 @@
-//! What a scrape gets, in Prometheus' text format: the library writes it.
+//! The answer to a scrape, in Prometheus' text format, written by the library.
 
 use prometheus::TextEncoder;
 use prometheus::proto::{
@@ -7,13 +7,13 @@ use prometheus::proto::{
 
 use super::histogram::Snapshot;
 
-/// What a scrape is answered with.
+/// The content type of the answer.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
 /// The help text of the hops.
 const HOPS: &str = "How long bids took over each hop of their path";
 
-/// What is being written, name by name.
+/// The metrics written so far, by name.
 #[derive(Debug, Default)]
 pub struct Exposition {
     families: Vec<MetricFamily>,
@@ -25,7 +25,7 @@ impl Exposition {
         self.amount(name, help, value as f64);
     }
 
-    /// A counter of something that is not whole.
+    /// A counter of fractional amounts.
     pub fn amount(&mut self, name: &str, help: &str, value: f64) {
         self.family(name, help, MetricType::COUNTER, vec![counted(Vec::new(), value)]);
     }
@@ -63,7 +63,7 @@ impl Exposition {
         self.family(name, help, MetricType::GAUGE, metrics);
     }
 
-    /// A gauge that is 1, for what its label says.
+    /// A gauge that is always 1, for the values of its labels.
     pub fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
         let labels = labels.iter().map(|(label, text)| pair(label, text)).collect();
         self.gauge_with(name, help, labels, 1.0);

@@ -1,19 +1,19 @@
-//! Histograms with fixed buckets: a sample is two relaxed atomic adds, and so are a thousand equal
-//! ones.
+//! Histograms with fixed buckets: a sample costs two relaxed atomic adds, and so do a thousand
+//! equal ones.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::auction::Timestamp;
 
-/// The goal, in microseconds: an edge.
+/// The goal in microseconds, which is an edge.
 const GOAL_US: u64 = 300_000;
 /// Edges up to the goal; the first is 97 us.
 const EDGES_TO_GOAL: usize = 37;
-/// Edges beyond it; the last is 32.5 s.
+/// Edges beyond the goal; the last is 32.5 s.
 const EDGES_BEYOND: usize = 21;
 
-/// Upper edges of durations, in microseconds: each is 1.25 times the one before it, so that a quantile
-/// is known within a tenth or so, single milliseconds too.
+/// Upper edges of durations, in microseconds: each is 1.25 times the previous one, so that a
+/// quantile is known within about a tenth, down to single milliseconds.
 pub const DURATION_EDGES_US: [u64; EDGES_TO_GOAL + EDGES_BEYOND] = {
     let mut edges = [GOAL_US; EDGES_TO_GOAL + EDGES_BEYOND];
     let mut at = EDGES_TO_GOAL - 1;
@@ -29,7 +29,7 @@ pub const DURATION_EDGES_US: [u64; EDGES_TO_GOAL + EDGES_BEYOND] = {
     edges
 };
 
-/// Upper edges of how many there are of something.
+/// Upper edges of sizes.
 pub const SIZE_EDGES: [u64; 13] = [1, 2, 5, 10, 20, 40, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 
 #[derive(Debug)]
@@ -64,18 +64,18 @@ impl<const N: usize> Buckets<N> {
     }
 }
 
-/// A histogram as it stands.
+/// The state of a histogram at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
-    /// Each upper edge, and how many samples are not over it.
+    /// Each upper edge, and the number of samples up to it.
     pub buckets: Vec<(f64, u64)>,
-    /// All samples.
+    /// The number of samples.
     pub count: u64,
-    /// Their sum.
+    /// The sum of the samples.
     pub sum: f64,
 }
 
-/// How long something took.
+/// A histogram of durations.
 #[derive(Debug)]
 pub struct Durations(Buckets<{ DURATION_EDGES_US.len() }>);
 
@@ -86,24 +86,24 @@ impl Default for Durations {
 }
 
 impl Durations {
-    /// From one stamp to another. Less than nothing, which clocks that differ a little can give, is
-    /// nothing.
+    /// Adds the time from one timestamp to another. A negative time, possible with clocks that
+    /// differ a little, counts as zero.
     pub fn between(&self, from: Timestamp, to: Timestamp) {
         self.between_times(from, to, 1);
     }
 
-    /// The same, for so many that took as long.
+    /// Adds the same time `times` times.
     pub fn between_times(&self, from: Timestamp, to: Timestamp, times: u64) {
         self.0.add(u64::try_from(to.as_micros() - from.as_micros()).unwrap_or(0), times);
     }
 
-    /// As it stands, in seconds.
+    /// The current state, in seconds.
     pub fn snapshot(&self) -> Snapshot {
         self.0.snapshot(1e6)
     }
 }
 
-/// How many there were of something.
+/// A histogram of sizes.
 #[derive(Debug)]
 pub struct Sizes(Buckets<{ SIZE_EDGES.len() }>);
 
@@ -114,12 +114,12 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    /// So many.
+    /// Adds a size.
     pub fn add(&self, size: usize) {
         self.0.add(size as u64, 1);
     }
 
-    /// As it stands.
+    /// The current state.
     pub fn snapshot(&self) -> Snapshot {
         self.0.snapshot(1.0)
     }

@@ -1,10 +1,10 @@
-//! What metrics are made of: counters, gauges and histograms that cost an atomic add, and the text that
-//! a scrape gets.
+//! Building blocks of metrics: counters, gauges and histograms that cost an atomic add, and the
+//! text of a scrape.
 //!
-//! Each part of the service declares its counts by [`metrics!`](crate::metrics!), which names each metric
-//! once, and hands them to the app. There is no registry that all can reach, and no label is looked up
-//! where bids or deliveries pass. They are not the `prometheus` crate's own because a thousand equal
-//! deliveries are one addition here. docs/METRICS.md says what each name means.
+//! Each part of the service declares its counts with [`metrics!`](crate::metrics!), which names
+//! each metric once, and passes them to the app. There is no global registry, and no label is
+//! looked up on the path of bids and deliveries. These are not the types of the `prometheus` crate,
+//! because here a thousand equal deliveries are one addition. docs/METRICS.md explains each name.
 
 pub mod counter;
 pub mod histogram;

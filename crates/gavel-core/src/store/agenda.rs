@@ -1,9 +1,9 @@
-//! The agenda: when each partition of the index of what is due has to be looked at. Pure.
+//! The agenda: when to read each partition of the index of due auctions. Pure.
 //!
-//! A look that finds nothing costs as much as one that does. So a partition is looked at when the
-//! earliest time known of it has come, and all of them every few seconds, for the auctions that other
-//! servers make. A time that has passed by costs one look; one that is unknown to this server is known
-//! to the server that wrote it, and to this one a few seconds later.
+//! A read that finds nothing costs as much as one that does. So a partition is read when the
+//! earliest known time in it has come, and all partitions every few seconds, for auctions created
+//! by other servers. A time that has become obsolete costs one read; a time unknown to this server
+//! is known to the server that wrote it, and to this one a few seconds later.
 
 use tokio::time::Instant;
 
@@ -11,38 +11,38 @@ use super::phase::Phase;
 use crate::auction::Timestamp;
 use crate::limits;
 
-/// The phases of auctions that wait for a time.
+/// The phases in which auctions wait for a time.
 const PHASES: [Phase; 2] = [Phase::Closing, Phase::Opening];
 const PARTITIONS: usize = limits::DUE_PARTITIONS as usize;
 
-/// A look at one partition.
+/// A read of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
     pub(super) phase: Phase,
     pub(super) number: u8,
-    /// What is not later is due.
+    /// Auctions whose time is not later are due.
     pub(super) until: Timestamp,
 }
 
-/// What is known of the index.
+/// The known times of the index.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
-    /// The earliest time known of each partition, by phase.
+    /// The earliest known time of each partition, by phase.
     next: [[Option<Timestamp>; PARTITIONS]; PHASES.len()],
-    /// When all were looked at last.
+    /// When all partitions were last read.
     looked: Option<Instant>,
 }
 
 impl Agenda {
-    /// An auction stands in the index from now on, or may: this server writes it.
+    /// An auction is in the index from now on, or may be: this server writes it.
     pub(super) fn note(&mut self, phase: Phase, partition: u8, at: Timestamp) {
         let Some(phase) = PHASES.iter().position(|of| *of == phase) else { return };
         let next = &mut self.next[phase][usize::from(partition)];
         *next = Some(next.map_or(at, |next| next.min(at)));
     }
 
-    /// Where to look, given up to which time a phase is due. The partitions are forgotten until the look
-    /// says what comes next, so that what is noted meanwhile stays.
+    /// Returns the partitions to read, given up to which time a phase is due. Their times are
+    /// forgotten until the read returns what comes next, so that what is noted meanwhile is kept.
     pub(super) fn take(&mut self, until: impl Fn(Phase) -> Timestamp, now: Instant) -> Vec<Look> {
         let age = self.looked.map(|looked| now.saturating_duration_since(looked));
         let all = age.is_none_or(|age| age >= limits::SCHEDULE_LOOK_EVERY);

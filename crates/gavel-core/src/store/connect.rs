@@ -1,4 +1,5 @@
-//! SDK clients: one attempt and an attempt time-out, for retry belongs to the lane and the relay.
+//! SDK clients: one attempt and an attempt time-out, because retries belong to the lane and the
+//! relay.
 
 use std::time::Duration;
 
@@ -23,34 +24,34 @@ use crate::limits;
 /// Where DynamoDB is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// AWS, by the normal credential chain and region.
+    /// AWS, with the normal credential chain and region.
     Aws,
-    /// An endpoint, with the region and the credentials of the environment, as for AWS; without them
-    /// some that mean nothing, which a store for tests takes.
+    /// An endpoint, with the region and the credentials of the environment, as for AWS; without
+    /// them, with dummy credentials that a test store accepts.
     Url(String),
-    /// The embedded engine: the environment has nothing to say to it.
+    /// The embedded engine, which ignores the environment.
     Embedded(String),
 }
 
 /// Both clients of one DynamoDB.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    /// Tables.
+    /// The client for tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// Streams.
+    /// The client for streams.
     pub streams: aws_sdk_dynamodbstreams::Client,
-    /// Who we are.
+    /// The client that returns our account.
     sts: aws_sdk_sts::Client,
 }
 
 impl Clients {
-    /// Where tables are looked for, for people: account and region, or the endpoint.
+    /// Where tables are looked for, in words: account and region, or the endpoint.
     pub async fn place(&self, endpoint: &Endpoint) -> String {
         let region = self.dynamodb.config().region().map_or("unknown", |region| region.as_ref());
         match endpoint {
             Endpoint::Url(url) | Endpoint::Embedded(url) => format!("region {region} of {url}"),
             Endpoint::Aws => {
-                // It needs no permission; where it is not reached, the region must do.
+                // The call needs no permission; if it fails, the region must do.
                 let asked = timeout(CREDENTIALS_TIMEOUT, self.sts.get_caller_identity().send());
                 let caller = asked.await.ok().and_then(Result::ok);
                 let account = caller.as_ref().and_then(|caller| caller.account());
@@ -60,7 +61,7 @@ impl Clients {
     }
 }
 
-/// Makes the clients. Does not connect.
+/// Creates the clients. Does not connect.
 pub async fn connect(endpoint: &Endpoint) -> Clients {
     let config = sdk_config(endpoint).await;
     Clients {
@@ -100,8 +101,8 @@ async fn sdk_config(endpoint: &Endpoint) -> SdkConfig {
     }
 }
 
-/// The normal chain without its last part, the metadata of an EC2 instance: a store for tests is not
-/// to wait for an address that answers nobody.
+/// The normal chain without its last provider, the metadata of an EC2 instance: a test store must
+/// not wait for an address that does not answer.
 fn of_environment() -> CredentialsProviderChain {
     let environment = EnvironmentVariableCredentialsProvider::new();
     CredentialsProviderChain::first_try("Environment", environment)
@@ -115,8 +116,8 @@ fn meaningless() -> Credentials {
     Credentials::new("gavel", "gavel", None, None, "gavel-local")
 }
 
-/// Credentials that are had in time, or not at all: a provider that does not answer must not look
-/// like a request that was perhaps carried out.
+/// Credentials that are obtained in time, or not at all: a slow provider must not look like a
+/// request that may have been carried out.
 #[derive(Debug)]
 struct InTime<P>(P);
 

@@ -1,4 +1,4 @@
-//! What the store counts: its errors, by kind.
+//! Counts of the store: errors, by kind.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -10,21 +10,21 @@ use super::{CommitError, Dynamo};
 use crate::labels;
 
 labels! {
-    /// What went wrong with a request.
+    /// Why a request failed.
     pub Kind {
-        /// The table, the account or an item takes no more just now: not carried out.
+        /// The table, the account or an item accepts no more at the moment: not carried out.
         Throttled = "throttled",
         /// Another transaction held an item: not carried out.
         Busy = "busy",
         /// Never connected: not carried out.
         Unavailable = "unavailable",
-        /// Nobody knows whether it was carried out.
+        /// Unknown whether it was carried out.
         Unknown = "unknown",
-        /// Not for this process as it is (credentials, permissions, key, table): not carried out.
+        /// Access denied (credentials, permissions, key, table): not carried out.
         Denied = "denied",
         /// It can never succeed.
         Refused = "refused",
-        /// An item is not one of ours.
+        /// An item is not from Gavel.
         Corrupt = "corrupt",
     }
 }
@@ -43,7 +43,7 @@ impl From<&StoreError> for Kind {
 }
 
 impl Dynamo {
-    /// What an SDK error says about the fate of its request; counted.
+    /// What an SDK error says about the outcome of its request; counted.
     pub(super) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> StoreError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -57,7 +57,7 @@ impl Dynamo {
         failed
     }
 
-    /// An item as it was read; one that is not ours is counted.
+    /// Passes on an item as read; an unreadable one is counted.
     pub(super) fn read<V>(&self, item: Result<V, ItemError>) -> Result<V, StoreError> {
         item.map_err(|error| {
             self.errors.inc(Kind::Corrupt);
@@ -65,7 +65,7 @@ impl Dynamo {
         })
     }
 
-    /// Counts what a cancelled transaction says, where that is an error.
+    /// Counts the outcome of a cancelled transaction, if it is an error.
     pub(super) fn cancelled(&self, said: CommitError) -> CommitError {
         match &said {
             CommitError::VersionTaken(_) | CommitError::KeysTaken(_) => {}

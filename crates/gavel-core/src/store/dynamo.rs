@@ -30,14 +30,14 @@ pub struct Dynamo {
     pub(super) errors: Arc<CounterVec<Kind>>,
     pub(super) watch: Arc<Watch>,
     pub(super) agenda: Arc<Mutex<Agenda>>,
-    /// Turns of requests that read for queries and watchers.
+    /// Permits of requests that read for queries and watchers.
     turns: Arc<Semaphore>,
     takes_turns: bool,
     waited: Arc<Counter>,
 }
 
 impl Dynamo {
-    /// The table of this name. Does not connect.
+    /// The table with this name. Does not connect.
     pub fn new(client: Client, table: String) -> Self {
         Self {
             client,
@@ -51,14 +51,14 @@ impl Dynamo {
         }
     }
 
-    /// The same table for queries and watchers: at most [`limits::TABLE_READS_MAX`] of their requests
-    /// read at a time, so that bids do not wait behind them.
+    /// The same table for queries and watchers: at most [`limits::TABLE_READS_MAX`] of their
+    /// requests read concurrently, so that bids do not wait behind them.
     #[must_use]
     pub fn taking_turns(&self) -> Self {
         Self { takes_turns: true, ..self.clone() }
     }
 
-    /// Waits for a turn to read, if this one takes turns.
+    /// Waits for a permit to read, if this one needs permits.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         if !self.takes_turns {
             return None;
@@ -70,17 +70,17 @@ impl Dynamo {
         self.turns.acquire().await.ok()
     }
 
-    /// How often a request had to wait for its turn to read.
+    /// How often a request had to wait for its permit to read.
     pub fn waited(&self) -> u64 {
         self.waited.get()
     }
 
-    /// How many requests have failed, by kind.
+    /// The number of failed requests, by kind.
     pub fn errors(&self) -> &CounterVec<Kind> {
         &self.errors
     }
 
-    /// Writes a new auction. False: an earlier attempt with the same id has written it.
+    /// Writes a new auction; returns false if an earlier attempt with the same id has written it.
     pub async fn create(&self, auction: &Auction) -> Result<bool, StoreError> {
         self.note(auction);
         let put = self
@@ -91,7 +91,8 @@ impl Dynamo {
             .condition_expression("attribute_not_exists(pk)");
         let written = match put.send().await {
             Ok(_) => Ok(true),
-            // Ids are random, or made of a seller and its key: an item under this id is this auction.
+            // Ids are random, or derived from a seller and a key: an item with this id is this
+            // auction.
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
             Err(error) => Err(self.failed(&error)),
         };
@@ -99,14 +100,14 @@ impl Dynamo {
         written
     }
 
-    /// This server writes an auction: whatever becomes of it, the schedule looks when it is due.
+    /// This server writes an auction: whatever the outcome, the schedule checks when it is due.
     fn note(&self, auction: &Auction) {
         let due = due_of(auction);
         self.agenda.lock().note(due.phase, due.number, due.at);
     }
 
-    /// Several auctions by id, strongly consistent, in the order asked for; unknown ids are left
-    /// out, and so are auctions that cannot be read.
+    /// Several auctions by id, strongly consistent, in the order requested; unknown ids and
+    /// unreadable auctions are left out.
     pub async fn load_many(&self, ids: &[AuctionId]) -> Result<Vec<Auction>, StoreError> {
         let mut found = HashMap::new();
         for chunk in ids.chunks(limits::BATCH_GET_MAX) {
@@ -120,7 +121,7 @@ impl Dynamo {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
-    /// A consistent BatchGetItem that asks again for what was left unprocessed.
+    /// A consistent BatchGetItem that requests unprocessed keys again.
     pub(super) async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut wanted = keys;
         let mut items = Vec::with_capacity(wanted.len());
@@ -233,11 +234,11 @@ impl Table for Dynamo {
                 .send()
                 .await
                 .map_err(|error| self.failed(&error))?;
-            // Others keep items beside a bid, such as BID#000000000001#risk.
+            // Others may keep items beside a bid, such as BID#000000000001#risk.
             for item in output.items().iter().filter(|item| item::is_bid(item)) {
                 bids.push(self.read(item::bid(item))?);
             }
-            // DynamoDB cuts an answer at 1 MB: only the key says whether there is more.
+            // DynamoDB cuts an answer at 1 MB: only the last key shows whether there is more.
             start_key = output.last_evaluated_key;
             if bids.len() >= limit || start_key.is_none() {
                 return Ok(bids);

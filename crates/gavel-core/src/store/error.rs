@@ -1,4 +1,4 @@
-//! What can go wrong between the service and DynamoDB, told by what is known to have happened.
+//! Errors between the service and DynamoDB, by what is known about the outcome.
 
 use std::error::Error as StdError;
 use std::fmt::Display;
@@ -12,26 +12,26 @@ use hyper_util::client::legacy as client;
 use super::key::KeyRecord;
 use crate::auction::Auction;
 
-/// A request failed. The variant says what happened to it.
+/// A failed request. The variant says what became of it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Definitely not carried out; the same request may succeed soon.
     #[error("store unavailable: {0}")]
     Unavailable(String),
-    /// Definitely not carried out: the table or the account takes no more just now.
+    /// Definitely not carried out: the table or the account accepts no more at the moment.
     #[error("throttled: {0}")]
     Throttled(String),
-    /// Definitely not carried out, and not for this process as it is: its credentials, permissions,
-    /// key or table. Somebody has to mend that; another attempt at once is of no use.
+    /// Definitely not carried out, because access is denied: the credentials, permissions, key or
+    /// table of this process. Somebody has to fix that; retrying at once is pointless.
     #[error("access denied: {0}")]
     Denied(String),
-    /// Nobody knows whether it was carried out (time-out, dropped connection, 5xx).
+    /// Unknown whether it was carried out (time-out, dropped connection, 5xx).
     #[error("outcome unknown: {0}")]
     Unknown(String),
-    /// It can never succeed: a programmer's error.
+    /// The request can never succeed: a bug in this service.
     #[error("store refused the request: {0}")]
     Refused(String),
-    /// An item in the table is not one of ours.
+    /// An item in the table is not from Gavel.
     #[error("unreadable item: {0}")]
     Corrupt(#[from] super::item::ItemError),
 }
@@ -39,15 +39,15 @@ pub enum StoreError {
 /// Why a transaction was not committed.
 #[derive(Debug)]
 pub enum CommitError {
-    /// The auction has another version; this is the item as it stands, if there is one.
+    /// The auction has another version; this is the current item, if there is one.
     VersionTaken(Option<Box<Auction>>),
-    /// These bids' keys are remembered already (index into the transaction's bids).
+    /// The keys of these bids exist already (index into the transaction's bids).
     KeysTaken(Vec<(usize, KeyRecord)>),
     /// Another transaction held an item: definitely not written.
     Busy(String),
-    /// The table, or one of its items, takes no more just now: definitely not written.
+    /// The table, or one of its items, accepts no more at the moment: definitely not written.
     Throttled(String),
-    /// Anything else; see the variant for what is known.
+    /// Any other error; its variant says what is known.
     Store(StoreError),
 }
 
@@ -57,32 +57,32 @@ impl From<StoreError> for CommitError {
     }
 }
 
-/// How far a request came that failed.
+/// How far a failed request got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reached {
-    /// It could not be built.
+    /// The request could not be built.
     NotBuilt,
-    /// Nobody gave credentials to sign it with.
+    /// There were no credentials to sign it with.
     NotSigned,
     /// There was no connection: nothing was sent.
     NotSent,
-    /// It was sent, perhaps in part; no answer came, or one that cannot be read.
+    /// It was sent, at least in part; no readable answer came.
     Sent,
     /// It was answered with an error.
     Answered,
 }
 
-/// What is known of a request that failed.
+/// What is known about a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Failure<'a> {
     reached: Reached,
     /// The HTTP status of the answer; 0 without one.
     status: u16,
-    /// The error's name in the answer.
+    /// The name of the error in the answer.
     code: Option<&'a str>,
 }
 
-/// What became of a request that failed.
+/// What became of a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Unavailable,
@@ -92,7 +92,7 @@ enum Fate {
     Refused,
 }
 
-/// Error names that say: too much at once.
+/// Error names that mean: too many requests.
 const THROTTLED: [&str; 6] = [
     "ThrottlingException",
     "Throttling",
@@ -102,11 +102,11 @@ const THROTTLED: [&str; 6] = [
     "TooManyRequestsException",
 ];
 
-/// Error names that say: something else holds the item or the table just now.
+/// Error names that mean: something else holds the item or the table at the moment.
 const HELD: [&str; 3] =
     ["TransactionConflictException", "ResourceInUseException", "ReplicatedWriteConflictException"];
 
-/// Error names that say: the request itself is wrong.
+/// Error names that mean: the request itself is wrong.
 const WRONG: [&str; 8] = [
     "ValidationException",
     "ValidationError",
@@ -118,8 +118,8 @@ const WRONG: [&str; 8] = [
     "MissingParameter",
 ];
 
-/// The fate of a request that failed. An answer below 500 is a verdict: what it refused was not
-/// carried out.
+/// The outcome of a failed request. An answer below 500 is final: what it refused was not carried
+/// out.
 fn fate(failure: Failure<'_>) -> Fate {
     match failure.reached {
         Reached::NotBuilt => Fate::Refused,
@@ -134,18 +134,18 @@ fn fate(failure: Failure<'_>) -> Fate {
             Some("TransactionInProgressException") => Fate::Unknown,
             // The key of the table's encryption: KMSDisabledException and its like.
             Some(code) if code.starts_with("KMS") || code.starts_with("Kms") => Fate::Denied,
-            // Something between here and DynamoDB gave up waiting, or has had enough.
+            // Something between here and DynamoDB stopped waiting, or is overloaded.
             None if failure.status == 408 => Fate::Unknown,
             None if failure.status == 429 => Fate::Throttled,
-            // Credentials that expired or are unknown, signatures, clocks, permissions, a table that
-            // is gone or whose key is, and what AWS may think of next.
+            // Expired or unknown credentials, signatures, clocks, permissions, a missing table or
+            // key, and anything that AWS may add.
             _ if (400..500).contains(&failure.status) => Fate::Denied,
             _ => Fate::Unknown,
         },
     }
 }
 
-/// What an SDK error says about the fate of its request.
+/// What an SDK error says about the outcome of its request.
 pub fn classify<E>(error: &SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -178,13 +178,13 @@ where
     }
 }
 
-/// Credentials could not be had: nothing was signed, so nothing was sent.
+/// Whether credentials were missing: nothing was signed, so nothing was sent.
 fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
     has_cause(error, |cause| cause.downcast_ref::<CredentialsError>().is_some())
 }
 
-/// A connection that was refused or could not be made (its name, its handshake, the time for it) is
-/// the transport failure that proves that nothing was sent.
+/// Whether no connection was made (name, handshake, time-out): the only transport failure that
+/// proves that nothing was sent.
 fn was_never_connected(error: &(dyn StdError + 'static)) -> bool {
     has_cause(error, |cause| {
         cause.downcast_ref::<client::Error>().is_some_and(client::Error::is_connect)

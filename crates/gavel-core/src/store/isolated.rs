@@ -1,8 +1,8 @@
-//! Reads that are isolated from transactions: TransactGetItems, and what a cancelled one says.
+//! Reads isolated from transactions: TransactGetItems, and the meaning of a cancelled one.
 //!
-//! A strongly consistent read sees a transaction item by item. Where "it is not there" decides an answer,
-//! that is not enough: the auction may show a bid that is not in its place yet. TransactGetItems
-//! fails while a transaction holds an item, and costs twice the read units.
+//! A strongly consistent read sees a transaction item by item. Where an answer depends on an item
+//! being absent, that is not enough: the auction may already show a bid whose item is not visible
+//! yet. TransactGetItems fails while a transaction holds an item, and costs twice the read units.
 
 use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, Get, TransactGetItem};
@@ -13,8 +13,8 @@ use super::error::StoreError;
 use super::item::Item;
 
 impl Dynamo {
-    /// At most [`limits::TRANSACT_GET_MAX`](crate::limits::TRANSACT_GET_MAX) items by their keys, in
-    /// the order asked for.
+    /// At most [`limits::TRANSACT_GET_MAX`](crate::limits::TRANSACT_GET_MAX) items by their keys,
+    /// in the order requested.
     pub(super) async fn isolated(&self, keys: Vec<Item>) -> Result<Vec<Option<Item>>, StoreError> {
         let gets = keys.into_iter().map(|key| {
             let get = Get::builder().table_name(&self.table).set_key(Some(key));
@@ -38,7 +38,7 @@ impl Dynamo {
     }
 }
 
-/// What a cancelled read says. Whatever it is, it passes or is met again by the next read alone.
+/// What a cancelled read means.
 fn reason(reasons: &[CancellationReason]) -> (Kind, StoreError) {
     let codes: Vec<&str> = (reasons.iter().filter_map(CancellationReason::code))
         .filter(|code| *code != "None")

@@ -4,13 +4,13 @@ use sha2::{Digest, Sha256};
 
 use crate::auction::{Amount, AuctionId, BidId, UserId};
 
-/// An idempotency key as the table knows it: a hash, so that no part of it can be confused with
-/// another user's, whatever separators it holds.
+/// An idempotency key as stored in the table: a hash, so that it cannot collide with another
+/// user's, whatever separators it contains.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key of one bidder's bid on one auction: each part is hashed with its length before it.
+    /// The key for one bidder's bid on one auction: each part is hashed after its length.
     pub fn new(auction_id: &AuctionId, bidder_id: &UserId, key: &str) -> Self {
         let mut hash = Sha256::new();
         for part in [auction_id.as_str(), bidder_id.as_str(), key] {
@@ -33,12 +33,12 @@ impl IdempotencyKey {
     }
 }
 
-/// What is remembered of an accepted bid under its key.
+/// What the table keeps for an accepted bid under its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The accepted bid.
     pub bid_id: BidId,
-    /// Its number.
+    /// The sequence of the bid.
     pub sequence: u64,
     /// The amount that a repeat must have; another amount is IDEMPOTENCY_CONFLICT.
     pub amount: Amount,

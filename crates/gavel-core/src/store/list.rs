@@ -1,7 +1,8 @@
-//! Lists: what is due, and auctions by status, through the sparse index.
+//! Lists, through the sparse index: due auctions, and auctions by status.
 //!
-//! The index has keys alone; the auctions are read from the table. Each partition of a phase is read
-//! on from a key (`pages`), so that a page costs the same however many auctions share a time.
+//! The index has only keys; the auctions are read from the table. Each partition of a phase is
+//! continued from a key (`pages`), so that a page costs the same however many auctions share a
+//! time.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::{join_all, try_join_all};
@@ -18,8 +19,8 @@ use crate::auction::{Auction, AuctionId, Timestamp};
 use crate::limits;
 
 impl Dynamo {
-    /// Auctions that are due, each with its phase, earliest first: those whose time is not later than
-    /// `until`, at most [`limits::DUE_PAGE`] of each partition. Asks only where something may be due.
+    /// Due auctions, each with its phase, earliest first: those whose time is not later than
+    /// `until`, at most [`limits::DUE_PAGE`] per partition. Reads only where something may be due.
     pub async fn due(
         &self,
         until: impl Fn(Phase) -> Timestamp,
@@ -27,7 +28,7 @@ impl Dynamo {
         let looks = self.agenda.lock().take(until, Instant::now());
         let looks = looks.into_iter().map(async |look| {
             let found = self.look(look).await;
-            // What could not be seen is due for another look.
+            // A partition that could not be read is due to be read again.
             let next = found.as_ref().map_or(Some(look.until), |(_, next)| *next);
             if let Some(next) = next {
                 self.agenda.lock().note(look.phase, look.number, next);
@@ -35,14 +36,14 @@ impl Dynamo {
             let (places, _) = found?;
             Ok(places.into_iter().map(move |place| (look.phase, place)))
         });
-        // All end, whatever becomes of one: each says when to look again.
+        // All reads run to their end, even if one fails: each says when to read again.
         let found: Result<Vec<_>, StoreError> = join_all(looks).await.into_iter().collect();
         let mut due: Vec<_> = found?.into_iter().flatten().collect();
         due.sort_by_key(|(_, place)| place.at);
         Ok(due.into_iter().map(|(phase, place)| (phase, place.id)).collect())
     }
 
-    /// What of a partition is due, and the time of what comes next, if anything does.
+    /// The due auctions of a partition, and the next time after them, if there is one.
     async fn look(&self, look: Look) -> Result<(Vec<Place>, Option<Timestamp>), StoreError> {
         let places = async |until, limit| {
             let span = Span { from: Timestamp::from_micros(0), until, after: None };
@@ -58,8 +59,8 @@ impl Dynamo {
         }
     }
 
-    /// Auctions of a phase after a place in the order of time, at most `limit`. The index is
-    /// eventually consistent: an auction made a moment ago may be missing.
+    /// Auctions of a phase after a position in the order of time, at most `limit`. The index is
+    /// eventually consistent: an auction created a moment ago may be missing.
     pub async fn list(
         &self,
         phase: Phase,
@@ -78,7 +79,8 @@ impl Dynamo {
             let auctions = self.load_many(&ids).await?;
             let place_of = |auction: &Auction| places.iter().find(|p| p.id == auction.id).cloned();
             found.extend(auctions.into_iter().filter_map(|a| Some((place_of(&a)?, a))));
-            // One that the index shows and the table no longer has is not the end of the list.
+            // An auction that the index shows and the table no longer has is not the end of the
+            // list.
             if places.len() < wanted {
                 break;
             }
@@ -107,7 +109,7 @@ impl Dynamo {
         try_join_all(partitions).await
     }
 
-    /// The first `limit` places of a partition in a span.
+    /// The first `limit` entries of a partition in a span.
     async fn places_of(
         &self,
         partition: String,
@@ -137,7 +139,7 @@ impl Dynamo {
                 .await
                 .map_err(|error| self.failed(&error))?;
             for item in output.items() {
-                // An entry that is no auction's is somebody else's: it costs the others nothing.
+                // An unreadable entry, written by somebody else, does not affect the others.
                 match self.read(item::place(item)) {
                     Ok(place) => places.push(place),
                     Err(error) => self.watch.passed_over(&error, Instant::now()),

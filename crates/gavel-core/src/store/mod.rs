@@ -1,8 +1,8 @@
 //! The store: auctions, bids and idempotency keys in one DynamoDB table.
 //!
-//! [`Table`] is what lanes and the broker need of it; [`Dynamo`] is the real thing over the AWS SDK, the same
-//! code for the embedded engine, any other endpoint and AWS. The store decides nothing: it reports what
-//! was written, what was not and what is unknown.
+//! [`Table`] is what lanes and the broker need of the store; [`Dynamo`] implements it with the AWS
+//! SDK, the same code for the embedded engine, any other endpoint and AWS. The store decides
+//! nothing: it reports what was written, what was not and what is unknown.
 
 pub mod error;
 pub mod counts;
@@ -31,7 +31,7 @@ pub use key::{IdempotencyKey, KeyRecord};
 
 use crate::auction::{Auction, AuctionId, Bid, Timestamp};
 
-/// A bid as the table has it.
+/// A bid as stored in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBid {
     /// The bid.
@@ -40,18 +40,18 @@ pub struct StoredBid {
     pub written_at: Timestamp,
 }
 
-/// An accepted bid that is to be written, with its idempotency key if it has one.
+/// An accepted bid to write, with its idempotency key if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBid {
     /// The bid.
     pub bid: Bid,
-    /// Its key.
+    /// The idempotency key, if the bid has one.
     pub key: Option<IdempotencyKey>,
 }
 
-/// What one transaction writes: an auction's next state and the bids that led to it.
+/// One transaction: an auction's next state and the bids that lead to it.
 ///
-/// Frozen once sealed: the token names one byte-identical request (SOURCES.md#stores).
+/// Frozen once sealed: the token identifies one byte-identical request (SOURCES.md#stores).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
     /// The ClientRequestToken.
@@ -62,7 +62,7 @@ pub struct Transaction {
     pub auction: Auction,
     /// The accepted bids, in sequence order; none for a lifecycle command alone.
     pub bids: Vec<NewBid>,
-    /// When it was sealed.
+    /// When the transaction was sealed.
     pub written_at: Timestamp,
 }
 
@@ -75,10 +75,11 @@ pub enum Order {
     Before(u64),
 }
 
-/// What lanes and the broker need of the table. Every read is strongly consistent, but a transaction
-/// shows up item by item: what [`Table::load`] has seen of one, [`Table::page`] may not see yet.
-/// [`Table::keys`] and [`Table::bid`] are isolated from transactions: they fail while one holds
-/// what they ask for, so "not there" is final of everything that was seen before.
+/// What lanes and the broker need of the table. Every read is strongly consistent, but a
+/// transaction becomes visible item by item: what [`Table::load`] has seen of one, [`Table::page`]
+/// may not see yet. [`Table::keys`] and [`Table::bid`] are isolated from transactions: they fail
+/// while one holds what they ask for, so "not there" is final with respect to everything seen
+/// before.
 pub trait Table: Send + Sync + 'static {
     /// The auction, if there is one.
     fn load(
@@ -86,26 +87,26 @@ pub trait Table: Send + Sync + 'static {
         id: &AuctionId,
     ) -> impl Future<Output = Result<Option<Auction>, StoreError>> + Send;
 
-    /// Writes all of the transaction or nothing. One attempt.
+    /// Writes the whole transaction or nothing. Makes one attempt.
     fn commit(
         &self,
         transaction: &Transaction,
     ) -> impl Future<Output = Result<(), CommitError>> + Send;
 
-    /// What is remembered under these keys, in their order. Isolated from transactions.
+    /// The records under these idempotency keys, in order. Isolated from transactions.
     fn keys(
         &self,
         keys: &[IdempotencyKey],
     ) -> impl Future<Output = Result<Vec<Option<KeyRecord>>, StoreError>> + Send;
 
-    /// The bid under this sequence. Isolated from transactions.
+    /// The bid with this sequence. Isolated from transactions.
     fn bid(
         &self,
         id: &AuctionId,
         sequence: u64,
     ) -> impl Future<Output = Result<Option<StoredBid>, StoreError>> + Send;
 
-    /// A page of bids: `limit` of them, fewer only where there are no more.
+    /// A page of bids: `limit` of them, fewer only if there are no more.
     fn page(
         &self,
         id: &AuctionId,
@@ -113,8 +114,8 @@ pub trait Table: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<StoredBid>, StoreError>> + Send;
 
-    /// At most [`limits::BATCH_GET_MAX`](crate::limits::BATCH_GET_MAX) auctions by id, in any order;
-    /// unknown ids are left out. One that cannot be read costs the others nothing.
+    /// At most [`limits::BATCH_GET_MAX`](crate::limits::BATCH_GET_MAX) auctions by id, in any
+    /// order; unknown ids are left out. An unreadable one does not affect the others.
     fn load_each(
         &self,
         ids: &[AuctionId],

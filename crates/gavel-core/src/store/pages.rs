@@ -1,15 +1,15 @@
 //! Pages of a list that is spread over partitions of the index. Pure.
 //!
-//! The list's order is time, then the partition, then the index's own order among auctions of the
-//! same time in one partition: it is unknown, but does not change. Where a page ends within such ties,
-//! each partition is therefore read on from a key, not from a time: a page costs the same however many
-//! lots share an end.
+//! The list is ordered by time, then by partition, then by the index's own order among auctions of
+//! the same time in one partition, which is unknown but stable. Where a page ends within such ties,
+//! each partition is therefore continued from a key, not from a time: a page costs the same however
+//! many auctions share an end.
 
 use super::phase::{Place, partition_of};
 use crate::auction::Timestamp;
 use crate::limits;
 
-/// In which direction a list goes.
+/// The direction of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// The earliest first.
@@ -18,18 +18,19 @@ pub enum Direction {
     Descending,
 }
 
-/// What of one partition comes after a place.
+/// The part of one partition that comes after a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     /// Times from this one on.
     pub from: Timestamp,
     /// Times up to this one.
     pub until: Timestamp,
-    /// Those after this key, which is within the times.
+    /// Entries after this key, which is within the times.
     pub after: Option<Place>,
 }
 
-/// What of a partition comes after a place, with times up to `until`; `None` if nothing can.
+/// The part of a partition after a position, with times up to `until`; `None` if nothing can
+/// follow.
 pub fn span(
     partition: u8,
     after: Option<&Place>,
@@ -58,14 +59,14 @@ pub fn span(
     (span.from <= span.until).then_some(span)
 }
 
-/// The first `limit` of what each partition has next, in the list's order. `partitions` stand in the
-/// order of their numbers, each in its own order.
+/// The first `limit` of the next entries of all partitions, in the list's order. `partitions` are
+/// in the order of their numbers, each in its own order.
 pub fn merge(partitions: Vec<Vec<Place>>, limit: usize, direction: Direction) -> Vec<Place> {
     let mut places: Vec<Place> = match direction {
         Direction::Ascending => partitions.into_iter().flatten().collect(),
         Direction::Descending => partitions.into_iter().rev().flatten().collect(),
     };
-    // Stable: ties stay in the order of their partitions, and in that of the index within each.
+    // Stable: ties stay in the order of their partitions, and of the index within each.
     match direction {
         Direction::Ascending => places.sort_by_key(|place| place.at),
         Direction::Descending => places.sort_by_key(|place| std::cmp::Reverse(place.at)),

@@ -1,27 +1,27 @@
-//! Phases: where an auction stands in the sparse index. Pure.
+//! Phases: the position of an auction in the sparse index. Pure.
 //!
-//! Every auction stands in one partition of its phase, chosen by a hash of its id, so that no index
+//! Every auction is in one partition of its phase, chosen by a hash of its id, so that no index
 //! partition is hot.
 
 use crate::auction::{Auction, AuctionId, Status, Timestamp};
 use crate::limits;
 
-/// A half of the index: what an auction waits for, or how it has ended.
+/// A section of the index: what an auction waits for, or how it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Open: due to close at its end.
     Closing,
     /// A draft with an opening time: due to open then.
     Opening,
-    /// A draft that waits to be told.
+    /// A draft without an opening time.
     Draft,
-    /// Closed, by its end.
+    /// Closed; sorted by its end.
     Closed,
-    /// Cancelled, by its end.
+    /// Cancelled; sorted by its end.
     Cancelled,
 }
 
-/// Where an auction stands in the index.
+/// The position of an auction in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
     /// The phase.
@@ -32,7 +32,7 @@ pub struct Due {
     pub at: Timestamp,
 }
 
-/// A place in a list: everything up to and including it has been seen.
+/// A position in a list: everything up to and including it has been seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The time the auction is sorted by.
@@ -42,7 +42,7 @@ pub struct Place {
 }
 
 impl Phase {
-    /// The phases whose auctions have this status; all in listing order for none.
+    /// The phases whose auctions have this status; without a status all, in listing order.
     pub fn of_status(status: Option<Status>) -> &'static [Phase] {
         match status {
             Some(Status::Open) => &[Phase::Closing],
@@ -70,7 +70,7 @@ impl Phase {
     }
 }
 
-/// Where an auction stands in the index.
+/// Returns the position of an auction in the index.
 pub fn due_of(auction: &Auction) -> Due {
     let (phase, at) = match (auction.status, auction.opens_at) {
         (Status::Open, _) => (Phase::Closing, auction.ends_at),
@@ -82,9 +82,9 @@ pub fn due_of(auction: &Auction) -> Due {
     Due { phase, number: partition_of(&auction.id), at }
 }
 
-/// The number of the partition in which an auction stands, in every phase.
+/// The number of the partition of an auction, in every phase.
 pub(super) fn partition_of(id: &AuctionId) -> u8 {
-    // FNV-1a: stable over versions and machines, which a table needs and std's hasher is not.
+    // FNV-1a: stable across versions and machines, as a table needs and std's hasher is not.
     let hash = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

@@ -1,4 +1,4 @@
-//! Whether the store serves: requests that cost next to nothing, for readiness.
+//! Probes of the store for readiness: requests that cost next to nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use super::error::StoreError;
 use crate::clock::skew::Sample;
 use crate::{clock, limits};
 
-/// The partition of the items that probes name: not an auction's, so nothing reads them.
+/// The partition of the probes' items: not an auction's, so nothing else reads them.
 const PROBE: &str = "PROBE";
 
 impl Dynamo {
-    /// Reads an item that is not there: half a read unit. What is asked is whether this process is
-    /// served, so it goes the way of every other read.
+    /// Reads an item that does not exist: half a read unit. It tests whether this process is
+    /// served, so it takes the same path as every other read.
     ///
-    /// `dated` is what DynamoDB's answer, also a bad one, says of the time.
+    /// `dated` receives the time in DynamoDB's answer, even in an error.
     pub async fn probe_read(&self, dated: &mut Option<Sample>) -> Result<(), StoreError> {
         let seen = DateSeen::default();
         let get = self.client.get_item().table_name(&self.table).key("pk", text(PROBE));
@@ -42,8 +42,8 @@ impl Dynamo {
         }
     }
 
-    /// Writes a small item of its own, which the table's TTL deletes: for when bids cannot be
-    /// written, to know whether that is so for everything. One write unit.
+    /// Writes a small item of its own, which the table's TTL deletes. When bids cannot be written,
+    /// it shows whether that affects every write. One write unit.
     pub async fn probe_write(&self) -> Result<(), StoreError> {
         let expires_at = clock::now().plus(limits::PROBE_KEPT).as_micros() / 1_000_000;
         let put = self.client.put_item().table_name(&self.table).item("pk", text(PROBE));
@@ -56,7 +56,7 @@ impl Dynamo {
         written
     }
 
-    /// For how long no write has gone through although some were tried.
+    /// For how long no write has succeeded although some were tried.
     pub fn writes_fail_for(&self) -> Option<Duration> {
         self.watch.writes_fail_for(Instant::now())
     }

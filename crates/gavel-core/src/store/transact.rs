@@ -1,4 +1,4 @@
-//! One group as one TransactWriteItems, and what a cancellation says.
+//! One group as one TransactWriteItems, and the meaning of a cancellation.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
@@ -72,7 +72,7 @@ fn update_state(table: &str, transaction: &Transaction) -> Update {
             AttributeValue::N(transaction.expected_version.to_string()),
         )
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    // Sorted, so that the same transaction is the same bytes each time it is sent.
+    // Sorted, so that the same transaction always has the same bytes.
     let mut attributes: Vec<(String, AttributeValue)> =
         item::changing_attributes(&transaction.auction, transaction.written_at)
             .into_iter()
@@ -112,7 +112,7 @@ fn put_key(table: &str, new: &NewBid, key: &IdempotencyKey, written_at: Timestam
         .expect("item and table are set")
 }
 
-/// What a cancellation means. Its reasons stand in the order of the actions.
+/// What a cancellation means. Its reasons are in the order of the actions.
 fn reason(transaction: &Transaction, reasons: &[CancellationReason]) -> CommitError {
     let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
     let bids = transaction.bids.len();
@@ -122,7 +122,8 @@ fn reason(transaction: &Transaction, reasons: &[CancellationReason]) -> CommitEr
             Err(error) => CommitError::Store(error.into()),
         };
     }
-    // What is held or throttled was not looked at, so the others were not judged together with it.
+    // Items that are held or throttled were not evaluated, so the others were not judged together
+    // with them.
     let codes: Vec<&str> = (reasons.iter().filter_map(CancellationReason::code))
         .filter(|code| *code != "None")
         .collect();
@@ -134,7 +135,7 @@ fn reason(transaction: &Transaction, reasons: &[CancellationReason]) -> CommitEr
     if any(&["TransactionConflict"]) {
         return CommitError::Busy(text());
     }
-    // A bid under this sequence although the version is right: not a table that lanes wrote.
+    // A bid has this sequence although the version is right: lanes did not write this table.
     if reasons.iter().skip(1).take(bids).any(failed) {
         return StoreError::Refused("a bid holds a sequence that should be free".to_owned()).into();
     }
@@ -156,7 +157,7 @@ fn reason(transaction: &Transaction, reasons: &[CancellationReason]) -> CommitEr
 fn taken_key(index: usize, reason: &CancellationReason) -> Result<(usize, KeyRecord), StoreError> {
     let missing = || StoreError::Unknown("a taken key's item was not returned".to_owned());
     let item = reason.item().ok_or_else(missing)?;
-    // The condition failed, so the key has not expired: it is read as if at the beginning of time.
+    // The condition failed, so the key has not expired: it is read as of the beginning of time.
     let record = item::key_record(item, Timestamp::from_micros(0))?;
     Ok((index, record.ok_or_else(missing)?))
 }

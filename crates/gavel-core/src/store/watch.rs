@@ -1,5 +1,5 @@
-//! What a process has seen of its store lately: whether writes go through, and failures in the log
-//! once a minute instead of once a request.
+//! The recent condition of the store: whether writes succeed, and failures in the log once a minute
+//! instead of once per request.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tracing::{error, info, warn};
 use super::error::StoreError;
 use crate::outage::Outage;
 
-/// What was seen of a store.
+/// The observed condition of a store.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    /// Since when no write has gone through although some were tried.
+    /// Since when no write has succeeded although some were tried.
     writes_fail_since: Mutex<Option<Instant>>,
     denied: Mutex<Outage>,
     unanswered: Mutex<Outage>,
@@ -21,7 +21,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// A request has failed: one line says so when that begins, and each minute that it lasts.
+    /// Records a failed request: one log line when failures begin, and one a minute while they
+    /// last.
     pub(super) fn failed(&self, failed: &StoreError, now: Instant) {
         match failed {
             StoreError::Denied(_) => {
@@ -34,19 +35,19 @@ impl Watch {
                     warn!(error = %failed, "a request to DynamoDB failed");
                 }
             }
-            // These are reported where they arise, each of them.
+            // These are reported where they arise, each one.
             StoreError::Refused(_) | StoreError::Corrupt(_) => {}
         }
     }
 
-    /// An item that cannot be read was left out of a list: one line, and each minute.
+    /// Records that an unreadable item was left out of a list: one log line, and one a minute.
     pub(super) fn passed_over(&self, failed: &StoreError, now: Instant) {
         if self.unreadable.lock().failed(now) {
             error!(error = %failed, "an unreadable item was left out of a list");
         }
     }
 
-    /// A request was answered well.
+    /// Records a request that was answered.
     pub(super) fn succeeded(&self, now: Instant) {
         for outage in [&self.denied, &self.unanswered] {
             if let Some(lasted) = outage.lock().succeeded(now) {
@@ -55,7 +56,7 @@ impl Watch {
         }
     }
 
-    /// A write has ended in some way.
+    /// Records the result of a write.
     pub(super) fn wrote<E>(&self, written: Result<(), E>, now: Instant) {
         let mut since = self.writes_fail_since.lock();
         match written {
@@ -64,7 +65,7 @@ impl Watch {
         }
     }
 
-    /// For how long no write has gone through although some were tried.
+    /// For how long no write has succeeded although some were tried.
     pub(super) fn writes_fail_for(&self, now: Instant) -> Option<Duration> {
         self.writes_fail_since.lock().map(|since| now.saturating_duration_since(since))
     }
