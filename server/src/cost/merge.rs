@@ -1,7 +1,7 @@
-//! Drops selections that a document makes twice. Pure.
+//! Drops duplicate selections of a document. Pure.
 //!
 //! The executor resolves each selection as often as it is written and merges the results; GraphQL
-//! merges the selections first. Here fields that are certainly the same (same response key, name,
+//! merges the selections first. Here fields that are definitely the same (same response key, name,
 //! arguments and directives) become one, so that nothing is resolved, or paid for, twice.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use async_graphql::parser::types::{Directive, ExecutableDocument, Field, Selecti
 use async_graphql::{Name, Positioned};
 use async_graphql_value::Value;
 
-/// Merges equal fields in every operation and fragment of a document, the first one's place kept.
+/// Merges equal fields in every operation and fragment of a document, at the position of the first.
 pub fn merge(document: &mut ExecutableDocument) {
     use async_graphql::parser::types::DocumentOperations::{Multiple, Single};
     match &mut document.operations {
@@ -24,7 +24,7 @@ pub fn merge(document: &mut ExecutableDocument) {
 
 fn merge_set(set: &mut SelectionSet) {
     let mut merged: Vec<Positioned<Selection>> = Vec::with_capacity(set.items.len());
-    // The places of the fields with a response key: more than one where they conflict.
+    // The positions of the fields with a response key: more than one if they conflict.
     let mut places: HashMap<Name, Vec<usize>> = HashMap::new();
     for selection in std::mem::take(&mut set.items) {
         let Selection::Field(field) = &selection.node else {
@@ -57,7 +57,7 @@ fn merge_set(set: &mut SelectionSet) {
     set.items = merged;
 }
 
-/// Whether two fields of one response key ask for the same, their selections aside.
+/// Whether two fields with the same response key ask for the same, apart from their selections.
 fn is_equal(a: &Field, b: &Field) -> bool {
     a.name.node == b.name.node
         && is_leaf(a) == is_leaf(b)

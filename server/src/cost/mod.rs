@@ -1,9 +1,9 @@
-//! What an operation costs, worked out before any of the work is done. Pure.
+//! The cost of an operation, computed before any of its work is done. Pure.
 //!
-//! [`size`] measures a document as it is written, so that parsing and validating it is bounded;
-//! [`merge`] drops what it asks for twice; [`price()`] estimates what running one of its operations
-//! takes, in points, table reads and bytes; [`variables`] keeps of a request's variables only what
-//! the operation declares. docs/LIMITS.md states the model and who pays.
+//! [`size`] measures a document as written, so that parsing and validating it is bounded; [`merge`]
+//! drops duplicate selections; [`price()`] estimates the cost of running one of its operations, in
+//! points, table reads and bytes; [`variables`] keeps only those variables of a request that the
+//! operation declares. docs/LIMITS.md describes the model and who pays.
 
 pub mod rules;
 pub mod size;

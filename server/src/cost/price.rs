@@ -1,9 +1,9 @@
-//! What running an operation takes, estimated from above before it runs. Pure.
+//! The cost of running an operation: an upper bound, estimated before it runs. Pure.
 //!
-//! Every sum saturates. A fragment is priced once, however often it is spread; what `first` says is
-//! taken as at most a page; `@skip` and `@include` are taken as if everything were selected. So a
-//! price never falls when a selection is added, and does not depend on how selections are spread
-//! over fragments.
+//! Every sum saturates. A fragment is priced once, however often it is spread; `first` counts as at
+//! most one page; `@skip` and `@include` count as if everything were selected. So a price never
+//! falls when a selection is added, and does not depend on how selections are divided into
+//! fragments.
 
 use std::collections::HashMap;
 
@@ -16,12 +16,12 @@ use async_graphql_value::{ConstValue, Value};
 use super::weights::{INTROSPECTION_DISCOUNT, OPERATION_POINTS, introspection_times, weight};
 use crate::limits;
 
-/// What an operation takes.
+/// The price of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Price {
-    /// Work: fields to resolve, and what reads and writes of the table are worth in fields.
+    /// Work: fields to resolve, and the equivalent in fields of table reads and writes.
     pub points: u64,
-    /// Fields to resolve: what keeps a thread busy.
+    /// Fields to resolve, which keep a thread busy.
     pub fields: u64,
     /// Requests to the table.
     pub reads: u64,
@@ -47,7 +47,8 @@ impl Price {
     }
 }
 
-/// The price of one operation of a document, for a subscription that of one event. The document has been measured: its fragments make no circle, and its nesting is bounded.
+/// The price of one operation of a document; for a subscription, of one event. The document has
+/// been measured: its fragments form no cycle, and its nesting is bounded.
 pub fn price(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
@@ -137,7 +138,8 @@ impl<'a> Pricing<'a> {
         price
     }
 
-    /// How many entries a page asks for; what no page has is refused when it runs.
+    /// The number of entries that a page asks for; numbers that are out of range are rejected when
+    /// it runs.
     fn first(&self, field: &Field, default: u64) -> u64 {
         let given = field.get_argument("first").map(|value| &value.node);
         let number = match given {
@@ -145,13 +147,13 @@ impl<'a> Pricing<'a> {
             Some(Value::Number(number)) => number.as_i64(),
             Some(Value::Variable(name)) => match self.variable(name) {
                 Some(ConstValue::Number(number)) => number.as_i64(),
-                // Left out: the field's own default.
+                // Absent: the field's own default.
                 None => return default,
                 Some(_) => None,
             },
             Some(_) => None,
         };
-        // No number at all is refused by validation; until then it counts as a full page.
+        // A value that is no number is rejected by validation; until then it counts as a full page.
         let number = number.and_then(|number| u64::try_from(number).ok());
         number.unwrap_or(limits::PAGE_MAX as u64).min(limits::PAGE_MAX as u64)
     }

@@ -1,35 +1,36 @@
-//! What a document may ask for.
+//! Limits of a document.
 
 use crate::limits;
 
-/// What may be asked.
+/// The rules that documents are checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueryRules {
-    /// Nesting.
+    /// Deepest nesting.
     pub depth_max: usize,
-    /// The document, in bytes.
+    /// Largest document, in bytes.
     pub bytes_max: usize,
-    /// What is written in a document: selections, arguments, values, directives and variables.
+    /// Most nodes in a document: selections, arguments, values, directives and variables.
     pub nodes_max: usize,
-    /// The variables that an operation declares, in bytes of JSON.
+    /// Most bytes of JSON in the variables that an operation declares.
     pub variables_bytes_max: usize,
-    /// Points of an operation: fields, each as often as its page asks for, and reads of the table.
+    /// Most points of an operation: its fields, each multiplied by the page sizes around it, and
+    /// its reads of the table.
     pub complexity_max: usize,
     /// The largest answer that an operation may ask for, in bytes.
     pub answer_bytes_max: usize,
-    /// The document and the variables of a subscription, in bytes.
+    /// Largest document and variables of a subscription, in bytes together.
     pub subscription_bytes_max: usize,
-    /// Points of each event of a subscription.
+    /// Most points for one event of a subscription.
     pub subscription_complexity_max: usize,
     /// The largest event that a subscription may ask for, in bytes.
     pub event_bytes_max: usize,
-    /// Selections of a document, its fragments written out.
+    /// Most selections in a document, with fragments expanded.
     pub selections_max: usize,
-    /// Aliases of a document, its fragments written out.
+    /// Most aliases in a document, with fragments expanded.
     pub aliases_max: usize,
-    /// Directives on one field.
+    /// Most directives on one field.
     pub directives_max: usize,
-    /// Whether the schema may be asked for.
+    /// Whether introspection is allowed.
     pub introspection: bool,
 }
 

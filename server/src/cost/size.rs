@@ -1,8 +1,9 @@
 //! The size of a document, measured before anything walks it. Pure.
 //!
 //! The library's own rules walk every fragment as often as it is spread: twenty-four fragments that
-//! spread the next one twice are sixteen million visits. Here each fragment is measured once. And a
-//! rule may report an error for every node of a document, so nodes of every kind are counted.
+//! each spread the next one twice are sixteen million visits. Here each fragment is measured once.
+//! A rule may also report an error for every node of a document, so nodes of every kind are
+//! counted.
 
 use std::collections::HashMap;
 
@@ -16,17 +17,17 @@ use super::rules::QueryRules;
 use crate::limiter::Bound;
 use crate::limits;
 
-/// What a document asks for.
+/// The size of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DocumentSize {
-    /// What is written in it, each once: operations, fragments, selections, arguments, values,
+    /// Nodes as written, each counted once: operations, fragments, selections, arguments, values,
     /// directives and variables.
     pub nodes: usize,
-    /// Fields and fragments, fragments written out.
+    /// Fields and fragments, with fragments expanded.
     pub selections: usize,
-    /// Fields under another name, fragments written out.
+    /// Fields with an alias, with fragments expanded.
     pub aliases: usize,
-    /// Fields inside fields.
+    /// Nesting of fields.
     pub depth: usize,
     /// The most directives that one field has.
     pub directives: usize,
@@ -41,7 +42,7 @@ impl DocumentSize {
         self.aliases = self.aliases.saturating_add(other.aliases);
     }
 
-    /// What is too much of it, if anything is.
+    /// The first limit that the document exceeds, if any.
     pub fn problem(self, rules: &QueryRules) -> Option<(Bound, String)> {
         let too_many = |count: usize, max: usize, what: &str, bound| {
             (count > max).then(|| (bound, format!("the document has more than {max} {what}")))
@@ -63,7 +64,7 @@ impl DocumentSize {
     }
 }
 
-/// Whether any operation or fragment of a document asks for the schema.
+/// Whether any operation or fragment of a document uses introspection.
 pub fn introspects(document: &ExecutableDocument) -> bool {
     let operations = document.operations.iter().map(|(_, of)| &of.node.selection_set.node);
     let fragments = document.fragments.values().map(|of| &of.node.selection_set.node);
@@ -85,7 +86,7 @@ pub fn introspects(document: &ExecutableDocument) -> bool {
     false
 }
 
-/// Measures a document. `None`: its fragments spread each other in a circle, or nest too deep.
+/// Measures a document. `None`: its fragments form a cycle, or it is nested too deeply.
 pub fn measure(document: &ExecutableDocument) -> Option<DocumentSize> {
     let mut fragments = Fragments { document, measured: HashMap::new() };
     let mut size = DocumentSize::default();
@@ -98,11 +99,11 @@ pub fn measure(document: &ExecutableDocument) -> Option<DocumentSize> {
     }
     for (name, fragment) in &document.fragments {
         let measured = fragments.fragment(name, 0)?;
-        // Its selections count where it is spread, what is written in it counts here.
+        // Its selections count where it is spread; what is written in it counts here.
         let written = 1 + measured.nodes + directives(&fragment.node.directives);
         size.nodes = size.nodes.saturating_add(written);
     }
-    // One that nothing spreads is validated all the same.
+    // A fragment that nothing spreads is validated all the same.
     let largest = document.fragments.keys().filter_map(|name| fragments.fragment(name, 0));
     let largest = largest.map(|of| of.selections).max().unwrap_or_default();
     size.selections = size.selections.max(largest);
@@ -122,7 +123,7 @@ fn arguments(given: &[(Positioned<Name>, Positioned<Value>)]) -> usize {
     given.iter().map(|(_, value)| 1 + values(&value.node)).sum()
 }
 
-/// The values inside lists and objects; a plain one is part of its argument.
+/// The values inside lists and objects; a scalar is part of its argument.
 fn values(value: &Value) -> usize {
     match value {
         Value::List(list) => list.iter().map(|inner| 1 + values(inner)).sum(),
@@ -141,7 +142,7 @@ fn const_values(value: &ConstValue) -> usize {
 
 struct Fragments<'a> {
     document: &'a ExecutableDocument,
-    /// `None` while it is being measured: whoever meets it then has come in a circle.
+    /// `None` while it is being measured: meeting it then means a cycle.
     measured: HashMap<&'a Name, Option<DocumentSize>>,
 }
 
@@ -180,7 +181,7 @@ impl<'a> Fragments<'a> {
 
     fn fragment(&mut self, name: &Name, depth: usize) -> Option<DocumentSize> {
         let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
-            // Validation says that there is none.
+            // Validation reports that it does not exist.
             return Some(DocumentSize::default());
         };
         if let Some(measured) = self.measured.get(name) {

@@ -1,7 +1,7 @@
-//! A request's variables, as far as its operation declares them. Pure.
+//! The variables of a request, limited to those that its operation declares. Pure.
 //!
-//! They stay text until the document is parsed: a value takes many times its text once it is read,
-//! so what nobody declared is never read, and what is declared is measured before it is.
+//! They stay text until the document is parsed, because a parsed value takes many times the size of
+//! its text: undeclared variables are never parsed, and declared ones are measured first.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,13 +13,13 @@ use serde_json::value::RawValue;
 
 use crate::limits;
 
-/// Why variables cannot be taken.
+/// Why variables are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VariablesError {
     /// Not an object.
     #[error("variables must be a JSON object")]
     NotAnObject,
-    /// One that is not JSON of this service.
+    /// A value that is not valid JSON for this service.
     #[error("variables: ${0} cannot be read: {1}")]
     Value(String, String),
     /// Too long.
@@ -30,7 +30,8 @@ pub enum VariablesError {
     TooMany(usize),
 }
 
-/// The variables that an operation declares, of the text of a JSON object (`None`: there are none).
+/// The variables that an operation declares, from the text of a JSON object (`None`: there are
+/// none).
 pub fn declared(
     text: Option<&RawValue>,
     operation: &OperationDefinition,
@@ -84,7 +85,7 @@ impl<'de> Visitor<'de> for Declared<'_> {
                 continue;
             }
             let value = map.next_value::<&'de RawValue>()?;
-            // As in any JSON object: the last of one name counts.
+            // As in any JSON object, the last one of a name counts.
             kept.retain(|(known, _)| *known != name);
             kept.push((name.into_owned(), value));
         }
@@ -92,7 +93,7 @@ impl<'de> Visitor<'de> for Declared<'_> {
     }
 }
 
-/// How many values a JSON text has, counted by what stands between them.
+/// The number of values in a JSON text, counted by the separators between them.
 fn count_values(text: &str) -> usize {
     let (mut count, mut in_string, mut escaped) = (1, false, false);
     for byte in text.bytes() {

@@ -1,40 +1,40 @@
-//! The figures of the cost model: what the fields of the schema cost. A test holds them against the
-//! schema.
+//! The figures of the cost model: the cost of each field of the schema. A test checks them against
+//! the schema.
 //!
-//! A point is about what resolving one plain field takes: one to two microseconds. The other figures
-//! are multiples of that, measured on the embedded store.
+//! A point is roughly the cost of resolving one plain field: one to two microseconds. The other
+//! figures are multiples of that, measured on the embedded store.
 
 use crate::limits;
 
-/// What one field costs by itself, its selections aside.
+/// The cost of one field, without its selections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weight {
-    /// Work.
+    /// Points of work.
     pub points: u64,
     /// Requests to the table.
     pub reads: u64,
-    /// The most that its value takes in an answer, in bytes of JSON.
+    /// The largest size of its value in an answer, in bytes of JSON.
     pub bytes: u64,
     /// How often its selections are resolved if it has no argument `first`.
     pub times: u64,
-    /// Whether `first` says how often its selections are resolved.
+    /// Whether `first` determines how often its selections are resolved.
     pub is_page: bool,
 }
 
 const PLAIN: Weight = Weight { points: 1, reads: 0, bytes: 40, times: 1, is_page: false };
 
-/// The points of an operation of which nothing else is known: reading it, and its answer.
+/// The base points of an operation, for reading it and answering.
 pub const OPERATION_POINTS: u64 = 20;
 /// The points that each 64 bytes of a document cost: parsing and validating it.
 pub const DOCUMENT_POINTS: u64 = 10;
-/// The points of a subscription beside its events: joining its group.
+/// The points of a subscription, without its events: joining its group.
 pub const SUBSCRIPTION_POINTS: u64 = 60;
 /// The points of a strongly consistent read of an item.
 pub const READ_POINTS: u64 = 60;
-/// Introspection's fields cost so much less: they are in memory.
+/// The discount for introspection fields, which are in memory.
 pub const INTROSPECTION_DISCOUNT: u64 = 16;
 
-/// What a field of this name costs. `is_root`: it is a field of the query or mutation itself.
+/// The cost of a field with this name. `is_root`: it is a field of the query or mutation itself.
 pub fn weight(name: &str, is_root: bool) -> Weight {
     match (name, is_root) {
         ("auction", true) => Weight { points: READ_POINTS, reads: 1, ..PLAIN },
@@ -63,13 +63,13 @@ pub fn weight(name: &str, is_root: bool) -> Weight {
     }
 }
 
-/// A text of so many bytes as JSON: quotes and line breaks take two bytes.
+/// The size of a text of this many bytes as JSON: quotes and line breaks take two bytes.
 const fn escaped(bytes: usize) -> u64 {
     2 + bytes as u64 * 5 / 4
 }
 
-/// How often the selections of an introspection field are resolved: the lists of the schema, as
-/// long as they are on average.
+/// How often the selections of an introspection field are resolved: the average length of the lists
+/// in the schema.
 pub fn introspection_times(name: &str) -> u64 {
     match name {
         "types" => 48,

@@ -1,15 +1,15 @@
-//! Fields that failed, in the data of a query: what the specification puts in their place. Pure.
+//! Failed fields in the data of a query: replaces them as the specification demands. Pure.
 //!
-//! The library leaves a field that failed out of its object. That is not what was selected: clients
-//! that keep a normalised cache take it for a field that they have not asked for. The specification
-//! hands null up to the nearest field that may be null; in this schema that is a root field of the
-//! type Auction, and else all of `data`.
+//! The library leaves a failed field out of its object. That does not match what was selected:
+//! clients with a normalised cache treat it as a field that they did not ask for. The specification
+//! propagates null to the nearest nullable field; in this schema that is a root field of the type
+//! Auction, or else all of `data`.
 //!
-//! Mutations are left alone: what one of them has done is not taken back by the failure of another.
+//! Mutations are left alone: the failure of one does not undo what another has done.
 
 use async_graphql::{PathSegment, Response, Value};
 
-/// Puts null in the place of what lacks a field that failed.
+/// Puts null where a field is missing because it failed.
 pub(super) fn propagate(response: &mut Response) {
     for error in &response.errors {
         let Value::Object(roots) = &mut response.data else { return };
@@ -24,7 +24,7 @@ pub(super) fn propagate(response: &mut Response) {
     }
 }
 
-/// Whether the field at the end of a path is not there.
+/// Whether the field at the end of a path is missing.
 fn lacks(value: &Value, path: &[PathSegment]) -> bool {
     match (path, value) {
         ([], _) => false,

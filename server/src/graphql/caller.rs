@@ -1,4 +1,4 @@
-//! Who asks.
+//! The caller of a request.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use gavel_core::auction::Timestamp;
 use crate::auth::{Principal, Session};
 use crate::limiter::{Address, ClientLimiter, Payer, Turn};
 
-/// Who asks, and when the request arrived.
+/// The caller, and when the request arrived.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Who.
+    /// The identity and roles of the caller.
     pub principal: Principal,
-    /// Where it comes from.
+    /// The address of the caller.
     pub address: Address,
-    /// Who pays for what it asks.
+    /// Who pays for the request.
     pub payer: Payer,
-    /// When: the time of its bid.
+    /// When the request arrived: the time of its bid.
     pub received_at: Timestamp,
     /// The W3C trace context of the request.
     pub traceparent: Option<String>,
@@ -25,7 +25,7 @@ pub struct Caller {
     pub session: Option<Arc<Session>>,
 }
 
-/// Waits until the caller may make so many requests to the table at once.
+/// Waits until the caller may make this many concurrent requests to the table.
 pub(super) async fn turn_to_read(ctx: &Context<'_>, requests: usize) -> Result<Option<Turn>> {
     let payer = &ctx.data::<Caller>()?.payer;
     Ok(ctx.data::<ClientLimiter>()?.turn_to_read(payer, requests).await)

@@ -1,4 +1,4 @@
-//! What the API counts.
+//! Counts of the API.
 
 use std::sync::Arc;
 
@@ -37,14 +37,14 @@ metrics! {
     pub Totals {
         /// GraphQL operations.
         operations: CounterVec<Kind> = "gavel_operations_total" by "kind",
-        /// Errors that clients were told.
+        /// Errors that were sent to clients.
         errors: CounterVec<Code> = "gavel_errors_total" by "code",
         /// Subscriptions that began with a cursor.
         resumes: Counter = "gavel_resumes_total",
     }
 }
 
-/// Counts operations, and the limits that their errors are about.
+/// Counts operations, and the limits that their errors report.
 #[derive(Debug)]
 pub struct ApiCounts {
     /// The counts.
@@ -53,19 +53,19 @@ pub struct ApiCounts {
 }
 
 impl ApiCounts {
-    /// Counts, and a guard that counts the limits that errors are about.
+    /// Counts that record limits in this client limiter.
     pub fn new(limiter: ClientLimiter) -> Arc<Self> {
         Arc::new(Self { totals: Totals::default(), limiter })
     }
 
-    /// A client is told these errors.
+    /// Counts errors that are sent to a client.
     pub fn tell(&self, errors: &[ServerError]) {
         if !errors.is_empty() {
             self.told(&ReportedErrors::of(errors));
         }
     }
 
-    /// A client was told these.
+    /// Counts errors that were sent to a client.
     pub fn told(&self, told: &ReportedErrors) {
         for (code, bound) in &told.0 {
             self.totals.errors.inc(*code);

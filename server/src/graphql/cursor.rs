@@ -9,12 +9,12 @@ use gavel_core::store::phase::Place;
 use super::error::{Code, api_error};
 use crate::limits;
 
-/// A place in the bids of an auction.
+/// The cursor of a position in the bids of an auction.
 pub fn bid_cursor(sequence: u64) -> String {
     URL_SAFE_NO_PAD.encode(format!("bid:{sequence}"))
 }
 
-/// The sequence that a cursor of [`bid_cursor`] stands for.
+/// The sequence in a cursor of [`bid_cursor`].
 pub fn parse_bid_cursor(cursor: &str) -> Result<u64, Error> {
     decode(cursor)
         .and_then(|text| text.strip_prefix("bid:")?.parse().ok())
@@ -22,12 +22,13 @@ pub fn parse_bid_cursor(cursor: &str) -> Result<u64, Error> {
         .ok_or_else(|| malformed("bids"))
 }
 
-/// A place in a list of auctions: the phase's number in the listing, and the place in it.
+/// The cursor of a position in a list of auctions: the number of the phase in the listing, and the
+/// position in it.
 pub fn auction_cursor(phase: usize, place: &Place) -> String {
     URL_SAFE_NO_PAD.encode(format!("auction:{phase}:{}:{}", place.at.as_micros(), place.id))
 }
 
-/// What a cursor of [`auction_cursor`] stands for.
+/// The phase and position in a cursor of [`auction_cursor`].
 pub fn parse_auction_cursor(cursor: &str) -> Result<(usize, Place), Error> {
     let parse = |text: String| {
         let mut parts = text.strip_prefix("auction:")?.splitn(3, ':');

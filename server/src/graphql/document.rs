@@ -1,11 +1,11 @@
-//! The text of a document, split into tokens exactly as the lexer of the GraphQL specification does
-//! it, and brought into a form that the parser reads. Pure.
+//! The text of a document: split into tokens exactly as the lexer of the GraphQL specification
+//! does, and normalised into a form that the parser reads. Pure.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The tokens of a text, each with the byte that it begins at. White space, line ends, commas,
-/// comments and byte order marks are left out.
+/// The tokens of a text, each with its byte offset. White space, line ends, commas, comments and
+/// byte order marks are left out.
 pub fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -17,8 +17,8 @@ pub fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Whether more than `max` brackets of a text are open at a time. What closes another kind of bracket
-/// is an error that the parser finds.
+/// Whether more than `max` brackets of a text are open at a time. A bracket that closes another
+/// kind is an error that the parser reports.
 pub fn nests_over(max: usize, text: &str) -> bool {
     let mut open = 0_usize;
     tokens(text).any(|(_, token)| {
@@ -31,7 +31,7 @@ pub fn nests_over(max: usize, text: &str) -> bool {
     })
 }
 
-/// The length of what stands before the next token.
+/// The length of the text before the next token.
 fn ignored(text: &str) -> usize {
     let mut in_comment = false;
     text.char_indices()
@@ -46,7 +46,7 @@ fn ignored(text: &str) -> usize {
         .map_or(text.len(), |(at, _)| at)
 }
 
-/// The length of the token that a text begins with. `None`: there is nothing left.
+/// The length of the token at the start of a text. `None`: there is nothing left.
 fn token_length(text: &str) -> Option<usize> {
     let first = text.chars().next()?;
     Some(match first {
@@ -60,7 +60,7 @@ fn token_length(text: &str) -> Option<usize> {
     })
 }
 
-/// `None`: no block string begins here, or it has no end, and the parser takes `""` for a string.
+/// `None`: no block string starts here, or it has no end, and the parser takes `""` for a string.
 fn block_string_length(text: &str) -> Option<usize> {
     let content = text.strip_prefix("\"\"\"")?;
     let mut from = 0;
@@ -107,11 +107,11 @@ fn number_length(text: &str) -> usize {
     end
 }
 
-/// A document with the same meaning that the parser reads and counts the lines of as the
-/// specification does: every line ends with a line feed, and characters beyond the first 65,536 that
-/// strings write as two escapes, or as `\u{...}`, stand for themselves.
+/// A document with the same meaning that the parser can read, with lines that it counts as the
+/// specification does: every line ends with a line feed, and characters beyond the first 65,536
+/// that strings write as two escapes, or as `\u{...}`, are written literally.
 pub fn readable(document: String) -> String {
-    // In a block string, the one place where it counts, any line end is a line feed.
+    // Inside a block string, the only place where it matters, any line end is a line feed.
     let has_returns = document.contains('\r');
     let document =
         if has_returns { document.replace("\r\n", "\n").replace('\r', "\n") } else { document };
@@ -130,7 +130,7 @@ pub fn readable(document: String) -> String {
     read
 }
 
-/// A string token without the escapes that the parser does not know.
+/// A string token without the escapes that the parser does not support.
 fn unescaped(string: &str) -> Cow<'_, str> {
     let mut read = String::new();
     let mut done = 0;

@@ -1,7 +1,7 @@
-//! The one place where errors become `extensions.code`. docs/ERRORS.md lists them.
+//! The only place where errors get their `extensions.code`. docs/ERRORS.md lists them.
 //!
-//! Policy: the client is told what happened to its request and what to do; internal detail is
-//! logged, once, where it is handled. A refused bid is data, not an error.
+//! Policy: the client learns what happened to its request and what to do; internal detail is logged
+//! once, where it is handled. A rejected bid is data, not an error.
 
 use async_graphql::{
     Error, ErrorExtensionValues, ErrorExtensions as _, Pos, Response, ServerError, Value,
@@ -100,7 +100,7 @@ impl Code {
         )
     }
 
-    /// How long to wait before that, where it is known.
+    /// How long to wait before a retry, if known.
     fn retry_after_ms(self) -> Option<u32> {
         match self {
             Self::Overloaded => Some(250),
@@ -109,7 +109,7 @@ impl Code {
         }
     }
 
-    /// Puts the code, and what follows from it, into an error's extensions.
+    /// Puts the code, and what follows from it, into the extensions of an error.
     pub fn extend(self, extensions: &mut ErrorExtensionValues) {
         extensions.set("code", self.as_str());
         if self.is_retryable() {
@@ -129,18 +129,18 @@ impl Label for Code {
     }
 }
 
-/// What an answer's errors are, for those who count them.
+/// The errors of an answer, for counting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReportedErrors(pub Vec<(Code, Option<Bound>)>);
 
 impl ReportedErrors {
-    /// Of these errors.
+    /// Collects the codes and limits of these errors.
     pub fn of(errors: &[ServerError]) -> Self {
         Self(errors.iter().filter_map(|e| Some((Code::of(e)?, bound_of(e)))).collect())
     }
 }
 
-/// The limit that an error is about.
+/// The limit that an error reports.
 fn bound_of(error: &ServerError) -> Option<Bound> {
     match error.extensions.as_ref()?.get("limit")? {
         Value::String(name) => {
@@ -150,33 +150,33 @@ fn bound_of(error: &ServerError) -> Option<Bound> {
     }
 }
 
-/// An error of a request that did not begin.
+/// The error of a request that did not start.
 pub fn coded(code: Code, message: impl Into<String>) -> ServerError {
     let mut error = ServerError::new(message, None);
     code.extend(error.extensions.get_or_insert_default());
     error
 }
 
-/// The same, of a limit: `extensions.limit` names it, as docs/LIMITS.md does.
+/// The same for a limit: `extensions.limit` names it, as docs/LIMITS.md does.
 pub fn limit_error(code: Code, bound: Bound, message: impl Into<String>) -> ServerError {
     let mut error = coded(code, message);
     error.extensions.get_or_insert_default().set("limit", bound.label());
     error
 }
 
-/// An error of this code with a sentence that says what to do.
+/// An error with this code and a sentence that says what to do.
 pub fn api_error(code: Code, message: impl Into<String>) -> Error {
     Error::new(message).extend_with(|_, extensions| code.extend(extensions))
 }
 
-/// An error of a request as a whole, which has no place in the document.
+/// The error of a request as a whole, which has no location in the document.
 pub fn unlocated(error: Error) -> ServerError {
     let mut error = error.into_server_error(Pos::default());
     error.locations.clear();
     error
 }
 
-/// An error of a field, of a limit.
+/// The error of a field that exceeded a limit.
 pub fn field_limit_error(code: Code, bound: Bound, message: impl Into<String>) -> Error {
     Error::new(message).extend_with(|_, extensions| {
         code.extend(extensions);
@@ -184,7 +184,7 @@ pub fn field_limit_error(code: Code, bound: Bound, message: impl Into<String>) -
     })
 }
 
-/// More than a client may, or than the service can give; it is told when to come again.
+/// The error for more than a client may, or than the service can; it says when to retry.
 pub fn rate_limited(refused: TooMany) -> Error {
     let message = match refused.limit {
         Limit::BidsPerUser => {
@@ -234,12 +234,12 @@ pub fn rate_limited(refused: TooMany) -> Error {
     })
 }
 
-/// The same for a request that did not begin.
+/// The same for a request that did not start.
 pub fn refused(refused: TooMany) -> ServerError {
     unlocated(rate_limited(refused))
 }
 
-/// A lane's error.
+/// The error of a lane.
 pub fn from_lane(error: LaneError) -> Error {
     let code = match &error {
         LaneError::NotFound => Code::NotFound,
@@ -254,15 +254,15 @@ pub fn from_lane(error: LaneError) -> Error {
     api_error(code, error.to_string())
 }
 
-/// A read's error: reads change nothing, so an unknown outcome is no more than a failed read.
+/// The error of a read. Reads change nothing, so an unknown outcome is just a failed read.
 pub fn from_read(failed: &StoreError) -> Error {
     match failed {
         StoreError::Unavailable(_)
         | StoreError::Throttled(_)
         | StoreError::Denied(_)
         | StoreError::Unknown(_) => {
-            // The store reports these once a minute; a request whose trace is kept has a line of its
-            // own, with that trace.
+            // The store reports these once a minute; a request whose trace is kept has its own
+            // line, with that trace.
             if !Span::current().is_disabled() {
                 warn!(error = %failed, "a read failed");
             }
@@ -275,7 +275,7 @@ pub fn from_read(failed: &StoreError) -> Error {
     }
 }
 
-/// The error of creating an auction.
+/// The error of a failed creation of an auction.
 pub fn from_create(failed: &StoreError, is_keyed: bool) -> Error {
     if !matches!(failed, StoreError::Denied(_)) {
         error!(error = %failed, "an auction could not be created");
@@ -306,7 +306,7 @@ pub fn from_create(failed: &StoreError, is_keyed: bool) -> Error {
     }
 }
 
-/// The error of watching an auction.
+/// The error of a failed attempt to watch an auction.
 pub fn from_topic(error: &TopicError) -> Error {
     match error {
         TopicError::NotFound => api_error(Code::NotFound, error.to_string()),
@@ -321,13 +321,13 @@ pub fn from_auth(error: &AuthError) -> Error {
     api_error(code, error.to_string())
 }
 
-/// Invalid terms of an auction.
+/// The error of invalid terms of an auction.
 pub fn from_draft(error: &DraftError) -> Error {
     api_error(Code::BadRequest, error.to_string())
 }
 
-/// Gives a code to every error that has none: those of parsing, validation and coercion, which the
-/// library makes. Of many errors only the first are kept.
+/// Adds a code to every error that has none: those of parsing, validation and coercion, which come
+/// from the library. Of many errors only the first are kept.
 pub fn complete(response: &mut Response) {
     let count = response.errors.len();
     if count > limits::ERRORS_MAX {
@@ -349,7 +349,8 @@ pub fn complete_error(error: &mut ServerError) {
     }
 }
 
-/// The parser's messages quote the line they are about, and a request may be one long line.
+/// Shortens messages: those of the parser quote the line they are about, and a request may be one
+/// long line.
 fn shorten(message: &mut String) {
     let max = limits::ERROR_MESSAGE_BYTES_MAX;
     if message.len() > max {

@@ -1,4 +1,4 @@
-//! Running queries and mutations, for any transport.
+//! Runs queries and mutations, for any transport.
 
 use std::sync::Arc;
 
@@ -38,24 +38,24 @@ pub struct Api {
     tracer: Tracer,
     counts: Arc<ApiCounts>,
     compute: ComputePool,
-    /// A permit for each heavy operation that may run.
+    /// Permits for heavy operations.
     heavy: Arc<Semaphore>,
 }
 
-/// The schema without anything behind it: for its SDL. Documents are measured before they come here
-/// (`prepare`), so the library's own limits are left out.
+/// The schema without any data. Documents are measured before they get here (`prepare`), so the
+/// library's own limits are not used.
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, SubscriptionRoot> {
     Schema::build(Query, Mutation, SubscriptionRoot)
         .limit_recursive_depth(limits::QUERY_RECURSION_MAX)
 }
 
-/// The schema without anything behind it.
+/// The schema without any data.
 #[cfg(test)]
 pub(crate) fn schema() -> Schema {
     builder().finish()
 }
 
-/// The schema as SDL: the contract, in schema.graphql.
+/// The schema as SDL, as in schema.graphql.
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().include_specified_by();
     let mut sdl = builder().finish().sdl_with_options(options);
@@ -86,23 +86,23 @@ impl Api {
         Self { schema: builder.finish(), rules, limiter, tasks, tracer, counts, compute, heavy }
     }
 
-    /// What it counts.
+    /// The counts of the API.
     pub fn counts(&self) -> Arc<ApiCounts> {
         Arc::clone(&self.counts)
     }
 
-    /// The schema, for the executions of the fan-out.
+    /// The schema, for the fan-out.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
-    /// What is logged within it tells the caller's trace, if it came with one that is kept.
+    /// A span that adds the caller's trace to log lines, if the caller came with one that is kept.
     pub fn log_span(&self, caller: &Caller) -> Span {
         let given = caller.traceparent.as_deref().and_then(|text| self.tracer.enter(Some(text)));
         log_span(given.filter(|(_, parent)| parent.is_some()).map(|(context, _)| context))
     }
 
-    /// Parses, measures and prices an operation. Its caller has paid for reading it.
+    /// Parses, measures and prices an operation. Its caller has already paid for reading it.
     pub async fn prepare(&self, operation: Operation) -> Result<Prepared, ServerError> {
         if operation.query.len() < limits::HEAVY_BYTES
             || operation.query.len() > self.rules.bytes_max
@@ -113,7 +113,7 @@ impl Api {
         self.aside(async move { prepare(operation, &rules) }).await
     }
 
-    /// Runs a future on the threads for what computes for milliseconds between two awaits.
+    /// Runs a future on the threads for work that computes for milliseconds between two awaits.
     pub async fn aside<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
@@ -121,7 +121,7 @@ impl Api {
         self.compute.run(future).await
     }
 
-    /// The same for an execution, a few at a time: each holds the parts of its answer.
+    /// The same for an execution, only a few at a time: each holds the parts of its answer.
     async fn execute_aside(
         &self,
         execution: impl Future<Output = Response> + Send + 'static,
@@ -132,8 +132,9 @@ impl Api {
 
     /// Runs a query or mutation. Every error of the response has a code.
     ///
-    /// A mutation that began is finished even if this future is dropped. What the caller pays for it,
-    /// and the bytes of its answer, are taken first: a guard to hold until the answer is written.
+    /// A started mutation is finished even if this future is dropped. The caller is charged first
+    /// for the work and for the bytes of the answer; the returned guard holds the bytes until the
+    /// answer is written.
     pub async fn execute(
         &self,
         prepared: Prepared,
@@ -150,7 +151,7 @@ impl Api {
             let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
             return Err(coded(Code::BadRequest, message));
         }
-        // The library answers with nothing; a client is told why.
+        // The library answers with nothing; here the client learns why.
         if !self.rules.introspection && size::introspects(&prepared.document) {
             return Err(coded(Code::Forbidden, "introspection is disabled"));
         }
@@ -183,14 +184,14 @@ impl Api {
         self.tasks.spawn("mutation", async move {
             let response =
                 if is_heavy { api.execute_aside(execution).await } else { execution.await };
-            // The client may have gone; what was written stands.
+            // The client may be gone; what was written stands.
             reply.send(response).ok();
         });
         response.await.unwrap_or_else(|_| failed(coded(Code::Internal, "internal error")))
     }
 }
 
-/// A response of one error, with a code.
+/// A response with one error, which has a code.
 pub fn failed(mut error: ServerError) -> Response {
     error::complete_error(&mut error);
     Response::from_errors(vec![error])

@@ -1,7 +1,7 @@
 //! The API: GraphQL over the lanes (mutations), the store (queries) and the broker (subscriptions).
 //!
-//! A mutation never talks to the broker; a subscription never talks to a lane. [`Api::execute`]
-//! runs queries and mutations for any transport; subscriptions run in groups, see
+//! A mutation never uses the broker; a subscription never uses a lane. [`Api::execute`] runs
+//! queries and mutations for any transport; subscriptions run in groups, see
 //! [`crate::websocket::fanout`].
 
 pub mod caller;

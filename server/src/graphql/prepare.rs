@@ -1,5 +1,5 @@
-//! An operation, from what a client sent to what can be run: parsed once, measured and priced before
-//! anything is validated or run. Pure.
+//! Turns what a client sent into an operation that can be run: parsed once, measured and priced
+//! before anything is validated or run. Pure.
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
@@ -22,7 +22,7 @@ pub struct Operation {
     pub query: String,
     /// Which of its operations to run.
     pub operation_name: Option<String>,
-    /// Its variables as JSON, not read yet: most of a flood never is.
+    /// Its variables as JSON, not parsed yet: most of a flood never is.
     pub variables: Option<Box<RawValue>>,
 }
 
@@ -36,7 +36,7 @@ impl PartialEq for Operation {
 }
 
 impl Operation {
-    /// The points of reading and parsing it, known before that is done.
+    /// The points for reading and parsing it, known in advance.
     pub fn reading_points(&self) -> u64 {
         OPERATION_POINTS + self.query.len() as u64 / 64 * DOCUMENT_POINTS
     }
@@ -47,9 +47,9 @@ impl Operation {
 pub struct Prepared {
     /// Query, mutation or subscription.
     pub kind: OperationType,
-    /// What its document asks for.
+    /// The size of its document.
     pub size: DocumentSize,
-    /// What running it takes.
+    /// The price of running it.
     pub price: Price,
     /// The document as it was sent.
     pub query: String,
@@ -70,13 +70,13 @@ impl Prepared {
         request
     }
 
-    /// Whether it works for so long at a time that others must not wait for it.
+    /// Whether it computes for so long that others must not wait for it.
     pub fn is_heavy(&self) -> bool {
         self.price.fields >= limits::HEAVY_FIELDS || self.size.nodes >= limits::HEAVY_NODES
     }
 }
 
-/// Parses an operation once, measures and prices it.
+/// Parses, measures and prices an operation.
 pub fn prepare(operation: Operation, rules: &QueryRules) -> Result<Prepared, ServerError> {
     let Operation { query, operation_name, variables: given } = operation;
     if query.len() > rules.bytes_max {
@@ -84,7 +84,7 @@ pub fn prepare(operation: Operation, rules: &QueryRules) -> Result<Prepared, Ser
         return Err(limit_error(Code::QueryTooComplex, Bound::QueryBytes, message));
     }
     let operation_name = operation_name.filter(|name| !name.is_empty());
-    // The parser calls itself for each, before it counts any.
+    // The parser recurses for each, before it counts any.
     if nests_over(limits::DOCUMENT_BRACKETS_MAX, &query) {
         return Err(too_nested());
     }
@@ -120,7 +120,7 @@ pub fn prepare(operation: Operation, rules: &QueryRules) -> Result<Prepared, Ser
     Ok(Prepared { kind, size, price, query, operation_name, variables, document })
 }
 
-/// The library's `@skip` and `@include` know only variables that were sent.
+/// Adds default values: the library's `@skip` and `@include` know only variables that were sent.
 fn with_defaults(mut variables: Variables, operation: &OperationDefinition) -> Variables {
     for definition in &operation.variable_definitions {
         if let Some(default) = &definition.node.default_value {
@@ -155,7 +155,8 @@ fn check_price(price: &Price, rules: &QueryRules) -> Result<(), ServerError> {
     Ok(())
 }
 
-/// A subscription is paid at each event, for as long as it lasts, and kept as long.
+/// Checks the price of a subscription, which is paid for at each event, and is kept in memory, for
+/// as long as it lasts.
 fn check_subscription(price: &Price, kept: usize, rules: &QueryRules) -> Result<(), ServerError> {
     let code = Code::QueryTooComplex;
     if kept > rules.subscription_bytes_max {

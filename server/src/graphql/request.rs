@@ -1,4 +1,4 @@
-//! A request as clients write it in JSON, the same over HTTP and sockets. Pure.
+//! A request in JSON, the same over HTTP and sockets. Pure.
 
 use async_graphql::ServerError;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use super::document::readable;
 use super::error::{Code, complete_error};
 use super::prepare::Operation;
 
-/// What a request is made of.
+/// The members of a request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Given {
@@ -17,13 +17,13 @@ pub struct Given {
     pub query: Option<String>,
     /// Which of its operations to run.
     pub operation_name: Option<String>,
-    /// Its variables, not read yet.
+    /// Its variables, not parsed yet.
     pub variables: Option<Box<RawValue>>,
-    /// What clients add to it.
+    /// Extensions that clients add.
     pub extensions: Option<Box<RawValue>>,
 }
 
-/// What is read of a request's extensions; the rest is passed over.
+/// The extensions that are read; the rest is ignored.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Extensions {
@@ -31,7 +31,7 @@ struct Extensions {
     persisted_query: Option<IgnoredAny>,
 }
 
-/// A text, or something else that is none.
+/// A string, or any other value.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Text {
@@ -48,7 +48,7 @@ pub struct Asked {
     pub traceparent: Option<String>,
 }
 
-/// Reads a request, or says what is wrong with it.
+/// Reads a request, or returns what is wrong with it.
 pub fn read(json: &[u8]) -> Result<Asked, ServerError> {
     const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
     let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
@@ -84,7 +84,7 @@ pub fn asked(given: Given) -> Result<Asked, ServerError> {
         traceparent,
         operation: Operation {
             query: readable(query),
-            // Some clients send an empty one with an operation that has none.
+            // Some clients send an empty name with an operation that has none.
             operation_name: given.operation_name.filter(|name| !name.is_empty()),
             variables,
         },

@@ -1,7 +1,8 @@
-//! Fragments on the subscription root, written out. Pure.
+//! Expands fragments on the subscription root. Pure.
 //!
-//! The library runs only fields there, and relay-compiler writes fragments. What a document means
-//! stays the same: each field takes the `@skip` and `@include` of the fragments around it.
+//! The library supports only fields there, but relay-compiler writes fragments. The meaning of a
+//! document stays the same: each field takes on the `@skip` and `@include` of the fragments around
+//! it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,8 +16,8 @@ const ROOT: &str = "Subscription";
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// Writes the fragments of every subscription's root out. The document must have been measured: its
-/// fragments may not spread each other.
+/// Expands the fragments at the root of every subscription. The document must have been measured:
+/// its fragments may not form a cycle.
 pub fn write_out(document: &mut ExecutableDocument) {
     let mut used = HashSet::new();
     let fragments = &document.fragments;
@@ -36,7 +37,7 @@ pub fn write_out(document: &mut ExecutableDocument) {
         }
         *items = fields;
     }
-    // A fragment that is not used is an error; these were.
+    // An unused fragment is an error; these were used.
     document.fragments.retain(|name, _| !used.contains(name));
 }
 
@@ -62,7 +63,7 @@ fn append(
                     let items = fragment.node.selection_set.node.items.clone();
                     (spread.node.directives.clone(), items)
                 }
-                // Of another type, or unknown: that is for the validation to say.
+                // Of another type, or unknown: validation reports it.
                 None => return fields.push(selection),
             }
         }
@@ -80,7 +81,7 @@ fn append(
     }
 }
 
-/// Appends a field, or its selections to an equal one: together they are one field.
+/// Appends a field, or adds its selections to an equal one.
 fn merge(selection: Positioned<Selection>, fields: &mut Vec<Positioned<Selection>>) {
     let Selection::Field(field) = &selection.node else { return };
     let equal = fields.iter_mut().find_map(|other| match &mut other.node {

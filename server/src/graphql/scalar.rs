@@ -66,7 +66,7 @@ pub fn format_time(at: Timestamp) -> String {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.as_micros()) * 1000)
         .ok()
         .and_then(|time| time.format(FORMAT).ok())
-        // Only a year of more than four digits has no such text.
+        // Only a year of more than four digits cannot be formatted.
         .unwrap_or_else(|| "9999-12-31T23:59:59.999999Z".to_owned())
 }
 

@@ -1,8 +1,8 @@
-//! Subscriptions: one execution a group of watchers, fed by the fan-out.
+//! Subscriptions: one execution per group of watchers, fed by the fan-out.
 //!
 //! The resolvers run in two ways. For each subscriber they run once as a [`Probe`]: arguments are
-//! checked and noted, nothing streams. For each group they run once over a [`EventSource`], and that
-//! stream is executed event by event for all its members together.
+//! checked and recorded, and nothing streams. For each group they run once over an [`EventSource`],
+//! and that stream is executed event by event for all members together.
 
 use std::sync::Arc;
 
