@@ -1,5 +1,5 @@
-//! A JWK set that is kept: fetched at start, then every five minutes, and when a token names a key
-//! that is not in it. A fetch that fails leaves the keys as they are.
+//! A JWK set that is kept current: fetched at start, then every five minutes, and when a token
+//! names an unknown key. A failed fetch keeps the current keys.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,12 +17,12 @@ use tracing::{info, warn};
 use super::keys::{Key, KeySet};
 use crate::limits;
 
-/// Where a JWK set is.
+/// The source of a JWK set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JwksSource {
-    /// Asked again from time to time.
+    /// A URL, fetched again from time to time.
     Url(String),
-    /// Read again from time to time.
+    /// A file, read again from time to time.
     File(PathBuf),
 }
 
@@ -34,7 +34,7 @@ struct Inner {
     source: JwksSource,
     client: reqwest::Client,
     keys: RwLock<Arc<KeySet>>,
-    /// One fetch at a time; when the last one after the start began.
+    /// Allows one fetch at a time; when the last one after the start began.
     fetching: Mutex<Option<Instant>>,
 }
 
@@ -50,7 +50,7 @@ impl Jwks {
     /// # Errors
     /// When it cannot be had, or has no usable key.
     pub async fn open(source: JwksSource) -> anyhow::Result<Self> {
-        // A redirect could lead anywhere: the keys are where the operator says.
+        // A redirect could lead anywhere; the keys come only from where the operator says.
         let client = reqwest::Client::builder()
             .timeout(limits::JWKS_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
@@ -63,7 +63,7 @@ impl Jwks {
         Ok(Self(Arc::new(Inner { source, client, keys, fetching })))
     }
 
-    /// The key of this name, fetched if it is new.
+    /// The key with this id, fetched if it is unknown.
     pub async fn key(&self, kid: &str) -> Option<Key> {
         if let Some(key) = self.known(kid) {
             return Some(key);
@@ -72,7 +72,7 @@ impl Jwks {
         self.known(kid)
     }
 
-    /// Fetches the set again and again.
+    /// Fetches the set periodically.
     pub async fn keep(self, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -88,7 +88,7 @@ impl Jwks {
         self.0.keys.read().get(kid).cloned()
     }
 
-    /// A flood of tokens with invented names costs one fetch a pause.
+    /// A flood of tokens with invented key ids costs one fetch per pause.
     async fn refresh_unless_just_done(&self, kid: &str) {
         let Ok(mut began) = timeout(limits::JWKS_TIMEOUT, self.0.fetching.lock()).await else {
             return;
@@ -103,7 +103,7 @@ impl Jwks {
 
     async fn refresh(&self) {
         match fetch(&self.0.source, &self.0.client).await {
-            // Also one without keys: what was taken out is not taken any more.
+            // An empty set is accepted too: removed keys are no longer valid.
             Ok(keys) => {
                 if keys.is_empty() && !self.0.keys.read().is_empty() {
                     warn!("the JWK set has no usable key; every token is rejected");
@@ -117,7 +117,7 @@ impl Jwks {
     }
 }
 
-/// Whether a key that is not known may have the set fetched.
+/// Whether an unknown key may trigger a fetch.
 fn is_due(last_began: Option<Instant>, now: Instant) -> bool {
     last_began.is_none_or(|began| now.duration_since(began) >= limits::JWKS_REFRESH_PAUSE)
 }

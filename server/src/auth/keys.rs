@@ -1,4 +1,4 @@
-//! A JWK set as keys that verify. Pure.
+//! A JWK set as verification keys. Pure.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use crate::limits;
 
-/// A public key, and the one algorithm that it verifies.
+/// A public key, and the only algorithm that it verifies.
 #[derive(Clone)]
 pub struct Key {
-    /// The algorithm: that of the key, never that of a token's header.
+    /// The algorithm of the key, never that of a token's header.
     pub algorithm: Algorithm,
     /// The key.
     pub decoding: DecodingKey,
@@ -31,8 +31,8 @@ struct Document {
 }
 
 impl KeySet {
-    /// Reads a JWK set. Keys that are of no use here (symmetric, for encryption, weak, of another
-    /// algorithm, without a name) are left out. An empty set is one, too: it takes every key away.
+    /// Reads a JWK set. Unusable keys (symmetric, for encryption, weak, of another algorithm,
+    /// without an id) are left out. An empty set is valid: it removes every key.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         if json.len() > limits::JWKS_BYTES_MAX {
             return Err(format!("larger than {} bytes", limits::JWKS_BYTES_MAX));
@@ -47,17 +47,17 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// The key of this name.
+    /// The key with this id.
     pub fn get(&self, kid: &str) -> Option<&Key> {
         self.keys.get(kid)
     }
 
-    /// How many there are.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -74,7 +74,7 @@ fn usable(jwk: &Jwk) -> Option<Key> {
         AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
             (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
         }
-        // A symmetric key in a public set is no secret.
+        // A symmetric key in a public set is not secret.
         _ => return None,
     };
     let fits = jwk.common.key_algorithm.is_none_or(|algorithm| algorithm == named)

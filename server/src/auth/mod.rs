@@ -1,7 +1,7 @@
-//! Who asks, and what it may do.
+//! Who a caller is, and what they may do.
 //!
 //! A bearer token (JWT) makes a [`Principal`]; no token makes an anonymous observer, unless that is
-//! refused. A bidder's identity comes from its token alone.
+//! disabled. A bidder's identity comes only from their token.
 
 pub mod principal;
 pub mod keys;

@@ -1,15 +1,15 @@
-//! A caller and its roles.
+//! A caller and their roles.
 
 use gavel_core::auction::{Timestamp, UserId};
 
-/// What a token allows.
+/// A role that a token grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Places bids.
     Bidder,
-    /// Makes auctions, and opens and cancels its own.
+    /// Creates auctions; opens and cancels their own.
     Seller,
-    /// Acts on every auction.
+    /// Opens and cancels any auction, and sees its reserve price.
     Auctioneer,
     /// Reads and watches.
     Observer,
@@ -29,7 +29,7 @@ impl Role {
         }
     }
 
-    /// The role of this name, in capitals or not.
+    /// The role with this name, in any case.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(name))
     }
@@ -62,41 +62,41 @@ impl FromIterator<Role> for RoleSet {
 pub struct Principal {
     /// The token's `sub`; `None` for an anonymous observer.
     pub user_id: Option<UserId>,
-    /// What it may do.
+    /// The roles of the caller.
     pub roles: RoleSet,
-    /// When its token expires.
+    /// When the token expires.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Why a caller is not let in, or not let do something. Each text says what to do; none holds a
-/// token.
+/// Why a caller is not admitted, or may not do something. Each text says what to do; none contains
+/// a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// No token, and one is needed.
+    /// A token is required, and there is none.
     #[error("this needs a token; send it as Authorization: Bearer <token>")]
     Missing,
     /// The header or payload is not `Bearer <token>`.
     #[error("the authorization must be: Bearer <token>")]
     NotBearer,
-    /// Several tokens, of which one would have to be passed over.
+    /// Several tokens, all but one of which would have to be ignored.
     #[error("several tokens were sent; send one")]
     Several,
-    /// A token in a field that is not looked at.
+    /// A token in a field that is not read.
     #[error("send the token in authorization, as Bearer <token>, not in {0}")]
     Misplaced(&'static str),
-    /// Not a token that this service can read.
+    /// A token that this service cannot read.
     #[error("the token is malformed: {0}")]
     Malformed(&'static str),
-    /// The signature, algorithm, issuer or audience is not right.
+    /// The signature, algorithm, issuer or audience is wrong.
     #[error("the token was not issued for this service; get another")]
     Untrusted,
     /// The token has expired.
     #[error("the token has expired; get another")]
     Expired,
-    /// The token's `nbf` has not come.
+    /// The token's `nbf` has not been reached.
     #[error("the token is not valid yet")]
     NotYet,
-    /// The token is good, but lacks a role.
+    /// The token is valid, but lacks a role.
     #[error("this needs the role {}", .0.name())]
     NotAllowed(Role),
     /// A socket's token can be renewed for the same user only.
@@ -105,24 +105,24 @@ pub enum AuthError {
 }
 
 impl AuthError {
-    /// Whether the caller is known but may not: FORBIDDEN, else UNAUTHENTICATED.
+    /// Whether the caller is known but lacks permission: FORBIDDEN, else UNAUTHENTICATED.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::NotAllowed(_) | Self::AnotherUser)
     }
 }
 
 impl Principal {
-    /// A caller without a token: it reads and watches.
+    /// A caller without a token, who reads and watches.
     pub fn anonymous() -> Self {
         Self { user_id: None, roles: RoleSet::from_iter([Role::Observer]), expires_at: None }
     }
 
-    /// Whether it has a role.
+    /// Whether the caller has a role.
     pub fn has(&self, role: Role) -> bool {
         self.roles.has(role)
     }
 
-    /// The user's id, if it has this role.
+    /// The user's id, if the user has this role.
     pub fn require(&self, role: Role) -> Result<&UserId, AuthError> {
         let user_id = self.user_id.as_ref().ok_or(AuthError::Missing)?;
         if self.has(role) { Ok(user_id) } else { Err(AuthError::NotAllowed(role)) }

@@ -1,4 +1,4 @@
-//! The gate that callers pass, and the session of a socket.
+//! The authentication of callers, and the session of a socket.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::principal::{AuthError, Principal};
 use super::token::{Verifier, bearer};
 
-/// Lets callers in by their `Authorization`.
+/// Authenticates callers by their `Authorization`.
 #[derive(Debug, Clone)]
 pub struct Authenticator {
     verifier: Verifier,
@@ -16,12 +16,12 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// A gate that lets callers without a token in if `anonymous`.
+    /// An authenticator; `anonymous` admits callers without a token.
     pub fn new(verifier: Verifier, anonymous: bool) -> Self {
         Self { verifier, anonymous }
     }
 
-    /// Who a caller is.
+    /// The principal of a caller.
     pub async fn admit(
         &self,
         authorization: Option<&str>,
@@ -35,7 +35,7 @@ impl Authenticator {
     }
 }
 
-/// Who is on a socket: set when it is admitted, renewed by the same user.
+/// The principal of a socket: set when it is admitted, renewed by the same user.
 #[derive(Debug)]
 pub struct Session {
     authenticator: Authenticator,
@@ -48,22 +48,22 @@ impl Session {
         Self { authenticator, principal: watch::Sender::new(principal) }
     }
 
-    /// Who it is now.
+    /// The current principal.
     pub fn principal(&self) -> Principal {
         self.principal.borrow().clone()
     }
 
-    /// Who it is; the receiver wakes when the token is renewed.
+    /// The current principal; the receiver wakes when the token is renewed.
     pub fn renewals(&self) -> watch::Receiver<Principal> {
         self.principal.subscribe()
     }
 
-    /// How long after its token has expired it lives on.
+    /// How long the socket stays open after its token has expired.
     pub fn grace(&self) -> Duration {
         self.authenticator.verifier.leeway()
     }
 
-    /// Puts a new token of the same user in place of the old one.
+    /// Replaces the token with a new one of the same user.
     pub async fn renew(&self, token: &str, now: Timestamp) -> Result<Principal, AuthError> {
         let renewed = self.authenticator.verifier.verify(token, now).await?;
         let is_same = self.principal.send_if_modified(|principal| {

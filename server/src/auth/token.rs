@@ -18,23 +18,23 @@ use super::keys::Key;
 use super::principal::{AuthError, Principal, Role};
 use crate::limits;
 
-/// Claims that are read; issuer and audience are the library's to check.
+/// Claims that are read here; the library checks issuer and audience.
 #[derive(Debug, Deserialize)]
 struct Read {
     sub: String,
     exp: NumericDate,
     nbf: Option<NumericDate>,
-    /// The roles are one of them, by the name that the rules say.
+    /// All other claims, with the roles under the name that the rules give.
     #[serde(flatten)]
     others: Map<String, Value>,
 }
 
-/// Seconds since the epoch, in whole or in part (RFC 7519, 2).
+/// Seconds since the epoch, whole or fractional (RFC 7519, 2).
 #[derive(Debug, Deserialize)]
 struct NumericDate(serde_json::Number);
 
 impl NumericDate {
-    /// The time; what lies beyond all times is the last one.
+    /// The time; times out of range become the last one.
     fn time(&self) -> Timestamp {
         let us = match (self.0.as_i64(), self.0.as_f64()) {
             (Some(seconds), _) => seconds.saturating_mul(1_000_000),
@@ -45,7 +45,7 @@ impl NumericDate {
     }
 }
 
-/// Claims that are written.
+/// Claims of minted tokens.
 #[derive(Debug, Serialize)]
 struct Claims {
     sub: String,
@@ -58,20 +58,20 @@ struct Claims {
     aud: Option<String>,
 }
 
-/// What tokens must say beside their signature.
+/// Requirements for tokens besides their signature.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// The `iss` they must have.
+    /// The `iss` that tokens must have.
     pub issuer: Option<String>,
-    /// The `aud` they must have.
+    /// The `aud` that tokens must have.
     pub audience: Option<String>,
-    /// The claim that has their roles.
+    /// The claim that holds the roles.
     pub roles_claim: String,
-    /// How long after its expiry one is still taken.
+    /// How long a token is accepted after its expiry.
     pub leeway: Duration,
 }
 
-/// The claim that has a token's roles, unless another is configured.
+/// The default claim that holds a token's roles.
 pub const ROLES_CLAIM: &str = "roles";
 
 impl Default for Rules {
@@ -86,7 +86,7 @@ impl Default for Rules {
 #[error("must be at least {} bytes of random text", limits::JWT_SECRET_BYTES_MIN)]
 pub struct SecretError;
 
-/// Where keys are.
+/// The keys that verify tokens.
 #[derive(Clone)]
 enum Keys {
     /// The shared secret, to verify and to sign with.
@@ -95,12 +95,12 @@ enum Keys {
     Set(Jwks),
 }
 
-/// Verifies tokens, and with a secret mints those that are printed at start.
+/// Verifies tokens and, with a secret, mints those that are printed at start.
 #[derive(Clone)]
 pub struct Verifier {
     keys: Keys,
     rules: Rules,
-    /// Tokens refused for their length.
+    /// Tokens rejected for their length.
     too_long: Arc<Counter>,
 }
 
@@ -127,17 +127,17 @@ impl Verifier {
         Self { keys: Keys::Set(jwks), rules, too_long: Arc::default() }
     }
 
-    /// How long after its expiry a token is still taken.
+    /// How long a token is accepted after its expiry.
     pub fn leeway(&self) -> Duration {
         self.rules.leeway
     }
 
-    /// How many tokens were refused for their length.
+    /// The number of tokens rejected for their length.
     pub fn too_long(&self) -> u64 {
         self.too_long.get()
     }
 
-    /// Who a token makes its bearer at a time. It waits only for a key that is not known yet.
+    /// The principal of a token at a time. Waits only for an unknown key.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, AuthError> {
         if token.len() > limits::TOKEN_BYTES_MAX {
             self.too_long.inc();
@@ -154,7 +154,7 @@ impl Verifier {
         }
     }
 
-    /// A token that this verifier accepts. `None`: it has no secret to sign with.
+    /// Mints a token that this verifier accepts. `None`: there is no secret to sign with.
     pub fn mint(&self, sub: &str, roles: &[Role], now: Timestamp, ttl: Duration) -> Option<String> {
         let Keys::Secret { encoding, .. } = &self.keys else { return None };
         let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
@@ -169,7 +169,7 @@ impl Verifier {
     }
 }
 
-/// Checks a token with one key: pure. Unknown roles are ignored: they allow nothing.
+/// Checks a token with one key. Pure. Unknown roles are ignored: they grant nothing.
 pub fn check(
     token: &str,
     key: &Key,
@@ -178,7 +178,8 @@ pub fn check(
 ) -> Result<Principal, AuthError> {
     let decoded = jsonwebtoken::decode::<Read>(token, &key.decoding, &validation(key, rules))
         .map_err(|error| problem(error.kind()))?;
-    // Who signed it demands that a reader understands these (RFC 7515, 4.1.11), and none is here.
+    // The signer requires that a reader understands these (RFC 7515, 4.1.11); none is supported
+    // here.
     if decoded.header.crit.is_some() {
         return Err(AuthError::Malformed("its header has crit, which is not supported"));
     }
@@ -197,7 +198,7 @@ pub fn check(
     let names = match claims.others.get(&rules.roles_claim) {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        // As OAuth writes a scope: names with spaces between.
+        // As in an OAuth scope: names separated by spaces.
         Some(Value::String(names)) => names.split_ascii_whitespace().collect(),
         Some(_) => {
             return Err(AuthError::Malformed("its roles must be an array or a string of names"));
@@ -211,7 +212,7 @@ pub fn check(
 }
 
 fn validation(key: &Key, rules: &Rules) -> Validation {
-    // The algorithm is pinned to the key: what the token's header says of itself is not trusted.
+    // The algorithm is pinned to the key: the token's header is not trusted.
     let mut validation = Validation::new(key.algorithm);
     validation.set_required_spec_claims(&["exp", "sub"]);
     // Times are checked by the service's own clock.

@@ -1,10 +1,10 @@
-//! Whose connection it is: the peer, or who one trusted proxy says it serves. Pure.
+//! Whose connection it is: the peer's, or that of the client named by one trusted proxy. Pure.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName};
 
-/// A client's address, as limits count it: an IPv6 network of 64 bits is one client.
+/// A client's address, as limits count it: an IPv6 network of 64 bits counts as one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Address(IpAddr);
 
@@ -20,8 +20,8 @@ impl From<IpAddr> for Address {
     }
 }
 
-/// The address of a request's client. Of a list in the trusted header only the last entry counts:
-/// the proxy wrote it, whoever came before may have made up the rest.
+/// The address of the client of a request. In the trusted header only the last entry of a list
+/// counts: the proxy wrote it, while earlier entries may be forged.
 pub fn client_address(
     peer: SocketAddr,
     headers: &HeaderMap,

@@ -1,25 +1,25 @@
-//! The limits that do not depend on who asks, by the names that metrics have for them.
+//! The limits that do not depend on the client, by their names in metrics.
 
 use gavel_core::labels;
 
 labels! {
     /// A limit of a request, a socket or the service.
     pub Bound {
-        /// A request's body.
+        /// The body of a request.
         HttpBody = "http_body",
-        /// The time for it.
+        /// The time for the body of a request.
         HttpBodyTime = "http_body_time",
-        /// A request's head.
+        /// The head of a request.
         HttpHead = "http_head",
-        /// The time for it.
+        /// The time for the head of a request.
         HttpHeadTime = "http_head_time",
         /// The time between requests of a connection.
         HttpIdle = "http_idle",
-        /// The time in which a client takes nothing of its answer.
+        /// The time in which a client reads nothing of its answer.
         HttpWriteTime = "http_write_time",
         /// A document, in bytes.
         QueryBytes = "query_bytes",
-        /// What is written in a document.
+        /// The nodes of a document.
         QueryNodes = "query_nodes",
         /// The variables that an operation declares.
         Variables = "variables",
@@ -27,7 +27,7 @@ labels! {
         AnswerBytes = "answer_bytes",
         /// The document and variables of a subscription.
         SubscriptionBytes = "subscription_bytes",
-        /// The points of a subscription's event.
+        /// The points of one event of a subscription.
         SubscriptionComplexity = "subscription_complexity",
         /// The event that a subscription asks for.
         EventBytes = "event_bytes",
@@ -45,21 +45,21 @@ labels! {
         QueryDirectives = "query_directives",
         /// Nesting that the parser follows.
         QueryNesting = "query_nesting",
-        /// Requests to the table that queries of a user, or an address, make at a time.
+        /// Concurrent requests to the table for queries of a user, or an address.
         ReadsPerClient = "reads_per_client",
-        /// A page.
+        /// The size of a page.
         Page = "page",
-        /// An idempotency key.
+        /// The length of an idempotency key.
         IdempotencyKey = "idempotency_key",
-        /// A message on a socket.
+        /// The size of a message on a socket.
         SocketMessage = "socket_message",
         /// Subscriptions of a socket.
         Operations = "operations_per_socket",
         /// Queries and mutations of a socket.
         ShortOperations = "short_operations_per_socket",
-        /// Messages of a socket in a second.
+        /// Messages of a socket a second.
         MessageRate = "message_rate",
-        /// An operation's id.
+        /// The id of an operation.
         OperationId = "operation_id",
         /// The time to connection_init.
         InitTime = "init_time",
@@ -73,9 +73,9 @@ labels! {
         SubscriptionQueue = "subscription_queue",
         /// The life of a token on an open socket.
         TokenExpiry = "token_expiry",
-        /// HTTP connections at a time.
+        /// Concurrent HTTP connections.
         Connections = "http_connections",
-        /// Sockets at a time.
+        /// Concurrent sockets.
         Sockets = "sockets",
     }
 }

@@ -1,4 +1,4 @@
-//! How many of something a key holds at a time.
+//! Counts how many of something each key holds.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// Counts what each key holds. Clones share it. It has as many entries as things are held.
+/// Counts what each key holds. Clones share it. It has an entry only for keys that hold something.
 #[derive(Debug)]
 pub struct Counts<K: Hash + Eq> {
     max: usize,
     counts: Arc<Mutex<HashMap<K, usize>>>,
 }
 
-/// What is held; dropping it gives it back.
+/// A permit; dropping it releases it.
 #[derive(Debug)]
 pub struct Permit<K: Hash + Eq> {
     key: Option<K>,
@@ -22,17 +22,17 @@ pub struct Permit<K: Hash + Eq> {
 }
 
 impl<K: Hash + Eq + Clone> Counts<K> {
-    /// At most so many a key; 0 for no limit.
+    /// At most `max` per key; 0 for no limit.
     pub fn new(max: usize) -> Self {
         Self { max, counts: Arc::default() }
     }
 
-    /// Takes one more for a key. `None`: it holds as many as it may.
+    /// Takes one more for a key. `None`: the key has reached its limit.
     pub fn take(&self, key: &K) -> Option<Permit<K>> {
         self.take_many(key, 1)
     }
 
-    /// Takes so many for a key. `None`: it would hold more than it may.
+    /// Takes `amount` for a key. `None`: it would exceed the limit of the key.
     pub fn take_many(&self, key: &K, amount: usize) -> Option<Permit<K>> {
         if self.max == 0 {
             return Some(Permit { key: None, amount, counts: Arc::clone(&self.counts) });
@@ -48,7 +48,7 @@ impl<K: Hash + Eq + Clone> Counts<K> {
 }
 
 impl<K: Hash + Eq> Permit<K> {
-    /// Gives back all but so many.
+    /// Releases all but `amount`.
     pub fn shrink_to(&mut self, amount: usize) {
         let back = self.amount.saturating_sub(amount);
         self.give_back(back);

@@ -1,6 +1,6 @@
-//! What each client may do at a time, and in a second.
+//! What each client may do concurrently, and a second.
 //!
-//! Decisions are pure (`rate`, `address`, `origin`); the guard holds their state. Each refusal is
+//! Decisions are pure (`rate`, `address`, `origin`); the limiter holds their state. Each refusal is
 //! counted by the name of its limit; docs/LIMITS.md lists them.
 
 pub mod rate;
@@ -35,7 +35,7 @@ use self::rate::{Rate, RateLimiter};
 use self::reads::Reads;
 use self::work::Work;
 
-/// The limits that depend on who asks.
+/// The limits that depend on the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// HTTP connections of an address.
@@ -44,43 +44,43 @@ pub enum Limit {
     SocketsPerAddress,
     /// Sockets of a user.
     SocketsPerUser,
-    /// New sockets of an address in a second.
+    /// New sockets of an address a second.
     HandshakesPerAddress,
-    /// Bids of a user in a second.
+    /// Bids of a user a second.
     BidsPerUser,
-    /// Bids on an auction in a second.
+    /// Bids on an auction a second.
     BidsPerAuction,
-    /// Work of a user in a second, in points.
+    /// Points of work of a user a second.
     WorkPerUser,
-    /// Work of callers without a token of an address in a second, in points.
+    /// Points of work of an address a second, by callers without a token.
     WorkPerAddress,
-    /// Work of all callers without a token in a second, in points.
+    /// Points of work a second of all callers without a token.
     AnonymousWork,
-    /// Work of all callers of an address, with tokens or without, in a second, in points.
+    /// Points of work of an address a second, by all callers, with or without a token.
     AllWorkPerAddress,
-    /// Operations of a socket in a second.
+    /// Operations of a socket a second.
     OperationsPerSocket,
-    /// Messages on all sockets of a user, or of an address, in a second.
+    /// Messages a second on all sockets of a user, or of an address.
     MessagesPerClient,
-    /// Requests for health and metrics of an address in a second.
+    /// Requests of an address for health and metrics a second.
     ProbesPerAddress,
-    /// Bids of history that a user, or an address, is sent in a second.
+    /// Bids of history sent a second to a user, or to an address.
     ReplaysPerClient,
-    /// Bids of history that all callers without a token are sent in a second.
+    /// Bids of history sent a second to all callers without a token.
     AnonymousReplays,
     /// Bytes of answers that a user, or an address, has not read.
     AnswersPerClient,
-    /// Bytes of answers that nobody has read.
+    /// Bytes of unread answers of all clients.
     Answers,
-    /// Bytes of an address's messages on sockets that are not whole yet.
+    /// Bytes of an address's unfinished bodies and socket messages.
     UnreadPerAddress,
-    /// Weight of the groups that an address has begun.
+    /// Weight of the groups that an address has started.
     GroupsPerAddress,
     /// Weight of the groups of an auction.
     GroupsPerAuction,
     /// Weight of all groups.
     Groups,
-    /// Auctions that a user makes in a second.
+    /// Auctions that a user creates a second.
     AuctionsPerUser,
 }
 
@@ -111,7 +111,7 @@ impl Limit {
         Self::AuctionsPerUser,
     ];
 
-    /// Whether it is about what one client does, and not about the service.
+    /// Whether it is a limit of one client, and not of the service.
     pub fn is_of_client(self) -> bool {
         !matches!(
             self,
@@ -152,73 +152,73 @@ impl Limit {
     }
 }
 
-/// How much each client may; 0 for no limit.
+/// The limits of each client; 0 for no limit.
 #[derive(Debug, Clone, Default)]
 pub struct ClientLimits {
-    /// HTTP connections of an address, sockets not counted.
+    /// HTTP connections of an address, sockets excluded.
     pub connections_per_address: usize,
     /// Sockets of an address.
     pub sockets_per_address: usize,
     /// Sockets of a user.
     pub sockets_per_user: usize,
-    /// New sockets of an address in a second.
+    /// New sockets of an address a second.
     pub handshakes_per_second: u32,
-    /// Bids of a user in a second.
+    /// Bids of a user a second.
     pub bids_per_user_per_second: u32,
-    /// Bids on an auction in a second.
+    /// Bids on an auction a second.
     pub bids_per_auction_per_second: u32,
-    /// Points of work of a user in a second.
+    /// Points of work of a user a second.
     pub work_per_user: u32,
-    /// Points of work of callers without a token of an address in a second.
+    /// Points of work of an address a second, by callers without a token.
     pub work_per_address: u32,
-    /// Points of work of all callers of an address in a second.
+    /// Points of work of an address a second, by all callers.
     pub all_work_per_address: u32,
-    /// Points of work of all callers without a token in a second.
+    /// Points of work a second of all callers without a token.
     pub anonymous_work: u32,
-    /// Messages on all sockets of a user, or an address, in a second.
+    /// Messages a second on all sockets of a user, or of an address.
     pub messages_per_client: u32,
-    /// Operations of a socket in a second.
+    /// Operations of a socket a second.
     pub operations_per_second: u32,
-    /// Messages of a socket in a second.
+    /// Messages of a socket a second.
     pub messages_per_second: u32,
-    /// Requests for health and metrics of an address in a second.
+    /// Requests of an address for health and metrics a second.
     pub probes_per_second: u32,
-    /// Bids of history that a user, or an address, is sent in a second.
+    /// Bids of history sent a second to a user, or to an address.
     pub replays_per_second: u32,
-    /// The same of all callers without a token.
+    /// The same for all callers without a token together.
     pub anonymous_replays: u32,
-    /// Requests to the table that queries of a user, or an address, make at a time.
+    /// Concurrent requests to the table for queries of a user, or an address.
     pub reads_per_client: usize,
     /// Bytes of answers that a user, or an address, has not read.
     pub answer_bytes_per_client: usize,
-    /// Bytes of answers that nobody has read.
+    /// Bytes of unread answers of all clients.
     pub answer_bytes: usize,
-    /// Bytes of an address's messages that are not whole yet.
+    /// Bytes of an address's unfinished bodies and socket messages.
     pub unread_bytes_per_address: usize,
-    /// Weight of the groups that an address has begun.
+    /// Weight of the groups that an address has started.
     pub groups_per_address: usize,
     /// Weight of the groups of an auction.
     pub groups_per_auction: usize,
     /// Weight of all groups.
     pub groups: usize,
-    /// Auctions that a user makes in a second.
+    /// Auctions that a user creates a second.
     pub auctions_per_user_per_second: u32,
-    /// The header in which one trusted proxy tells its client's address.
+    /// The header in which one trusted proxy passes on its client's address.
     pub trusted_header: Option<HeaderName>,
-    /// The pages that browsers may come from.
+    /// The origins that browsers may come from.
     pub origins: Origins,
 }
 
-/// What a client has asked for too often, and when it may again.
+/// The limit that a client has exceeded, and when to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany {
-    /// Which limit.
+    /// The limit.
     pub limit: Limit,
     /// How long to wait.
     pub retry_after: Duration,
 }
 
-/// Keeps each client within its allowance. Clones share it.
+/// Keeps each client within its limits. Clones share it.
 #[derive(Debug, Clone)]
 pub struct ClientLimiter(Arc<Inner>);
 
@@ -240,7 +240,7 @@ struct Inner {
     open: Arc<Gauge>,
 }
 
-/// How long one waits for a place that somebody has to give up first.
+/// How long to wait for a permit that somebody has to release first.
 const PLACE_RETRY: Duration = Duration::from_secs(1);
 
 impl ClientLimiter {
@@ -264,17 +264,18 @@ impl ClientLimiter {
         }))
     }
 
-    /// The pages that browsers may come from.
+    /// The origins that browsers may come from.
     pub fn origins(&self) -> &Origins {
         &self.0.origins
     }
 
-    /// Whose request it is.
+    /// The client's address of a request.
     pub fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> Address {
         address::client_address(peer, headers, self.0.trusted_header.as_ref())
     }
 
-    /// A place for an HTTP connection. Behind a proxy all come from one peer, which is not limited.
+    /// A permit for an HTTP connection. Behind a proxy all come from one peer, which is not
+    /// limited.
     pub fn connect(&self, peer: SocketAddr) -> Result<Option<Permit<Address>>, TooMany> {
         if self.0.trusted_header.is_some() {
             return Ok(None);
@@ -283,13 +284,13 @@ impl ClientLimiter {
         self.place(place, Limit::ConnectionsPerAddress).map(Some)
     }
 
-    /// A place for a socket of an address.
+    /// A permit for a socket of an address.
     pub fn open_socket(&self, from: Address, now: Timestamp) -> Result<Permit<Address>, TooMany> {
         self.rate(self.0.handshakes.take(from, now), Limit::HandshakesPerAddress)?;
         self.place(self.0.sockets.take(&from), Limit::SocketsPerAddress)
     }
 
-    /// A place for a socket of a user.
+    /// A permit for a socket of a user.
     pub fn admit(&self, user: &UserId) -> Result<Permit<UserId>, TooMany> {
         self.place(self.0.users.take(user), Limit::SocketsPerUser)
     }
@@ -300,12 +301,12 @@ impl ClientLimiter {
         self.rate(self.0.auction_bids.take(auction.clone(), now), Limit::BidsPerAuction)
     }
 
-    /// Waits until so many requests to the table may be made for a payer's query.
+    /// Waits until this many requests to the table may be made for a query of the payer.
     pub async fn turn_to_read(&self, payer: &Payer, requests: usize) -> Option<Turn> {
         self.0.reads.turn(payer, requests, || self.record_limit(Bound::ReadsPerClient)).await
     }
 
-    /// Whether a user may make an auction now.
+    /// Whether a user may create an auction now.
     pub fn create(&self, user: &UserId, now: Timestamp) -> Result<(), TooMany> {
         self.rate(self.0.user_auctions.take(user.clone(), now), Limit::AuctionsPerUser)
     }
@@ -316,17 +317,17 @@ impl ClientLimiter {
         Limit::ALL.into_iter().map(move |limit| (limit, count(limit)))
     }
 
-    /// Somebody has met a limit that is the same for all.
+    /// Records that a limit of [`Bound`] was reached.
     pub fn record_limit(&self, bound: Bound) {
         self.0.met.inc(bound);
     }
 
-    /// How often each limit that is the same for all was met.
+    /// How often each limit of [`Bound`] was reached.
     pub fn met(&self) -> &CounterVec<Bound> {
         &self.0.met
     }
 
-    /// How often a rate was refused only because too many clients are remembered.
+    /// How often a request was refused only because too many clients are remembered.
     pub fn rate_keys_full(&self) -> u64 {
         self.0.handshakes.full()
             + self.0.user_bids.full()
@@ -340,7 +341,7 @@ impl ClientLimiter {
         GaugeGuard::one(Arc::clone(&self.0.open))
     }
 
-    /// How many HTTP connections are open.
+    /// The number of open HTTP connections.
     pub fn open(&self) -> i64 {
         self.0.open.get()
     }

@@ -1,25 +1,25 @@
-//! From which web pages a browser may come. Pure.
+//! The web pages that a browser may come from. Pure.
 //!
-//! Browsers let any page open a WebSocket to any host, so the server looks at `Origin` itself.
-//! Clients that are no browsers send none.
+//! Browsers let any page open a WebSocket to any host, so the server checks `Origin` itself.
+//! Clients other than browsers send none.
 
 use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
 
-/// The pages that are let in beside the service's own.
+/// The origins that are allowed besides the service's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Origins {
     /// None.
     #[default]
     Own,
-    /// These, as `https://example.com`.
+    /// These, such as `https://example.com`.
     These(Vec<String>),
     /// All.
     Any,
 }
 
 impl Origins {
-    /// The origins of a setting: `*`, or origins. An error names the one that is none.
+    /// Parses the setting: `*`, or origins. An error names the entry that is none.
     pub fn of(given: &[String]) -> Result<Self, String> {
         let mut origins = Vec::with_capacity(given.len());
         for text in given {
@@ -39,7 +39,7 @@ impl Origins {
         Ok(if origins.is_empty() { Self::Own } else { Self::These(origins) })
     }
 
-    /// Whether the page a request comes from is let in.
+    /// Whether the page that a request comes from is allowed.
     pub fn admit(&self, headers: &HeaderMap) -> bool {
         let mut given = headers.get_all(ORIGIN).iter();
         let Some(origin) = given.next() else { return true };

@@ -1,7 +1,7 @@
-//! How often something may happen a key: pure decisions, and a bounded table of keys.
+//! Rate limits per key: pure decisions, and a bounded table of keys.
 //!
-//! A key's state is one time: when its allowance is whole again (the generic cell rate algorithm).
-//! A key whose allowance is whole needs no entry.
+//! The state of a key is one time: when its full allowance is available again (the generic cell
+//! rate algorithm). A key with its full allowance needs no entry.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,11 +14,11 @@ use gavel_core::metrics::Counter;
 
 use crate::limits;
 
-/// So many a second, evenly or at once.
+/// A rate per second, with a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     interval: Duration,
-    /// What may happen at once is what comes back in this time.
+    /// The burst is what accrues in this time.
     burst: Duration,
 }
 
@@ -29,14 +29,14 @@ impl Rate {
         (count > 0).then(|| Self { interval: Duration::from_secs(1) / count, burst })
     }
 
-    /// The same, with what comes back in this time at once.
+    /// The same rate, with a burst of what accrues in this time.
     #[must_use]
     pub fn with_burst(self, burst: Duration) -> Self {
         Self { burst, ..self }
     }
 
-    /// Whether so many more may happen now: when the allowance is whole again after them, or how long
-    /// to wait.
+    /// Decides whether this many more may happen now: returns when the full allowance is available
+    /// again after them, or how long to wait.
     pub fn decide(
         self,
         whole_at: Option<Timestamp>,
@@ -47,13 +47,13 @@ impl Rate {
         let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         let next = whole_at.unwrap_or(now).max(now).plus(cost);
         let owed = next.since(now);
-        // What is more than a burst may happen, too, but only with the allowance whole.
+        // A cost above the burst is possible too, but only with the full allowance.
         let most = self.burst.max(cost);
         if owed > most { Err(owed.saturating_sub(most)) } else { Ok(next) }
     }
 }
 
-/// A rate for each key. Bounded: a new key that finds no place waits a second.
+/// A rate for each key. The table is bounded: a new key that finds it full waits a second.
 #[derive(Debug)]
 pub struct RateLimiter<K> {
     rate: Option<Rate>,
@@ -74,12 +74,12 @@ impl<K: Hash + Eq> RateLimiter<K> {
         Self { rate, keys: Mutex::new(keys), full: Counter::default() }
     }
 
-    /// Takes one for a key, or says how long to wait.
+    /// Takes one for a key, or returns how long to wait.
     pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
         self.take_many(key, 1, now)
     }
 
-    /// Takes so many for a key, or says how long to wait.
+    /// Takes `count` for a key, or returns how long to wait.
     pub fn take_many(&self, key: K, count: u64, now: Timestamp) -> Result<(), Duration> {
         let Some(rate) = self.rate else { return Ok(()) };
         let mut keys = self.keys.lock();
@@ -94,17 +94,17 @@ impl<K: Hash + Eq> RateLimiter<K> {
         Ok(())
     }
 
-    /// How often a key found no place.
+    /// How often a key found the table full.
     pub fn full(&self) -> u64 {
         self.full.get()
     }
 
-    /// How many keys are remembered.
+    /// The number of remembered keys.
     pub fn len(&self) -> usize {
         self.keys.lock().whole_at.len()
     }
 
-    /// Whether none is.
+    /// Whether no key is remembered.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,5 +1,5 @@
-//! Reads of the table that a payer's queries make at a time: further ones wait for its own. So a
-//! client that asks for many waits behind itself, and not before others.
+//! Concurrent table reads per payer: further reads wait for earlier ones of the same payer. So a
+//! client that asks for much waits behind itself, and does not delay others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use super::Payer;
 
 type Turns = Arc<Mutex<HashMap<Payer, Arc<Semaphore>>>>;
 
-/// The turns of payers who read or wait. It has no entry for others.
+/// The permits of payers that read or wait; others have no entry.
 #[derive(Debug)]
 pub(super) struct Reads {
     max: usize,
     turns: Turns,
 }
 
-/// A turn to read, until it is dropped.
+/// A permit to read, until it is dropped.
 #[derive(Debug)]
 pub struct Turn {
     _permit: OwnedSemaphorePermit,
     _payer: Entry,
 }
 
-/// A payer's entry, which goes with the last that uses it.
+/// The entry of a payer, removed with its last user.
 #[derive(Debug)]
 struct Entry {
     payer: Payer,
@@ -34,13 +34,13 @@ struct Entry {
 }
 
 impl Reads {
-    /// At most so many requests of a payer at a time; 0 for no limit.
+    /// At most `max` concurrent requests per payer; 0 for no limit.
     pub(super) fn new(max: usize) -> Self {
         Self { max, turns: Turns::default() }
     }
 
-    /// Waits for a turn for so many requests at once, and says so first if it has to. `None`: there is
-    /// no limit.
+    /// Waits for permits for this many concurrent requests, and reports first if it has to wait.
+    /// `None`: there is no limit.
     pub(super) async fn turn(
         &self,
         payer: &Payer,

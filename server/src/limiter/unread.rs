@@ -1,5 +1,5 @@
-//! What has come of a body, or of a message on a socket, that is not whole yet: kept in this process
-//! until it is, and so paid from a budget of its address, but for a few bytes of each.
+//! The received part of an unfinished body or socket message. It is kept in this process until the
+//! rest arrives, so all but a few bytes of it count towards a budget of its address.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::{Address, ClientLimiter, Permit, TooMany};
 use crate::limits;
 
-/// What is not whole takes more than its address may have.
+/// Unfinished bodies and messages exceed the budget of their address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many unfinished messages")]
 pub struct TooManyUnread(pub TooMany);
@@ -22,16 +22,16 @@ pub struct UnreadBytes {
     held: Mutex<Vec<Permit<Address>>>,
 }
 
-/// Bytes are taken from the budget so many at a time.
+/// Bytes are taken from the budget in units of this size.
 const PART_BYTES: usize = 16 * 1024;
 
 impl UnreadBytes {
-    /// Nothing has come yet.
+    /// Starts with nothing received.
     pub fn new(limiter: ClientLimiter, address: Address) -> Self {
         Self { limiter, address, come: AtomicUsize::new(0), held: Mutex::default() }
     }
 
-    /// So many more bytes have come.
+    /// Adds received bytes.
     pub fn add(&self, bytes: usize) -> Result<(), TooManyUnread> {
         let come = self.come.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if come <= limits::UNREAD_BYTES_FREE {
@@ -45,7 +45,7 @@ impl UnreadBytes {
         Ok(())
     }
 
-    /// The message is whole.
+    /// The body or message is complete.
     pub fn clear(&self) {
         if self.come.swap(0, Ordering::Relaxed) > limits::UNREAD_BYTES_FREE {
             self.held.lock().clear();

@@ -1,8 +1,8 @@
-//! Budgets of work and of memory: who pays for an operation, and how much of it each may have.
+//! Budgets of work and memory: who pays for an operation, and how much each payer has.
 //!
-//! A caller with a token pays by its user, so that it does not depend on who shares its address; one
-//! without pays by its address, and all of those together have a budget of their own. What runs is
-//! never charged again: whoever is served already is served on.
+//! A caller with a token pays from the budget of their user, regardless of who shares their
+//! address; one without pays from that of the address, and all of those together have a budget too.
+//! What runs is never charged again: a client that is being served stays served.
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ use crate::limits;
 pub enum Payer {
     /// A caller with a token.
     User(UserId),
-    /// A caller without.
+    /// A caller without a token.
     Address(Address),
 }
 
 impl Payer {
-    /// Who pays for a caller.
+    /// The payer of a caller.
     pub fn of(principal: &Principal, address: Address) -> Self {
         match &principal.user_id {
             Some(user_id) => Self::User(user_id.clone()),
@@ -112,11 +112,11 @@ impl Work {
     }
 }
 
-/// How long one waits for bytes or weight that somebody has to give up first.
+/// How long to wait for bytes or weight that somebody has to release first.
 const HELD_RETRY: Duration = Duration::from_secs(1);
 
 impl ClientLimiter {
-    /// Takes points of work from who pays, and from all of its address.
+    /// Takes points of work from the payer, and from the budget of its whole address.
     pub fn work(
         &self,
         (payer, address): (&Payer, Address),
@@ -138,13 +138,13 @@ impl ClientLimiter {
         }
     }
 
-    /// Takes a request for health or metrics: of a budget of its own, so that a balancer hears how the
-    /// service is whatever strangers ask for.
+    /// Takes a request for health or metrics, from a budget of its own, so that a balancer can
+    /// check the service whatever strangers ask for.
     pub fn probe(&self, address: Address, now: Timestamp) -> Result<(), TooMany> {
         self.rate(self.0.work.probes.take(address, now), Limit::ProbesPerAddress)
     }
 
-    /// Takes bids of history, each counted once per KiB of its frame; or says how long to wait.
+    /// Takes bids of history, each counted once per KiB of its frame, or returns how long to wait.
     pub fn replay(&self, payer: &Payer, units: u64, now: Timestamp) -> Result<(), TooMany> {
         if units == 0 {
             return Ok(());
@@ -162,7 +162,7 @@ impl ClientLimiter {
         self.0.work.operations_per_second
     }
 
-    /// Takes a message of a socket, or says how long to read no more of them.
+    /// Takes a message of a socket, or returns how long to stop reading from it.
     pub fn message(&self, payer: &Payer, now: Timestamp) -> Result<(), TooMany> {
         self.rate(self.0.work.messages.take(payer.clone(), now), Limit::MessagesPerClient)
     }
@@ -172,7 +172,7 @@ impl ClientLimiter {
         self.0.work.messages_per_second
     }
 
-    /// A socket sends operations too often.
+    /// The refusal of a socket that sends operations too often.
     pub fn too_many_operations(&self, retry_after: Duration) -> TooMany {
         self.refuse(Limit::OperationsPerSocket, retry_after)
     }
@@ -187,13 +187,13 @@ impl ClientLimiter {
         Ok(HeldBytes { client, all })
     }
 
-    /// Takes bytes of messages that are not whole yet.
+    /// Takes bytes of unfinished bodies and messages.
     pub fn unread(&self, address: Address, bytes: usize) -> Result<Permit<Address>, TooMany> {
         let taken = self.0.work.unread.take_many(&address, bytes);
         taken.ok_or_else(|| self.refuse(Limit::UnreadPerAddress, HELD_RETRY))
     }
 
-    /// Takes the weight of a group that an address begins on an auction.
+    /// Takes the weight of a group that an address starts on an auction.
     pub fn begin_group(
         &self,
         address: Address,

@@ -1,4 +1,4 @@
-//! Groups of equal subscriptions, and the queues of the sockets that they write to.
+//! Limits of groups of equal subscriptions, and of the queues of the sockets that they write to.
 
 use std::time::Duration;
 
@@ -6,39 +6,39 @@ use gavel_core::limits::TOPIC_BACKLOG_MAX;
 
 use super::documents::EVENT_BYTES_MAX;
 
-/// Frames queued for one socket, all its operations together.
+/// Frames queued for one socket, over all its operations.
 pub const SOCKET_QUEUE_MAX: usize = 4096;
 /// Frames queued for one subscription; one more is SLOW_CONSUMER.
 pub const SUBSCRIPTION_QUEUE_MAX: usize = 1024;
 /// Bytes of frames queued for one socket; one more is SLOW_CONSUMER for its subscription.
 pub const SOCKET_QUEUE_BYTES_MAX: usize = 1024 * 1024;
-/// Of these, bytes that count towards nobody's budget.
+/// Of these, bytes that count towards no budget.
 pub const SOCKET_QUEUE_BYTES_FREE: usize = 32 * 1024;
-/// Replayed bytes that are queued for one socket at a time.
+/// Replayed bytes queued for one socket at a time.
 pub const REPLAY_QUEUE_BYTES_MAX: usize = 64 * 1024;
 const _: () = assert!(EVENT_BYTES_MAX <= REPLAY_QUEUE_BYTES_MAX);
-/// Replayed frames of one subscription that are queued at a time.
+/// Replayed frames queued for one subscription at a time.
 pub const REPLAY_QUEUE_MAX: usize = 64;
 /// Payloads that a group keeps for members that resume.
 pub const GROUP_RING_MAX: usize = 256;
-/// Their bytes, but for the last one's.
+/// Bytes of these payloads, without the last one.
 pub const GROUP_RING_BYTES_MAX: usize = 128 * 1024;
-/// Bids that a group takes in one turn.
+/// Bids that a group processes in one turn.
 pub const GROUP_TURN_MAX: usize = 64;
 /// Sockets that a group writes to before it lets other tasks of its thread run: about 2.5 ms.
 pub const GROUP_WRITES_MAX: usize = 512;
-/// The same in a burst, where a write carries several events: it is larger, and there are fewer.
+/// The same in a burst, where a write carries several events and is larger, so there are fewer.
 pub const GROUP_BURST_WRITES_MAX: usize = 64;
-/// Members from which on a group lets other tasks of its thread run before a burst, too.
+/// Number of members from which on a group lets other tasks of its thread run before a burst, too.
 pub const GROUP_LARGE: usize = 128;
-/// Members of a group for each task that writes to them. Two tasks cost about a tenth more CPU a
-/// delivery than one, so a crowd must be worth it.
+/// Members of a group per task that writes to them. Two tasks cost about a tenth more CPU per
+/// delivery than one, so only a large group is worth it.
 pub const GROUP_SHARE: usize = 1_000;
-/// Members whose state a group looks up together, before it writes to the first of them.
+/// Members whose state a group prefetches together, before it writes to the first of them.
 pub const GROUP_PREFETCH: usize = 16;
-/// Joins that wait for one group; further ones wait for a place.
+/// Joins waiting for one group; more wait for space in its queue.
 pub const GROUP_JOINS_MAX: usize = 64;
-/// A group without members ends after this.
+/// How long a group without members is kept.
 pub const GROUP_IDLE: Duration = Duration::from_secs(10);
 const _: () = assert!(GROUP_RING_MAX < SUBSCRIPTION_QUEUE_MAX);
 const _: () = assert!(GROUP_RING_MAX <= TOPIC_BACKLOG_MAX);

@@ -1,7 +1,7 @@
-//! Every bound of the server, a file for each part that it bounds, and those of the core; checked
-//! against each other at compile time. docs/LIMITS.md says what happens where one is met.
+//! Every limit of the server, one file per part that it limits, and those of the core, checked
+//! against each other at compile time. docs/LIMITS.md says what happens when one is reached.
 //!
-//! Units stand last in the names. A bound that an operator may change is a default here and a field
+//! Units are last in the names. A limit that an operator may change is a default here and a field
 //! of [`crate::config::Args`].
 
 mod documents;
