@@ -1,4 +1,4 @@
-//! What a connection writes in one go, taken from its queue.
+//! What a connection writes at once, taken from its queue.
 
 use std::sync::Arc;
 
@@ -13,20 +13,20 @@ use crate::limiter::HeldBytes;
 /// The messages of some frames.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// In order.
+    /// The messages, in order.
     pub(super) texts: Vec<String>,
-    /// The operations that end with it.
+    /// The operations that end with this batch.
     pub(super) ended: Vec<Arc<Subscriber>>,
-    /// What a group has written in part is to be flushed.
+    /// A group's partial write must be flushed.
     pub(super) flush: bool,
     /// The events among them, whether they are history, and their bytes.
     events: Vec<(Arc<Payload>, bool, usize)>,
-    /// Held until it is written.
+    /// Held until the batch is written.
     answers: Vec<Option<HeldBytes>>,
 }
 
 impl Batch {
-    /// Takes frames from the queue: what belongs to an operation that is over is dropped.
+    /// Takes frames from the queue; frames of operations that are over are dropped.
     pub(super) fn of(frames: impl Iterator<Item = Frame>) -> Self {
         let mut batch = Self::default();
         frames.for_each(|frame| batch.take(frame));
@@ -36,7 +36,7 @@ impl Batch {
     fn take(&mut self, frame: Frame) {
         match frame {
             Frame::Next { subscriber, payload, number, replay, permits } => {
-                // What is replayed has its own bound.
+                // Replays have a bound of their own.
                 let bytes = if permits.is_some() { 0 } else { payload.json().len() };
                 if subscriber.taken(number, bytes) {
                     let text = payload.text(&subscriber.prefix, replay);
@@ -67,7 +67,7 @@ impl Batch {
         self.ended.push(subscriber);
     }
 
-    /// It is written: its events count as delivered.
+    /// The batch is written: its events count as delivered.
     pub(super) fn written(self, counts: &SocketCounts, now: Timestamp) {
         for (payload, replay, bytes) in self.events {
             counts.delivered(&payload, replay, bytes, now);

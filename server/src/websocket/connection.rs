@@ -1,4 +1,4 @@
-//! One socket: its reading, its writing, its end. One task, one bounded queue.
+//! One socket: reads, writes and ends it. One task, one bounded queue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -41,12 +41,12 @@ pub(super) struct Connection {
     socket: WebSocket,
     /// The same socket, to keep groups from writing to it.
     shared_socket: Arc<SharedSocket>,
-    /// Of the upgrade's request, until connection_init.
+    /// The authorization of the upgrade request, until connection_init.
     authorization: Option<String>,
     protocol: Protocol,
     session: Option<Arc<Session>>,
     expiry: Expiry,
-    /// Its place among its user's sockets.
+    /// The permit among the sockets of its user.
     place: Option<Permit<UserId>>,
     send_queue: Arc<SendQueue>,
     frames: mpsc::Receiver<Frame>,
@@ -56,7 +56,7 @@ pub(super) struct Connection {
     pacing: Pacing,
 }
 
-/// An operation under way; dropping it stops its task.
+/// A running operation; dropping it stops its task.
 struct Running {
     subscriber: Arc<Subscriber>,
     _task: DropGuard,
@@ -117,7 +117,7 @@ impl Connection {
             }
             let frame = CloseFrame { code: close.code, reason: close.reason.as_ref().into() };
             let said = self.socket.send(Message::Close(Some(frame)));
-            // A peer that takes nothing is reset by dropping the socket.
+            // A peer that reads nothing is reset by dropping the socket.
             if !matches!(timeout(limits::CLOSE_TIMEOUT, said).await, Ok(Ok(()))) {
                 return;
             }
@@ -125,13 +125,13 @@ impl Connection {
         self.drain().await;
     }
 
-    /// Waits a little for the peer's close, so that ours is not lost in a reset. If the peer was
-    /// first, this is what writes our answer; without it its client reports an abnormal end.
+    /// Waits briefly for the peer's close, so that ours is not lost in a reset. If the peer closed
+    /// first, this is what writes our answer; without it, the client would report an abnormal end.
     async fn drain(&mut self) {
         let closed = async {
             while let Some(Ok(_)) = self.socket.recv().await {}
-            // After a frame that is none there is nothing to recv; but with bytes that nobody has
-            // read the system ends the connection before our close has arrived.
+            // After an invalid frame there is nothing to receive; but if bytes are left unread, the
+            // system resets the connection before our close has arrived.
             self.shared_socket.discard().await;
         };
         timeout(limits::CLOSE_TIMEOUT, closed).await.ok();
@@ -194,9 +194,9 @@ impl Connection {
             Some(Action::Ping) => self.send_ping().await,
             Some(Action::Close(close)) => Err(Some(close)),
             Some(Action::Admit { payload }) => {
-                // Boxed: only for this moment is it larger than all else of a socket.
+                // Boxed: only at this moment is it larger than the rest of a socket.
                 let action = Box::pin(self.admit(payload.as_deref())).await;
-                // A second time at most: an admission is answered by a send or a close.
+                // At most twice: an admission is answered by a send or a close.
                 match action {
                     Some(Action::Send(text)) => self.send(vec![text]).await,
                     Some(Action::Close(close)) => Err(Some(close)),
@@ -213,7 +213,7 @@ impl Connection {
                 Ok(())
             }
             Some(Action::Refuse(id)) => {
-                // The prepared ones among them say which kind there are too many of.
+                // The prepared ones show which kind there are too many of.
                 let limits = &self.sockets.limits;
                 let max = limits.operations_max + limits.short_operations_max;
                 self.sockets.limiter.record_limit(Bound::Operations);
@@ -248,7 +248,7 @@ impl Connection {
         self.protocol.admitted(ack.as_deref(), Instant::now())
     }
 
-    /// A ping that says how long the token is good for, if there is one.
+    /// A ping that says how long the token is still valid, if there is one.
     fn ping(&self) -> String {
         let payload = self.expiry.left(clock::now()).map(|left| {
             let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
@@ -257,8 +257,8 @@ impl Connection {
         message::ping(payload.as_deref())
     }
 
-    /// Asks for a sign of life in two ways: every client answers the frame, and a `ping` message
-    /// says how long the token is good for.
+    /// Pings the client in two ways: every client answers the frame, and a `ping` message says how
+    /// long the token is still valid.
     async fn send_ping(&mut self) -> Result<(), Ended> {
         let text = self.ping();
         let write = async {
@@ -269,7 +269,7 @@ impl Connection {
         in_time(write).await
     }
 
-    /// Who pays for what comes.
+    /// Who pays for the messages of this socket.
     fn payer(&self) -> Payer {
         match &self.session {
             Some(session) => Payer::of(&session.principal(), self.address),
@@ -311,10 +311,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes all that is ready in one go.
+    /// Writes everything that is ready at once.
     async fn write(&mut self, frames: &mut Vec<Frame>) -> Result<(), Ended> {
         let shared_socket = Arc::clone(&self.shared_socket);
-        // Until this batch is written: what is taken from the queue comes before what follows it.
+        // Held until this batch is written: frames taken from the queue come before later ones.
         let _held = shared_socket.hold();
         let mut batch = Batch::of(frames.drain(..));
         batch.ended.iter().for_each(|subscriber| self.forget(subscriber));
@@ -327,7 +327,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends subscriptions that did not keep up; their queued frames are dropped as they come.
+    /// Ends subscriptions that did not keep up; their queued frames are dropped when they are
+    /// taken.
     async fn overflow(&mut self, overflowed: Vec<Arc<Subscriber>>) -> Result<(), Ended> {
         let mut texts = Vec::with_capacity(overflowed.len());
         for subscriber in overflowed {
@@ -360,7 +361,7 @@ impl Connection {
         serde_json::to_string(&errors).unwrap_or_default()
     }
 
-    /// The server has ended an operation.
+    /// Forgets an operation that the server has ended.
     fn forget(&mut self, subscriber: &Subscriber) {
         self.operations.remove(&subscriber.id);
         self.protocol.ended(&subscriber.id, Instant::now());
@@ -379,7 +380,7 @@ impl Connection {
         in_time(write).await
     }
 
-    /// Writes the rest of what a group has written in part.
+    /// Writes the rest of a group's partial write.
     async fn flush(&mut self) -> Result<(), Ended> {
         in_time(self.socket.flush()).await
     }
@@ -393,7 +394,7 @@ async fn in_time(write: impl Future<Output = Result<(), axum::Error>>) -> Result
     }
 }
 
-/// How a read error ends the socket.
+/// Maps a read error to the end of the socket.
 fn end_of(error: axum::Error) -> Ended {
     match *error.into_inner().downcast::<Error>().ok()? {
         Error::Capacity(_) => Some(Close::TOO_BIG),
@@ -402,7 +403,7 @@ fn end_of(error: axum::Error) -> Ended {
             let cause = error.into_inner()?;
             cause.downcast::<TooManyUnread>().is_ok().then_some(Close::UNFINISHED)
         }
-        // Its client went without a word.
+        // Its client left without a close.
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         Error::Protocol(_) => Some(Close::BAD_FRAME),
         _ => None,

@@ -1,4 +1,4 @@
-//! What sockets and the fan-out count. A group counts a turn on its own, and adds it up here.
+//! Counts of sockets and of the fan-out. A group counts each turn separately, and adds it here.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::limiter::Bound;
 labels! {
     /// What was delivered.
     pub Delivery {
-        /// A bid, as it happened.
+        /// A bid, delivered live.
         Live = "live",
         /// A bid from history.
         Replay = "replay",
@@ -27,7 +27,7 @@ labels! {
     pub End {
         /// Its client left.
         Gone = "gone",
-        /// Nothing was asked of it for long.
+        /// No operation ran for a long time.
         Idle = "1000",
         /// A frame was not of the WebSocket protocol.
         BadFrame = "1002",
@@ -37,21 +37,21 @@ labels! {
         TooBig = "1009",
         /// The server stops.
         Restart = "1012",
-        /// It did not read, or not answer, or was one too many of its user.
+        /// The client did not read, did not answer a ping, or exceeded a limit.
         TryAgain = "1013",
         /// A message was not of the protocol.
         Malformed = "4400",
         /// An operation before the acknowledgement.
         Unauthorized = "4401",
-        /// A token that is not good, or no longer.
+        /// A token that is invalid, or has expired.
         Forbidden = "4403",
         /// Another protocol.
         Subprotocol = "4406",
         /// No connection_init in time.
         InitTimeout = "4408",
-        /// An operation's id a second time.
+        /// The id of a running operation was used again.
         Exists = "4409",
-        /// connection_init a second time.
+        /// A second connection_init.
         InitAgain = "4429",
         /// Any other code.
         Other = "other",
@@ -80,7 +80,7 @@ impl From<Option<&Close>> for End {
     }
 }
 
-/// The limit that a socket has met when it is closed so.
+/// The limit that a socket closed like this has reached.
 pub(super) fn bound_of(close: &Close) -> Option<Bound> {
     [
         (Close::IDLE, Bound::SocketIdle),
@@ -98,7 +98,7 @@ pub(super) fn bound_of(close: &Close) -> Option<Bound> {
 metrics! {
     /// The counts of the sockets of a process.
     pub SocketCounts {
-        /// Events that groups, and replays, have executed.
+        /// Events that groups and replays have executed.
         executions: Counter = "gavel_executions_total",
         /// Events handed to sockets.
         deliveries: CounterVec<Delivery> = "gavel_deliveries_total" by "kind",
@@ -110,7 +110,7 @@ metrics! {
         group_members: Sizes = "gavel_group_members",
         /// Subscriptions that are members of groups.
         subscriptions: Arc<Gauge> = "gavel_subscriptions",
-        /// Events that wait in the queues of sockets.
+        /// Events waiting in the queues of sockets.
         queued: Arc<Gauge> = "gavel_queued_frames",
         /// Subscriptions that ended because they did not keep up.
         slow: Counter = "gavel_slow_consumers_total",
@@ -120,7 +120,7 @@ metrics! {
 }
 
 impl SocketCounts {
-    /// One event was handed to one socket, past its group.
+    /// Counts an event that was delivered to one socket outside its group.
     pub(super) fn delivered(&self, payload: &Payload, replay: bool, bytes: usize, now: Timestamp) {
         self.bytes.add(bytes as u64);
         match payload.published_at() {
@@ -134,10 +134,10 @@ impl SocketCounts {
     }
 }
 
-/// What a group has handed to sockets in a part of a turn: plain numbers, added up at its end.
+/// What a group has delivered to sockets in a part of a turn: plain numbers, added up at its end.
 #[derive(Debug)]
 pub(super) struct BatchTotals {
-    /// How many members got the events from each place on, the first of them live at a place.
+    /// Members by the position of the first event that they got, and of the first live one.
     from: Vec<u64>,
     live_from: Vec<u64>,
     bytes: u64,
@@ -145,16 +145,16 @@ pub(super) struct BatchTotals {
 }
 
 impl BatchTotals {
-    /// Members between two looks at the clock: some 150 us.
+    /// Members between two readings of the clock: some 150 us.
     const PART: usize = 32;
 
-    /// Nothing yet, of so many events.
+    /// Empty totals for this many events.
     pub(super) fn new(events: usize) -> Self {
         let zeros = || vec![0; events + 1];
         Self { from: zeros(), live_from: zeros(), bytes: 0, members: 0 }
     }
 
-    /// A member got frames of the events from a place on.
+    /// A member got the frames of the events from a position on.
     pub(super) fn add(&mut self, (from, live_from): (usize, usize), bytes: usize) {
         self.from[from] += 1;
         self.live_from[live_from.max(from)] += 1;
@@ -167,7 +167,7 @@ impl BatchTotals {
         self.members >= Self::PART
     }
 
-    /// Adds it up, and begins anew.
+    /// Adds the totals up, and starts over.
     pub(super) fn add_up(
         &mut self,
         events: &[(u64, Arc<Payload>)],

@@ -1,7 +1,7 @@
 //! The token of a socket: in the payload of `connection_init`, or on the upgrade's request. Pure.
 //!
-//! No token is passed over in silence: one that stands where it is not looked for, or that another
-//! contradicts, is refused.
+//! No token is ignored silently: one in the wrong place, or contradicted by another one, is
+//! rejected.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 
 use crate::auth::AuthError;
 
-/// Where clients of other services put a token.
+/// Where clients of other services send a token.
 const MISPLACED: [&str; 5] = ["authToken", "token", "accessToken", "access_token", "jwt"];
 
-/// The fields of an object, each as often as it is there.
+/// The fields of an object, including duplicates.
 struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -44,8 +44,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The authorization of a socket, if there is one: that of `connection_init`'s payload, also below
-/// its `headers`, whatever its case, or that of the upgrade.
+/// The authorization of a socket, if there is one: from the payload of `connection_init`, or from
+/// `headers` in it, in any case, or from the upgrade.
 pub(super) fn authorization(
     payload: Option<&str>,
     upgrade: Option<String>,
@@ -79,12 +79,12 @@ fn parse(object: &str) -> Result<Fields<'_>, AuthError> {
     serde_json::from_str(object).map_err(|_| AuthError::Malformed("the payload cannot be read"))
 }
 
-/// Not a text: an authorization that is invalid, and not the absence of one.
+/// A value that is no string is an invalid authorization, not a missing one.
 fn text(value: &RawValue) -> String {
     serde_json::from_str(value.get()).unwrap_or_default()
 }
 
-/// Why a socket is refused, in a close frame's few words: they name the field.
+/// The reason in the close frame of a refused socket: short, and naming the field.
 pub(super) fn reason(error: &AuthError) -> String {
     match error {
         AuthError::Missing => {

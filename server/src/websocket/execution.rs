@@ -14,7 +14,7 @@ use crate::graphql::Schema;
 use crate::graphql::error::complete;
 use crate::graphql::subscription::{EventSource, SourceEvent};
 
-/// An execution of one operation over a feed: one response per event, in order.
+/// An execution of one operation over a source of events: one response per event, in order.
 pub struct Execution {
     events: mpsc::Sender<SourceEvent>,
     responses: BoxStream<'static, Response>,
@@ -22,7 +22,7 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// Starts an execution. The operation has been checked by a probe.
+    /// Starts an execution. The operation has passed a validation run.
     pub fn new(
         schema: &Schema,
         request: async_graphql::Request,

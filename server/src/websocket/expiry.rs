@@ -1,5 +1,5 @@
-//! When a socket's token expires: its client is told a while before, and the socket is closed a
-//! grace after it, unless the token is renewed.
+//! The expiry of a socket's token: its client is warned in advance, and the socket is closed after
+//! a grace period, unless the token is renewed.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::limits;
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Tell the client.
+    /// Warn the client.
     Warn,
     /// Close the socket.
     Expired,
@@ -25,7 +25,7 @@ pub(super) enum Due {
 pub(super) struct Expiry {
     principal: Option<watch::Receiver<Principal>>,
     grace: Duration,
-    /// The expiry that the client was told of.
+    /// The expiry that the client was warned of.
     warned_of: Option<Timestamp>,
 }
 
@@ -35,12 +35,12 @@ impl Expiry {
         Self { principal: Some(session.renewals()), grace: session.grace(), warned_of: None }
     }
 
-    /// How long the token is good for. `None`: there is no token.
+    /// How long the token is still valid. `None`: there is no token.
     pub(super) fn left(&self, now: Timestamp) -> Option<Duration> {
         self.expires_at().map(|at| at.since(now))
     }
 
-    /// Ends when something is due. Dropping it loses nothing.
+    /// Returns when something is due. Cancel safe.
     pub(super) async fn due(&mut self) -> Due {
         loop {
             let Some(principal) = &mut self.principal else { return std::future::pending().await };
@@ -71,7 +71,7 @@ impl Expiry {
     }
 }
 
-/// How long until something is due of a token that expires `at`.
+/// How long until something is due for a token that expires at `at`.
 fn wait(at: Timestamp, warned_of: Option<Timestamp>, grace: Duration, now: Timestamp) -> Duration {
     if warned_of == Some(at) {
         return at.plus(grace).since(now);

@@ -1,8 +1,8 @@
-//! The fan-out: one execution and one encoding a group of subscribers.
+//! The fan-out: one execution and one encoding per group of subscribers.
 //!
-//! A group is every subscriber with the same operation (but for its cursor), the same variables
+//! A group is all subscribers with the same operation (apart from its cursor), the same variables
 //! and the same view of the same auction. Its task pulls from the topic, executes each event once,
-//! and hands the payload to every member's socket, or its queue.
+//! and writes the payload to every member's socket, or puts it into its queue.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,17 +23,18 @@ use crate::graphql::Schema;
 use crate::limiter::{Address, ClientLimiter, TooMany};
 use crate::limits;
 
-/// What begins a group: its weight is held by this address until the group has ended.
+/// What starts a group: this address holds its weight until the group has ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Cause {
-    /// Of the subscriber.
+    /// The address of the subscriber.
     pub address: Address,
-    /// Of each event.
+    /// The price of each event.
     pub price: Price,
 }
 
 impl Cause {
-    /// What each event costs as long as the group lasts, and what the group keeps.
+    /// The weight of the group: what each event costs while the group exists, and what the group
+    /// keeps.
     fn weight(&self) -> usize {
         let events = self.price.points.saturating_add(self.price.bytes / 256);
         limits::GROUP_WEIGHT.saturating_add(usize::try_from(events).unwrap_or(usize::MAX))
@@ -50,7 +51,7 @@ pub struct Fanout {
     tracer: Tracer,
     each_watcher: bool,
     counts: Arc<SocketCounts>,
-    /// Of each group.
+    /// The bounds of each group.
     bounds: GroupBounds,
 }
 
@@ -70,18 +71,18 @@ impl Fanout {
         }
     }
 
-    /// The same, with other bounds of groups.
+    /// The same fan-out, with other bounds of groups.
     #[cfg(test)]
     pub(super) fn bounded(self, bounds: GroupBounds) -> Self {
         Self { bounds, ..self }
     }
 
-    /// The same; a delivery that is traced has a span for each watcher, too.
+    /// The same fan-out; if `each_watcher`, a traced delivery has a span for each watcher, too.
     pub fn telling_each_watcher(self, each_watcher: bool) -> Self {
         Self { each_watcher, ..self }
     }
 
-    /// The schema it executes on.
+    /// The schema that groups execute on.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
@@ -90,17 +91,17 @@ impl Fanout {
         &self.limiter
     }
 
-    /// What sockets and groups count.
+    /// The counts of sockets and groups.
     pub fn counts(&self) -> &Arc<SocketCounts> {
         &self.counts
     }
 
-    /// How many groups run.
+    /// The number of running groups.
     pub fn count(&self) -> usize {
         self.groups.lock().len()
     }
 
-    /// Joins the group of this key, made if need be, after a number (`None`: from now on).
+    /// Joins the group with this key, created if necessary, after a number (`None`: from now on).
     pub async fn join(
         &self,
         key: &GroupKey,
@@ -119,7 +120,7 @@ impl Fanout {
             {
                 return Ok(joined);
             }
-            // The group ended at this moment: the next is another.
+            // The group has just ended: try the next one.
         }
     }
 
@@ -151,7 +152,7 @@ impl Fanout {
         Ok(joins)
     }
 
-    /// Closes a group that nobody is joining. Under the lock, so that no join slips in.
+    /// Closes a group that nobody is joining. Runs under the lock, so that no join slips in.
     fn end_if_idle(&self, key: &GroupKey, joins: &mut mpsc::Receiver<Join>) -> bool {
         let mut groups = self.groups.lock();
         if !joins.is_empty() {
@@ -162,7 +163,7 @@ impl Fanout {
         true
     }
 
-    /// Forgets a group whose task has ended by a failure.
+    /// Forgets a group whose task has failed.
     fn forget(&self, key: &GroupKey) {
         let mut groups = self.groups.lock();
         if groups.get(key).is_some_and(mpsc::Sender::is_closed) {

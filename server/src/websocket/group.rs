@@ -23,48 +23,48 @@ use crate::graphql::subscription::{SourceEvent, Topic};
 use crate::graphql::types::View;
 use crate::limits;
 
-/// What makes two subscriptions the same.
+/// The key of a group: subscriptions with the same key share it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GroupKey {
-    /// The field.
+    /// The subscription field.
     pub topic: Topic,
-    /// The auction.
+    /// The id of the auction.
     pub auction_id: AuctionId,
     /// The document, normalised, without the cursor.
     pub document: String,
-    /// Which of its operations.
+    /// The name of the operation in it.
     pub operation_name: Option<String>,
-    /// The variables but the cursor's, as JSON.
+    /// The variables without that of the cursor, as JSON.
     pub variables: String,
-    /// What the members may see.
+    /// What the members may see of the auction.
     pub view: View,
 }
 
 /// A subscriber that wants to join.
 pub struct Join {
-    /// Who.
+    /// The subscriber.
     pub subscriber: Arc<Subscriber>,
     /// Its cursor; `None`: from now on.
     pub after: Option<u64>,
-    /// Where the answer goes.
+    /// The reply channel.
     pub reply: oneshot::Sender<Joined>,
 }
 
-/// What became of a join.
+/// The result of a join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joined {
-    /// It is a member: everything after its cursor reaches it.
+    /// The subscriber is a member: everything after its cursor reaches it.
     Yes,
-    /// Its cursor lies before what the group has at hand: bring it nearer first.
+    /// The cursor lies before what the group has in memory: replay history first.
     Behind,
 }
 
-/// How much a group may have, at most.
+/// The bounds of a group.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupBounds {
-    /// Tasks that write to its members at a time.
+    /// Most tasks that write to its members at a time.
     pub writers: usize,
-    /// Payloads for members that resume.
+    /// Most payloads kept for members that resume.
     pub ring: usize,
 }
 
@@ -84,18 +84,18 @@ pub struct Group {
     members: Shares,
     /// The last number executed: a sequence, or a version.
     cursor: u64,
-    /// The last payloads, contiguous up to the cursor: for members that resume.
+    /// The last payloads, contiguous up to the cursor, for members that resume.
     ring_buffer: VecDeque<(u64, Arc<Payload>)>,
     ring_bytes: usize,
-    /// Payloads in it, at most.
+    /// Most payloads in it.
     ring_max: usize,
-    /// Told when a member has left.
+    /// Notified when a member has left.
     left: Arc<Notify>,
     tracer: Tracer,
-    /// Whether a delivery that is traced has a span for each watcher, too.
+    /// Whether a traced delivery has a span for each watcher, too.
     each_watcher: bool,
     counts: Arc<SocketCounts>,
-    /// Its members among all.
+    /// Its share of the gauge of members.
     counted: GaugeGuard,
 }
 
@@ -130,12 +130,12 @@ impl Group {
         }
     }
 
-    /// The same, telling of its deliveries; of each watcher's on demand.
+    /// The same group, with its deliveries traced; with `each_watcher`, those of each watcher too.
     pub fn traced(self, tracer: Tracer, each_watcher: bool) -> Self {
         Self { tracer, each_watcher, ..self }
     }
 
-    /// Runs until nobody is left and `end_if_idle` agrees.
+    /// Runs until no member is left and `end_if_idle` agrees.
     pub async fn run(
         mut self,
         mut joins: mpsc::Receiver<Join>,
@@ -164,7 +164,8 @@ impl Group {
             tokio::select! {
                 Some(join) = joins.recv() => {
                     self.join(join).await;
-                    // One that must be brought nearer first finds another group, or makes it.
+                    // A subscriber that must replay history first joins another group later, or
+                    // starts it.
                     if self.members.is_empty() && end_if_idle(&mut joins) {
                         return;
                     }
@@ -177,7 +178,7 @@ impl Group {
                         return;
                     }
                 }
-                // Whoever had it started may have gone before it joined.
+                // The subscriber that had it started may be gone before it joined.
                 () = sleep_until(used + limits::GROUP_IDLE), if self.members.is_empty() => {
                     if end_if_idle(&mut joins) {
                         return;
@@ -194,7 +195,7 @@ impl Group {
         }
     }
 
-    /// Executes and delivers what is new. False: the execution has failed.
+    /// Executes and delivers what is new; returns false if the execution has failed.
     async fn catch_up(&mut self, progress_updates: &mut watch::Receiver<Progress>) -> bool {
         loop {
             let mark = *progress_updates.borrow_and_update();
@@ -218,7 +219,7 @@ impl Group {
                 self.cursor = to;
                 return true;
             }
-            // Slower than the topic by its whole backlog: members come back from the table.
+            // Slower than the topic by its whole backlog: members resume from the table.
             self.cursor = self.topic.mark().position;
             self.clear_ring();
             self.members.drain().filter(Member::stays).for_each(|m| m.subscriber.overflow());
@@ -259,8 +260,8 @@ impl Group {
         self.execution.run(item).await.map(Arc::new)
     }
 
-    /// Delivers events, in order of their numbers, to every member. Returns when each was told, if
-    /// somebody asks.
+    /// Delivers events, in the order of their numbers, to every member. Returns when each received
+    /// them, if `notes_times`.
     async fn deliver(&mut self, events: Events, notes_times: bool) -> Times {
         let Some(last) = events.last().map(|(number, _)| *number) else { return Times::new() };
         self.counts.group_members.add(self.members.len());
@@ -285,14 +286,14 @@ impl Group {
         self.ring_bytes = 0;
     }
 
-    /// Joins and learns the position in one step: no event is between.
+    /// Joins and fixes the position in one step, so that no event falls in between.
     async fn join(&mut self, join: Join) {
         let Join { subscriber, after, reply } = join;
         let joined = match self.kind {
             Topic::Bids => self.join_bids(&subscriber, after).await,
             Topic::Auction => self.join_state(&subscriber).await,
         };
-        // Whoever asked may have gone; then it is over, and leaves at the next turn.
+        // The caller may be gone; then the subscription is over, and leaves at the next turn.
         reply.send(joined).ok();
     }
 
@@ -304,8 +305,8 @@ impl Group {
             return Joined::Behind;
         }
         if given.is_none() {
-            // A cursor may be that of history which still waits in its queue: only what is written
-            // moves where it resumes.
+            // The cursor may belong to history that is still queued: only what is written moves the
+            // point where it resumes.
             subscriber.starts_after(position);
         }
         *subscriber.left.lock() = Some(Arc::clone(&self.left));
@@ -338,12 +339,13 @@ impl Group {
         };
         let subscriber = Arc::clone(subscriber);
         self.members.push(Member { subscriber, prefix, membership, after, live_after });
-        // It may have ended while it joined, before it knew whom to tell.
+        // It may have ended while it joined, before it knew whom to notify.
         self.left.notify_one();
     }
 
-    /// Makes the ring begin at `after + 1` or before, from the topic's backlog: each event is
-    /// executed once, however many members resume. False: the backlog does not reach so far.
+    /// Extends the ring buffer back to `after + 1`, from the topic's backlog: each event is
+    /// executed once, however many members resume. Returns false if the backlog does not reach that
+    /// far.
     async fn reach_back(&mut self, after: u64) -> bool {
         let oldest = self.ring_buffer.front().map_or(self.cursor + 1, |(number, _)| *number);
         if after + 1 >= oldest {

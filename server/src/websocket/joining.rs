@@ -1,4 +1,5 @@
-//! From a cursor to the position of a group: history first, then the group, with no seam between.
+//! Brings a subscriber from its cursor to the position of its group: history first, then the group,
+//! without a gap.
 
 use std::sync::Arc;
 
@@ -21,21 +22,21 @@ use crate::graphql::subscription::SourceEvent;
 use crate::limiter::Payer;
 use crate::limits;
 
-/// A subscriber that is to join a group.
+/// A subscriber that is joining a group.
 pub(super) struct Joining<'a, T: Table> {
     pub(super) fanout: &'a Fanout,
     pub(super) broker: &'a Broker<T>,
     pub(super) subscriber: &'a Arc<Subscriber>,
     pub(super) key: GroupKey,
-    /// What is executed.
+    /// Makes the request to execute.
     pub(super) request: &'a (dyn Fn() -> Request + Sync),
     pub(super) cause: Cause,
-    /// Pays for the history.
+    /// Who pays for the history.
     pub(super) payer: &'a Payer,
 }
 
 impl<T: Table> Joining<'_, T> {
-    /// Sends what lies between a cursor and the group's position, and joins it.
+    /// Sends the history between a cursor and the group's position, and joins the group.
     pub(super) async fn join(
         &self,
         topic: &Reader,
@@ -43,7 +44,7 @@ impl<T: Table> Joining<'_, T> {
     ) -> Result<(), Response> {
         let Self { fanout, subscriber, key, request, cause, .. } = self;
         loop {
-            // What a group has at hand is sent to whoever joins it.
+            // What a group has in memory is sent to anyone who joins it.
             let missing = after.map_or(0, |after| topic.mark().position.saturating_sub(after));
             if missing <= limits::GROUP_RING_MAX as u64 {
                 self.pay(missing).await;
@@ -62,7 +63,7 @@ impl<T: Table> Joining<'_, T> {
         }
     }
 
-    /// Waits until its payer may be sent so many bids of history.
+    /// Waits until this many bids of history may be sent for the payer.
     async fn pay(&self, bids: u64) {
         let units = bids.saturating_mul(self.cause.price.bytes.div_ceil(1024).max(1));
         while let Err(too_many) = self.fanout.limiter().replay(self.payer, units, clock::now()) {
@@ -70,8 +71,8 @@ impl<T: Table> Joining<'_, T> {
         }
     }
 
-    /// Sends a page of history to one subscriber alone, as fast as it takes it; returns the sequence
-    /// it has reached.
+    /// Sends a page of history to one subscriber only, as fast as it reads; returns the sequence it
+    /// has reached.
     async fn replay(&self, topic: &Reader, after: u64) -> Result<u64, Response> {
         let Self { fanout, subscriber, request, .. } = self;
         let missing = topic.mark().position.saturating_sub(after);

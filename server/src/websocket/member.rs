@@ -1,4 +1,4 @@
-//! A member of a group, and what becomes of events for it.
+//! A member of a group, and the outcome of events for it.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use super::counts::BatchTotals;
 use super::payload::{Frames, Payload};
 use super::send_queue::Subscriber;
 
-/// A member: it gets what is numbered over `after`, as a replay up to `live_after`.
+/// A member: it gets events numbered over `after`, as replays up to `live_after`.
 pub(super) struct Member {
     pub(super) subscriber: Arc<Subscriber>,
-    /// The subscriber's, shared with members that have the same: nearly all do.
+    /// The subscriber's prefix, shared with members that have the same one: nearly all do.
     pub(super) prefix: Arc<str>,
     /// Its membership when it joined.
     pub(super) membership: u64,
@@ -17,16 +17,16 @@ pub(super) struct Member {
     pub(super) live_after: u64,
 }
 
-/// What became of events for a member.
+/// The outcome of events for a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It had them already.
+    /// The member had them already.
     Before,
     /// They are written.
     Written,
     /// They are in its queue.
     Queued,
-    /// It has left.
+    /// The member has left.
     Left,
 }
 
@@ -35,7 +35,7 @@ impl Member {
         !self.subscriber.is_over() && self.subscriber.membership() == self.membership
     }
 
-    /// Delivers what is new to it: at once if nothing is on its way to it, else through its queue.
+    /// Delivers what is new to the member: at once if nothing is pending, else through its queue.
     pub(super) fn deliver(
         &self,
         events: &[(u64, Arc<Payload>)],

@@ -19,18 +19,18 @@ struct Envelope<'a> {
     payload: Option<&'a RawValue>,
 }
 
-/// What a client says.
+/// A message of a client.
 #[derive(Debug)]
 pub enum ClientMessage<'a> {
     /// The first message, with an object as payload or none.
     ConnectionInit(Option<&'a RawValue>),
-    /// Are you there?
+    /// A ping.
     Ping(Option<&'a RawValue>),
-    /// I am here.
+    /// A pong.
     Pong,
     /// Run an operation.
     Subscribe {
-        /// Its id.
+        /// The id of the operation.
         id: Cow<'a, str>,
         /// What to run, or what is wrong with its payload.
         asked: Result<Box<Asked>, ServerError>,
@@ -39,7 +39,7 @@ pub enum ClientMessage<'a> {
     Complete(Cow<'a, str>),
 }
 
-/// Reads a message, or says what is wrong with it in a few words.
+/// Parses a message, or returns what is wrong with it in a few words.
 pub fn parse(text: &str) -> Result<ClientMessage<'_>, &'static str> {
     let envelope: Envelope<'_> =
         serde_json::from_str(text).map_err(|_| "a message is a JSON object with a type")?;
@@ -66,7 +66,7 @@ fn subscribe<'a>(
     Ok(ClientMessage::Subscribe { id, asked })
 }
 
-/// Why an operation's id is not one.
+/// The error for an invalid operation id.
 pub const BAD_ID: &str = "id must be 1 to 64 bytes of text";
 
 fn id(id: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, &'static str> {
@@ -89,7 +89,7 @@ pub fn ping(payload: Option<&str>) -> String {
     with_payload("ping", payload)
 }
 
-/// The beginning of each `next` frame of an operation, up to its payload.
+/// The start of each `next` frame of an operation, up to its payload.
 pub fn next_prefix(id: &str) -> String {
     format!(r#"{{"id":{},"type":"next","payload":"#, json_text(id))
 }

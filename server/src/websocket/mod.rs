@@ -1,7 +1,7 @@
 //! Sockets: GraphQL over WebSocket, and the fan-out of subscriptions.
 //!
-//! `protocol` is the pure state machine, `connection` one socket, `operation` what a client asks,
-//! `fanout` and `group` the one execution for all who ask the same.
+//! `protocol` is the pure state machine, `connection` one socket, `operation` one request of a
+//! client, and `fanout` and `group` the single execution for all who ask for the same.
 
 pub mod message;
 pub mod counts;

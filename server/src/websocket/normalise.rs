@@ -1,7 +1,7 @@
-//! Normalising an operation, so that subscribers who ask the same thing share a group. Pure.
+//! Normalises an operation, so that subscribers who ask for the same share a group. Pure.
 //!
-//! Two operations are the same if their documents have the same tokens and their variables the
-//! same values, but for the cursor `after` of the root field, which is each subscriber's own.
+//! Two operations are the same if their documents have the same tokens and their variables the same
+//! values, apart from the cursor `after` of the root field, which differs per subscriber.
 
 use async_graphql::parser::types::{ExecutableDocument, Selection};
 use async_graphql::{Value, Variables};
@@ -11,13 +11,13 @@ use crate::graphql::document::tokens;
 /// The normalised document and variables of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Normalised {
-    /// The tokens of the document, a space between each, the cursor blanked out.
+    /// The tokens of the document with a space between each, and the cursor left out.
     pub document: String,
-    /// The variables but the cursor's, as JSON.
+    /// The variables without that of the cursor, as JSON.
     pub variables: String,
 }
 
-/// Normalises the operation of this name (the only one if `None`) of a parsed document.
+/// Normalises the operation with this name (the only one if `None`) of a parsed document.
 pub fn normalise(
     text: &str,
     document: &ExecutableDocument,
@@ -62,8 +62,9 @@ fn spaced(text: &str, blank: Option<(usize, usize)>) -> String {
     out
 }
 
-/// The byte at a line and column, both counted from 1, columns in characters. A carriage return makes
-/// the parser's positions ambiguous: then there is none, and each cursor has a group of its own.
+/// The byte offset of a line and column, both counted from 1, columns in characters. A carriage
+/// return makes the parser's positions ambiguous: then there is none, and each cursor gets a group
+/// of its own.
 fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
     if text.contains('\r') {
         return None;

@@ -1,4 +1,4 @@
-//! One operation of a socket, from `subscribe` to its answer or to its place in a group.
+//! One operation of a socket, from `subscribe` to its answer, or until it has joined its group.
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ use crate::graphql::types::View;
 use crate::graphql::{Caller, Operation, Prepared};
 use crate::limiter::Bound;
 
-/// What one socket may run at a time. Subscriptions stay, the others pass: what a socket watches
-/// takes nothing from what it does.
+/// What one socket may run concurrently. Subscriptions last and other operations are short, so each
+/// kind has its own capacity.
 #[derive(Debug)]
 pub(super) struct Capacity {
     subscriptions: Arc<Semaphore>,
@@ -67,7 +67,7 @@ impl Capacity {
     }
 }
 
-/// A subscription that is being begun.
+/// A subscription that is being started.
 struct Beginning<'a> {
     sockets: &'a Sockets,
     subscriber: &'a Arc<Subscriber>,
@@ -75,7 +75,7 @@ struct Beginning<'a> {
     caller: &'a Caller,
 }
 
-/// Runs an operation to its end, or to its place in a group.
+/// Runs an operation to its end, or until it has joined its group.
 pub(super) async fn run(
     sockets: &Sockets,
     capacity: &Capacity,
@@ -119,7 +119,7 @@ pub(super) async fn run(
 }
 
 impl Beginning<'_> {
-    /// Checks a subscription and joins its group; then sees to it that its view stays what the
+    /// Checks a subscription and joins its group; then makes sure that its view stays what the
     /// caller may see.
     async fn subscribe(&self) -> Result<(), Response> {
         let Self { sockets, caller, .. } = self;
@@ -143,7 +143,7 @@ impl Beginning<'_> {
         let view = view_of(&asked, &topic, &caller.principal);
         self.join(&asked, &topic, view).await?;
         match renewals {
-            // Bids look the same to all; and an anonymous caller stays one.
+            // Bids look the same to all, and an anonymous caller stays one.
             Some(renewals)
                 if asked.topic == Topic::Auction && caller.principal.user_id.is_some() =>
             {
@@ -174,7 +174,7 @@ impl Beginning<'_> {
         }
     }
 
-    /// Brings a subscriber to the position of its group, and joins it.
+    /// Replays history to a subscriber up to the position of its group, and joins the group.
     async fn join(&self, asked: &Asked, topic: &Reader, view: View) -> Result<(), Response> {
         let Self { sockets, subscriber, prepared, caller } = self;
         let joining = Joining {
@@ -189,7 +189,8 @@ impl Beginning<'_> {
         joining.join(topic, asked.after).await
     }
 
-    /// Runs the operation once as a probe: it is validated and authorised, and its arguments noted.
+    /// Runs the operation once as a validation run: it is validated and authorised, and its
+    /// arguments are recorded.
     async fn probe(&self) -> Result<Asked, Response> {
         let probe = Probe::default();
         let request = self.prepared.request().data(self.caller.clone()).data(probe.clone());

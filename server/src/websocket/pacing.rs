@@ -1,5 +1,5 @@
-//! How fast one socket is read. Whoever sends too fast is not read for a while, and so waits in their own
-//! send queue; nothing that has come is lost.
+//! The pace at which one socket is read. A client that sends too fast is not read for a while, and
+//! waits in its own send queue; nothing received is lost.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::limits;
 pub(super) struct Pacing {
     limiter: ClientLimiter,
     address: Address,
-    /// When it may send as many operations, and messages, at once again.
+    /// When its full allowance of operations, and of messages, is available again.
     operations_whole_at: Option<Timestamp>,
     messages_whole_at: Option<Timestamp>,
     /// Nothing is read before this.
@@ -29,12 +29,12 @@ impl Pacing {
         Self { limiter, address, operations_whole_at, messages_whole_at, reads_from }
     }
 
-    /// When it is read again; `None`: now.
+    /// When reading resumes; `None`: now.
     pub(super) fn paused_until(&self) -> Option<Instant> {
         (self.reads_from > Instant::now()).then_some(self.reads_from)
     }
 
-    /// A message has come.
+    /// Records a received message.
     pub(super) fn message(&mut self, payer: &Payer, now: Timestamp) {
         if self.limiter.message(payer, now).is_err() {
             self.pause(limits::REFUSAL_PAUSE_MIN);
@@ -45,7 +45,7 @@ impl Pacing {
             Ok(whole_at) => self.messages_whole_at = Some(whole_at),
             Err(wait) => {
                 self.limiter.record_limit(Bound::MessageRate);
-                // It is taken all the same, when it is due.
+                // The message is accepted all the same, once it is due.
                 let due = rate.decide(self.messages_whole_at, now.plus(wait), 1);
                 self.messages_whole_at = due.ok().or(self.messages_whole_at);
                 self.pause(wait);
@@ -53,8 +53,8 @@ impl Pacing {
         }
     }
 
-    /// Whether an operation may be read further: then its payer has paid for that. If not, the socket
-    /// is not read for a while.
+    /// Whether an operation may be parsed: then its payer has paid for that. If not, the socket is
+    /// not read for a while.
     pub(super) fn afford(
         &mut self,
         payer: &Payer,

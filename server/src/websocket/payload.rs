@@ -1,4 +1,4 @@
-//! An event as every member of a group gets it: encoded once.
+//! An event for every member of a group, encoded once.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ pub struct Payload {
     published_at: Option<Timestamp>,
 }
 
-/// What stands after a payload in a `next` frame.
+/// The end of a `next` frame, after the payload.
 const FRAME_END: &str = "}";
 const REPLAY_MARK: &str = r#","extensions":{"replay":true}}"#;
 
 impl Payload {
-    /// A payload of a response's JSON.
+    /// Makes a payload from a response's JSON.
     pub fn new(json: String) -> Self {
         debug_assert!(json.ends_with('}'), "a response is a JSON object");
         Self { json, published_at: None }
     }
 
-    /// The same, of a bid that was published then.
+    /// The same payload, of a bid that was published at this time.
     pub fn published(self, at: Option<Timestamp>) -> Self {
         Self { published_at: at, ..self }
     }
@@ -32,7 +32,7 @@ impl Payload {
         self.published_at
     }
 
-    /// The length of the frame of a text so long, with its head.
+    /// The length of the frame of a text of this length, with its head.
     pub fn framed(length: usize) -> usize {
         length
             + match length {
@@ -64,7 +64,7 @@ impl Payload {
         message.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
     }
 
-    /// The JSON alone.
+    /// The JSON of the response.
     pub fn json(&self) -> &str {
         &self.json
     }
@@ -89,25 +89,25 @@ fn write_head(length: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// The frames of one turn of a group, kept from member to member: nearly all get the same bytes.
+/// The frames of one turn of a group, reused from member to member: nearly all get the same bytes.
 #[derive(Debug, Default)]
 pub struct Frames {
     prefix: Option<Arc<str>>,
-    /// The first event, and the first that is no replay, by their places.
+    /// The positions of the first event and of the first live one.
     from: usize,
     live_from: usize,
     bytes: Vec<u8>,
 }
 
 impl Frames {
-    /// The frames of the events from a place on, as a subscription with this prefix gets them.
+    /// The frames of the events from a position on, for a subscription with this prefix.
     pub fn of(
         &mut self,
         events: &[(u64, Arc<Payload>)],
         prefix: &Arc<str>,
         (from, live_from): (usize, usize),
     ) -> &[u8] {
-        // By its address: a text's own bytes would have to be fetched for each member.
+        // Compared by address: comparing the bytes would have to fetch them for each member.
         let same_prefix = self.prefix.as_ref().is_some_and(|last| Arc::ptr_eq(last, prefix));
         if !same_prefix || self.from != from || self.live_from != live_from {
             self.bytes.clear();

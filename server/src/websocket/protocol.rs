@@ -1,7 +1,7 @@
-//! The graphql-transport-ws protocol of one connection: a pure state machine, time is an argument.
+//! The graphql-transport-ws protocol of one connection: a pure state machine; time is an argument.
 //!
-//! Written after PROTOCOL.md of enisdenjo/graphql-ws, in its words. The connection feeds it what
-//! arrives and does what it says; it owns no socket and no task.
+//! Follows PROTOCOL.md of enisdenjo/graphql-ws, in its terms. The connection feeds it what arrives
+//! and carries out its actions; it owns no socket and no task.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -16,7 +16,7 @@ use super::message::{self, ClientMessage};
 use crate::graphql::request::Asked;
 use crate::limits;
 
-/// The sub-protocol's name.
+/// The name of the sub-protocol.
 pub const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 /// Why the server closes a socket.
@@ -34,25 +34,25 @@ impl Close {
         Self { code, reason: Cow::Borrowed(reason) }
     }
 
-    /// The server shuts down; clients come back.
+    /// The server is shutting down; clients reconnect.
     pub const RESTART: Self = Self::new(1012, "Service Restart");
     /// Nothing could be written for a while.
     pub const TOO_SLOW: Self = Self::new(1013, "Too slow");
-    /// Messages of its address that are not whole take too much.
+    /// Unfinished messages of its address exceed their budget.
     pub const UNFINISHED: Self = Self::new(1013, "Too many unfinished messages");
     /// A ping was not answered.
     pub const NO_PONG: Self = Self::new(1013, "Pong timeout");
-    /// A frame is none of the WebSocket protocol.
+    /// A frame violates the WebSocket protocol.
     pub const BAD_FRAME: Self = Self::new(1002, "Not a valid WebSocket frame");
-    /// A text that is none.
+    /// A text is not UTF-8.
     pub const NOT_UTF8: Self = Self::new(1007, "Not UTF-8");
     /// A frame or message is larger than allowed.
     pub const TOO_BIG: Self = Self::new(1009, "Message too big");
-    /// A subscribe before the ack.
+    /// A subscribe before connection_ack.
     pub const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
-    /// Nothing was asked of it for long.
+    /// No operation ran for a long time.
     pub const IDLE: Self = Self::new(1000, "Idle");
-    /// Its user has as many sockets as it may.
+    /// Its user has too many sockets.
     pub const TOO_MANY: Self = Self::new(1013, "Too many sockets of this user");
     /// The token has expired.
     pub const TOKEN_EXPIRED: Self = Self::new(4403, "Token expired");
@@ -60,13 +60,13 @@ impl Close {
     pub const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
     /// No connection_init in time.
     pub const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");
-    /// An operation's id is empty, too long or not there.
+    /// The id of an operation is empty, too long or missing.
     pub const OPERATION_ID: Self = Self::new(4400, message::BAD_ID);
     /// A second connection_init.
     pub const INIT_AGAIN: Self = Self::new(4429, "Too many initialisation requests");
 }
 
-/// What the connection is to do.
+/// An action for the connection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Check the payload of connection_init, then call `admitted` or `refused`.
@@ -76,12 +76,12 @@ pub enum Action {
     },
     /// Run an operation.
     Start {
-        /// Its id.
+        /// The id of the operation.
         id: Arc<str>,
-        /// What to run.
+        /// The operation to run.
         asked: Box<Asked>,
     },
-    /// The client no longer wants an operation: nothing more is sent for it.
+    /// Stop an operation: the client no longer wants it, and nothing more is sent for it.
     Stop(Arc<str>),
     /// Refuse an operation: too many run on this connection.
     Refuse(Arc<str>),
@@ -103,7 +103,7 @@ enum Phase {
     Admitting,
     /// connection_ack was sent.
     Acknowledged,
-    /// Closed by us.
+    /// Closed by the server.
     Closed,
 }
 
@@ -113,17 +113,17 @@ pub struct Protocol {
     phase: Phase,
     limits: SocketLimits,
     operations: HashSet<Arc<str>>,
-    /// When something is due: the init time-out, a ping, or the end of waiting for a pong.
+    /// When the next deadline is: the init time-out, a ping, or the end of waiting for a pong.
     due: Instant,
     awaiting_pong: bool,
-    /// What is left of the wait for the peer when `due` comes.
+    /// The remaining wait for the peer when `due` comes.
     last_look: Option<Duration>,
     /// Since when no operation runs.
     idle_since: Instant,
 }
 
 impl Protocol {
-    /// A connection that has just been made.
+    /// The state of a new connection.
     pub fn new(limits: SocketLimits, now: Instant) -> Self {
         let mut protocol = Self {
             phase: Phase::Connected,
@@ -138,8 +138,8 @@ impl Protocol {
         protocol
     }
 
-    /// Waits for the peer, in two parts. If this process stood still meanwhile, what the peer said in
-    /// time is read in the second.
+    /// Waits for the peer, in two parts. If this process was suspended meanwhile, messages that
+    /// arrived in time are read in the second part.
     fn wait_for_peer(&mut self, time: Duration, now: Instant) {
         let last = limits::LAST_LOOK.min(time / 2);
         self.due = now + time.saturating_sub(last);
@@ -189,7 +189,7 @@ impl Protocol {
         }
     }
 
-    /// A frame has come, of whatever kind: the peer is there.
+    /// A frame of any kind has arrived: the peer is alive.
     pub fn heard(&mut self, now: Instant) {
         if self.awaiting_pong {
             self.awaiting_pong = false;
@@ -197,13 +197,13 @@ impl Protocol {
         }
     }
 
-    /// Takes a binary message: the protocol has none.
+    /// Takes a binary message, which the protocol does not have.
     pub fn binary(&mut self) -> Option<Action> {
         let close = Close::new(4400, "messages are text");
         (self.phase != Phase::Closed).then(|| self.close(close))
     }
 
-    /// connection_init is good: acknowledges it, with a payload as JSON.
+    /// connection_init is accepted: acknowledges it, with a payload as JSON.
     pub fn admitted(&mut self, payload: Option<&str>, now: Instant) -> Option<Action> {
         if self.phase != Phase::Admitting {
             return None;
@@ -271,7 +271,7 @@ impl Protocol {
         if self.phase != Phase::Acknowledged {
             return self.close(Close::UNAUTHORIZED);
         }
-        // In use from the moment it is asked for, also while it is being prepared.
+        // The id is in use as soon as it is requested, also while the operation is being prepared.
         if self.operations.contains(id) {
             let reason = format!("Subscriber for {id} already exists");
             return self.close(Close { code: 4409, reason: Cow::Owned(reason) });

@@ -1,5 +1,5 @@
-//! The bytes that wait in one socket's queue: bounded by themselves, and, beyond a few, paid from the
-//! budget of the socket's address.
+//! The bytes queued for one socket: bounded, and, apart from a few, paid for from the budget of the
+//! socket's address.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ struct Held {
     parts: Vec<HeldBytes>,
 }
 
-/// Bytes are taken from the budget so many at a time, so that few frames have to look at it.
+/// Bytes are taken from the budget in units of this size, so that few frames have to access it.
 const PART_BYTES: usize = 64 * 1024;
 
 impl QueuedBytes {
@@ -37,7 +37,7 @@ impl QueuedBytes {
         Self { limiter, payer, queued: AtomicUsize::new(0), held: Mutex::default(), replay }
     }
 
-    /// Adds a frame. False: it would be too much, and is not added.
+    /// Adds a frame; returns false, and does not add it, if it would be too much.
     pub(super) fn add(&self, bytes: usize) -> bool {
         let queued = self.queued.fetch_add(bytes, Ordering::AcqRel) + bytes;
         let fits = queued <= limits::SOCKET_QUEUE_BYTES_FREE
@@ -56,7 +56,7 @@ impl QueuedBytes {
         }
     }
 
-    /// Waits until so many bytes of history may be queued.
+    /// Waits until this many bytes of history may be queued.
     pub(super) async fn replay(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let bytes = bytes.min(limits::REPLAY_QUEUE_BYTES_MAX) as u32;
         Arc::clone(&self.replay).acquire_many_owned(bytes).await.ok()

@@ -1,8 +1,8 @@
-//! What is on its way to one socket: a bounded queue that many groups fill and one connection
-//! empties. Where nothing is on its way, a group writes to the wire itself.
+//! The frames on their way to one socket: a bounded queue that many groups fill and one connection
+//! empties. While nothing is pending, a group writes to the socket itself.
 //!
-//! A subscription that does not keep up loses its queued frames and is told where to resume; its
-//! end does not need a free place in the queue.
+//! A subscription that does not keep up loses its queued frames and is sent the point where to
+//! resume; its end needs no free space in the queue.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -22,33 +22,33 @@ use crate::limits;
 pub enum Frame {
     /// An event of a subscription.
     Next {
-        /// Whose.
+        /// The subscription.
         subscriber: Arc<Subscriber>,
         /// The event, encoded once for all.
         payload: Arc<Payload>,
-        /// Its sequence (or version).
+        /// The sequence (or version) of the event.
         number: u64,
         /// Whether it comes from history.
         replay: bool,
-        /// Held while it is queued, to bound what a replay queues: by frames, and by bytes.
+        /// Held while the frame is queued, to bound replays: by frames, and by bytes.
         permits: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
     },
     /// The end of a subscription.
     End {
-        /// Whose.
+        /// The subscription.
         subscriber: Arc<Subscriber>,
-        /// How.
+        /// How it ends.
         end: End,
     },
-    /// A group has written frames in part: the rest is to be flushed.
+    /// A group has written frames partially: the rest must be flushed.
     Flush,
     /// The answer to a query or mutation: a payload, then complete.
     Answer {
-        /// Whose.
+        /// The operation.
         subscriber: Arc<Subscriber>,
         /// The response as JSON.
         payload: String,
-        /// Its bytes, held until it is written.
+        /// The budget for its bytes, held until it is written.
         held: Option<HeldBytes>,
     },
 }
@@ -66,25 +66,25 @@ pub enum End {
 #[derive(Debug)]
 pub struct SendQueue {
     queue: mpsc::Sender<Frame>,
-    /// Live frames of each subscription.
+    /// Most live frames of each subscription.
     subscription_max: usize,
     /// Subscriptions that overflowed: at most one entry per operation. `None`: the connection has
-    /// ended, and nobody would take them.
+    /// ended, and nobody would read them.
     overflowed: Mutex<Option<Vec<Arc<Subscriber>>>>,
     wake: Notify,
-    /// The connection's own: a socket ends with its connection, whoever may still know of it.
+    /// Owned by the connection: a socket ends with its connection, whoever still refers to it.
     sink: Weak<dyn FrameSink>,
     /// The frames that are queued in all send queues.
     level: Arc<Gauge>,
     bytes: QueuedBytes,
 }
 
-/// How much waits for one socket, at most.
+/// The bounds of one socket's queue.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueBounds {
-    /// Frames of all its operations.
+    /// Most frames of all its operations.
     pub frames: usize,
-    /// Live frames of each subscription.
+    /// Most live frames of each subscription.
     pub subscription: usize,
 }
 
@@ -95,7 +95,7 @@ impl Default for QueueBounds {
 }
 
 impl SendQueue {
-    /// A queue before a sink, and the receiving side for its connection.
+    /// A queue in front of a sink, and the receiving side for its connection.
     pub fn new(
         sink: Weak<dyn FrameSink>,
         bounds: QueueBounds,
@@ -111,7 +111,7 @@ impl SendQueue {
         (Arc::new(send_queue), frames)
     }
 
-    /// Queues a frame, waiting for a place. False: the connection has gone.
+    /// Queues a frame, waiting for space; returns false if the connection has ended.
     pub async fn send(&self, frame: Frame) -> bool {
         self.queue.send(frame).await.is_ok()
     }
@@ -127,32 +127,32 @@ impl SendQueue {
         }
     }
 
-    /// The connection has ended. What overflowed holds this queue: without an end to that, neither
-    /// would ever go.
+    /// Marks the connection as ended. Overflowed subscriptions hold this queue: without this,
+    /// neither would ever be dropped.
     pub fn close(&self) {
         self.overflowed.lock().take();
     }
 }
 
-/// One operation of one socket, most often a subscription.
+/// One operation of one socket, usually a subscription.
 #[derive(Debug)]
 pub struct Subscriber {
-    /// The operation's id.
+    /// The id of the operation.
     pub id: Arc<str>,
-    /// What stands before each payload: the frame up to `"payload":`.
+    /// The start of each frame, up to `"payload":`.
     pub prefix: String,
     send_queue: Arc<SendQueue>,
-    /// The queue's.
+    /// The sink of the queue.
     sink: Weak<dyn FrameSink>,
-    /// Frames queued by a group.
+    /// Frames that a group has queued.
     queued: AtomicUsize,
-    /// No further frame is queued or written.
+    /// Whether it is over: no further frame is queued or written.
     over: AtomicBool,
     /// The last number written to the socket: where the client resumes.
     last: AtomicU64,
-    /// Raised when it changes its group: the one before drops it.
+    /// Raised when it changes its group: the previous group then drops it.
     membership: AtomicU64,
-    /// Its share of what its socket may run at a time; given back at its end.
+    /// Its share of the socket's capacity, released at its end.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
     /// Wakes the group when the subscription is over.
     pub(super) left: Mutex<Option<Arc<Notify>>>,
@@ -183,16 +183,16 @@ impl Subscriber {
         }
     }
 
-    /// Whether it has ended: completed by the client, overflowed, or its socket has gone.
+    /// Whether it has ended: completed by the client, overflowed, or its socket is gone.
     pub fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }
 
-    /// Ends it: what is queued is dropped by the connection.
+    /// Ends it: the connection drops its queued frames.
     pub fn end(&self) {
         self.over.store(true, Ordering::Release);
         self.permit.lock().take();
-        // A group that has looked before is done when this returns.
+        // A group that checked earlier has finished writing when this returns.
         self.wait_for_writer();
         if let Some(group) = &*self.left.lock() {
             group.notify_one();
@@ -206,12 +206,12 @@ impl Subscriber {
         }
     }
 
-    /// Which of its groups it is in: a group keeps a member while this stays the same.
+    /// The number of its current membership: a group keeps a member while this stays the same.
     pub fn membership(&self) -> u64 {
         self.membership.load(Ordering::Acquire)
     }
 
-    /// Leaves its group, to join another. What is queued is still written.
+    /// Leaves its group, to join another. Queued frames are still written.
     pub fn leave(&self) {
         self.membership.fetch_add(1, Ordering::AcqRel);
         self.wait_for_writer();
@@ -230,13 +230,13 @@ impl Subscriber {
         self.last.fetch_max(number, Ordering::Relaxed);
     }
 
-    /// Reads what [`Self::write`] reads first, and no more; the value means nothing.
+    /// Reads what [`Self::write`] reads first, to bring it into the cache; the value means nothing.
     pub fn prefetch(&self) -> usize {
         self.sink.strong_count()
     }
 
-    /// Writes whole frames up to this number at once, if nothing is on its way before them and this
-    /// is still a member. False: they are to be queued.
+    /// Writes whole frames up to this number at once, if nothing is pending before them and this is
+    /// still a member. False: they must be queued.
     pub fn write(&self, frames: &[u8], number: u64, membership: u64) -> bool {
         let may = || {
             self.queued.load(Ordering::Acquire) == 0
@@ -248,7 +248,7 @@ impl Subscriber {
             Written::Not => return false,
             Written::Whole => {}
             Written::Partly => {
-                // With a full queue the connection is busy writing, and flushes as it goes.
+                // If the queue is full, the connection is writing, and flushes as it goes.
                 self.send_queue.queue.try_send(Frame::Flush).ok();
             }
         }
@@ -256,7 +256,8 @@ impl Subscriber {
         true
     }
 
-    /// Queues a live event, or ends the subscription if its queue is full. False: it is over.
+    /// Queues a live event, or ends the subscription if its queue is full; returns false if it is
+    /// over.
     pub fn push(self: &Arc<Self>, payload: &Arc<Payload>, number: u64, replay: bool) -> bool {
         if self.is_over() {
             return false;
@@ -281,8 +282,8 @@ impl Subscriber {
         false
     }
 
-    /// Queues a replayed event, waiting for a place: the history of one watcher, read as fast as
-    /// that watcher takes it. False: it is over.
+    /// Queues a replayed event, waiting for space: one watcher's history is read as fast as that
+    /// watcher reads. Returns false if it is over.
     pub async fn replay(
         self: &Arc<Self>,
         payload: Arc<Payload>,
@@ -303,16 +304,16 @@ impl Subscriber {
         !self.is_over() && self.send_queue.send(frame).await
     }
 
-    /// Queues the answer of a query or mutation, waiting for a place.
+    /// Queues the answer to a query or mutation, waiting for space.
     pub async fn answer(self: &Arc<Self>, payload: String, mut held: Option<HeldBytes>) {
         if let Some(held) = &mut held {
             held.shrink_to(payload.len());
         }
-        // The connection may have gone, and its client with it.
+        // The connection may be gone, and its client with it.
         self.send_queue.send(Frame::Answer { subscriber: Arc::clone(self), payload, held }).await;
     }
 
-    /// Queues a refusal, waiting for a place.
+    /// Queues a refusal, waiting for space.
     pub async fn refuse(self: &Arc<Self>, errors: String) {
         let end = End::Error(errors);
         self.send_queue.send(Frame::End { subscriber: Arc::clone(self), end }).await;
@@ -322,12 +323,12 @@ impl Subscriber {
     pub fn finish(self: &Arc<Self>, end: End) {
         let frame = Frame::End { subscriber: Arc::clone(self), end };
         if self.send_queue.queue.try_send(frame).is_err() {
-            // No place for the end: told to resume, the client will see it then.
+            // No space for the end: the client resumes, and receives it then.
             self.overflow();
         }
     }
 
-    /// A frame has left the queue. False: it must not be written.
+    /// Records that a frame has left the queue; returns false if it must not be written.
     pub fn taken(&self, number: u64, bytes: usize) -> bool {
         self.unqueue(1);
         self.send_queue.bytes.remove(bytes);
@@ -338,7 +339,7 @@ impl Subscriber {
         true
     }
 
-    /// One more is queued; returns how many were before.
+    /// Counts one more queued frame; returns how many there were before.
     fn queue_one(&self) -> usize {
         self.send_queue.level.add(1);
         self.queued.fetch_add(1, Ordering::Relaxed)
@@ -349,7 +350,7 @@ impl Subscriber {
         self.send_queue.level.add(-i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Ends it because it cannot keep up: its client is told where to resume.
+    /// Ends it because it does not keep up: its client is told where to resume.
     pub fn overflow(self: &Arc<Self>) {
         if !self.over.swap(true, Ordering::AcqRel) {
             if let Some(overflowed) = &mut *self.send_queue.overflowed.lock() {
@@ -362,7 +363,7 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        // What its connection has dropped with its queue.
+        // The frames that its connection has dropped with the queue.
         self.unqueue(self.queued.load(Ordering::Relaxed));
     }
 }

@@ -1,8 +1,9 @@
-//! One socket's bytes. Its connection reads and writes them through [`SharedSocketIo`]; a group writes whole
-//! frames through [`FrameSink::write_whole`] when nothing else is on its way, and so wakes nobody.
+//! The bytes of one socket. Its connection reads and writes them through [`SharedSocketIo`]; a
+//! group writes whole frames through [`FrameSink::write_whole`] when nothing else is pending, and
+//! so wakes nobody.
 //!
-//! The lock is held for a system call that does not wait, and hardly ever by two: the connection
-//! writes when a client asked something, the group when there is an event.
+//! The lock is held for one non-blocking system call, and rarely contended: the connection writes
+//! when a client has requested something, the group when there is an event.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -19,7 +20,7 @@ use tokio::net::TcpStream;
 
 use crate::limiter::unread::UnreadBytes;
 
-/// A socket's two ways of being written to.
+/// The two ways of writing to a socket.
 #[derive(Debug)]
 pub struct SharedSocket {
     stream: TcpStream,
@@ -28,32 +29,32 @@ pub struct SharedSocket {
     unread: OnceLock<UnreadBytes>,
 }
 
-/// What stands between a whole frame and the socket.
+/// What prevents a group from writing whole frames.
 #[derive(Debug, Default)]
 struct Out {
-    /// The rest of frames that the system has taken in part: at most one turn of a group.
+    /// The rest of partially written frames: at most one turn of a group.
     pending: Vec<u8>,
-    /// The connection has written a part of what it has, and will write on.
+    /// The connection has written a part of its data, and will write on.
     partial_write: bool,
     /// The connection is about to write what it took from its queue.
     held: bool,
 }
 
-/// What became of frames.
+/// The result of writing frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// The system has them.
+    /// The system has accepted all of them.
     Whole,
-    /// The system has a part of them; the connection is to flush the rest.
+    /// The system has accepted a part of them; the connection must flush the rest.
     Partly,
-    /// Nothing was written: something else is on its way, or the system takes nothing now.
+    /// Nothing was written: something else is pending, or the system accepts nothing now.
     Not,
 }
 
-/// Where a group writes the frames of a subscriber, past its connection: a socket, or memory in the
-/// simulation.
+/// Where a group writes the frames of a subscriber, bypassing its connection: a socket, or memory
+/// in the simulation.
 pub trait FrameSink: fmt::Debug + Send + Sync {
-    /// Writes whole frames if `may` still says so, and nothing else is on its way.
+    /// Writes whole frames if `may` still agrees, and nothing else is pending.
     fn write_whole(&self, frames: &[u8], may: &dyn Fn() -> bool) -> Written;
 
     /// Returns when no whole frames are being written.
@@ -66,7 +67,8 @@ impl FrameSink for SharedSocket {
         if out.held || out.partial_write || !out.pending.is_empty() || !may() {
             return Written::Not;
         }
-        // Past the runtime, which has nothing to wait for here: a full socket says so by itself.
+        // Bypasses the runtime, which has nothing to wait for here: a full socket reports that
+        // itself.
         match SockRef::from(&self.stream).send(frames) {
             Ok(length) if length == frames.len() => Written::Whole,
             Ok(length @ 1..) => {
@@ -94,14 +96,14 @@ impl Drop for WriteGuard<'_> {
 }
 
 impl SharedSocket {
-    /// A stream's wire, and its connection's side of it.
+    /// The shared socket of a stream, and its connection's side.
     pub fn new(stream: TcpStream) -> (Arc<Self>, SharedSocketIo) {
         let shared_socket =
             Arc::new(Self { stream, out: Mutex::default(), unread: OnceLock::new() });
         (Arc::clone(&shared_socket), SharedSocketIo(shared_socket))
     }
 
-    /// From now on what has come of a message that is not whole counts.
+    /// From now on the bytes of unfinished messages count.
     pub fn count_unread(&self, unread: UnreadBytes) {
         // A connection becomes a socket once.
         self.unread.set(unread).ok();
@@ -120,14 +122,14 @@ impl SharedSocket {
         WriteGuard(self)
     }
 
-    /// What the peer has not taken is dropped with the stream, and not kept by the system until the
-    /// peer takes it.
+    /// What the peer has not read is dropped with the stream, instead of being kept by the system
+    /// until the peer reads it.
     pub fn reset(&self) {
-        // A peer that has gone meanwhile needs none.
+        // Not needed if the peer is gone already.
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).ok();
     }
 
-    /// Says that nothing more will be written, and reads to the peer's end.
+    /// Shuts down the sending side, and reads until the peer's end.
     pub async fn discard(&self) {
         let mut bytes = [0; 4096];
         if SockRef::from(&self.stream).shutdown(Shutdown::Write).is_err() {
@@ -150,7 +152,7 @@ impl SharedSocket {
             }
             out.pending.drain(..length);
         }
-        // Seldom needed, and then not for long.
+        // Rarely needed, and then not for long.
         out.pending = Vec::new();
         Poll::Ready(Ok(()))
     }
@@ -171,7 +173,7 @@ impl SharedSocket {
     }
 }
 
-/// The connection's side of a wire.
+/// The connection's side of a shared socket.
 #[derive(Debug)]
 pub struct SharedSocketIo(Arc<SharedSocket>);
 

@@ -1,4 +1,4 @@
-//! A group's members, in shares: each share is written by one task, so that a large crowd is served by
+//! The members of a group, in shares: each share is written by one task, so that a large group uses
 //! every core. A socket belongs to one share, which keeps its order.
 
 use std::hint::black_box;
@@ -15,7 +15,7 @@ use crate::limits;
 
 /// Events with their numbers, in order.
 pub(super) type Events = Arc<[(u64, Arc<Payload>)]>;
-/// What became of the members, and when.
+/// The outcome for each member, and when.
 pub(super) type Times = Vec<(Outcome, Timestamp)>;
 
 /// The members of a group.
@@ -23,12 +23,12 @@ pub(super) type Times = Vec<(Outcome, Timestamp)>;
 pub(super) struct Shares {
     /// None is empty.
     shares: Vec<Vec<Member>>,
-    /// How many there may be.
+    /// Most shares.
     writers_max: usize,
 }
 
 impl Shares {
-    /// None yet; written by at most so many tasks at a time.
+    /// No members yet; at most `writers_max` tasks write to them at a time.
     pub(super) fn new(writers_max: usize) -> Self {
         Self { shares: Vec::new(), writers_max: writers_max.max(1) }
     }
@@ -46,7 +46,7 @@ impl Shares {
         self.shares.last()?.last()
     }
 
-    /// Another member. Where the crowd has grown enough, the largest share is divided.
+    /// Adds a member. If the group has grown enough, the largest share is divided.
     pub(super) fn push(&mut self, member: Member) {
         let wanted = (self.len() / limits::GROUP_SHARE).clamp(1, self.writers_max);
         if self.shares.len() < wanted
@@ -61,7 +61,7 @@ impl Shares {
         }
     }
 
-    /// Those that stay do.
+    /// Drops the members that have left.
     pub(super) fn drop_left(&mut self) {
         self.shares.iter_mut().for_each(|share| share.retain(Member::stays));
         self.shares.retain(|share| !share.is_empty());
@@ -75,8 +75,8 @@ impl Shares {
         std::mem::take(&mut self.shares).into_iter().flatten()
     }
 
-    /// Writes events to every member; drops those that have left. Returns when each was outcome, if
-    /// somebody asks.
+    /// Writes events to every member; drops those that have left. Returns the outcome and the time
+    /// for each, if `notes_times`.
     pub(super) async fn write(
         &mut self,
         events: Events,
@@ -142,7 +142,7 @@ async fn write(
         }
         turn += 1;
         if turn % writes_max == 0 {
-            // Others have events, too.
+            // Other groups have events, too.
             tokio::task::yield_now().await;
         }
     }
@@ -150,8 +150,8 @@ async fn write(
     (members, times)
 }
 
-/// Reads what the next writes will look at. Between two events the system's own work has driven it out of
-/// the caches; asked for together, it is waited for once, not once per member (docs/PERFORMANCE.md).
+/// Reads what the next writes will access. Between two events it has been evicted from the caches;
+/// read together, it is waited for once, not once per member (docs/PERFORMANCE.md).
 fn prefetch(members: &[Member]) {
     let next = members.iter().take(limits::GROUP_PREFETCH);
     black_box(next.map(|member| member.subscriber.prefetch()).sum::<usize>());
