@@ -1,4 +1,4 @@
-//! The process: builds the parts, owns every task, owns the shutdown sequence.
+//! The process: builds the components, owns every task and the shutdown sequence.
 
 mod parts;
 #[cfg_attr(not(feature = "embedded"), path = "app/not_embedded.rs")]
@@ -37,25 +37,25 @@ use parts::{Components, Listeners, Prepared};
 /// The name of this service in traces.
 const SERVICE: &str = "gavel-server";
 
-/// What a started service tells its starter.
+/// What a service reports once it has started.
 #[derive(Debug, Clone)]
 pub struct Ready {
-    /// Where GraphQL is.
+    /// The address of GraphQL.
     pub address: SocketAddr,
-    /// Where /healthz, /readyz and /metrics are.
+    /// The address of /healthz, /readyz and /metrics.
     pub admin_address: SocketAddr,
-    /// The embedded DynamoDB's endpoint, if there is one.
+    /// The endpoint of the embedded DynamoDB, if it runs.
     pub embedded_endpoint: Option<String>,
-    /// Whether browsers get the playground.
+    /// Whether browsers are served the playground.
     pub has_playground: bool,
-    /// Auctions and tokens to play with, if asked for.
+    /// Auctions and tokens of the demo, if it was asked for.
     pub demo: Option<Demo>,
-    /// What the relay has counted, now and later.
+    /// The health and counts of the relay, kept up to date.
     pub relay: Health,
 }
 
-/// Checks settings, and the files that they name, without binding a port or reaching anything. A JWK
-/// set behind a URL is not fetched.
+/// Checks settings, and the files that they name, without binding a port or connecting anywhere. A
+/// JWK set at a URL is not fetched.
 ///
 /// # Errors
 /// When the service could not start with them; one line says why.
@@ -139,7 +139,7 @@ pub async fn run(
         parts.relay = parts.relay.as_lambda(settings);
     }
 
-    // Nobody else can mint a token for a secret that was made up here.
+    // Nobody else can mint a token for a secret that was generated here.
     let demo = if args.listening.demo || secret_is_random {
         let seed = args.listening.demo || args.store.dynamodb == Dynamodb::Embedded;
         let ids = if seed { demo::auctions(&parts.store).await? } else { Vec::new() };
@@ -159,7 +159,7 @@ pub async fn run(
         auction_id: (ready.demo.as_ref())
             .and_then(|demo| demo.auction_ids.first())
             .map(ToString::to_string),
-        // Only a random secret, which protects nothing but this process, is so open-handed.
+        // Tokens are handed out only with a random secret, which protects nothing but this process.
         token: (ready.demo.as_ref().filter(|_| secret_is_random))
             .map(|demo| demo.token(Role::Bidder).to_owned()),
     };
@@ -174,7 +174,7 @@ pub async fn run(
         () = running.tasks.failed() => {}
     }
     let stopped = running.stop().await;
-    // What the last bids left is exported; a collector that does not answer is given up.
+    // Exports the spans of the last bids; a collector that does not answer is given up.
     let flush = tokio::task::spawn_blocking(move || tracer.flush());
     timeout(limits::TRACE_FLUSH_TIMEOUT, flush).await.ok();
     stopped?;
@@ -208,7 +208,7 @@ pub fn on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where traces go: where the flag says, else where the OTEL_* variables say.
+/// The tracer: to the endpoint of the flag, else as the OTEL_* variables say.
 fn tracer(args: &Args) -> anyhow::Result<Tracer> {
     match &args.observing.otlp_endpoint {
         Some(url) => Tracer::to(url, Sampler::from_env()?, SERVICE).context("--otlp-endpoint"),
@@ -216,7 +216,7 @@ fn tracer(args: &Args) -> anyhow::Result<Tracer> {
     }
 }
 
-/// The verifier of tokens, and whether its secret was made up here.
+/// The verifier of tokens, and whether its secret was generated here.
 fn verifier(args: &Args, jwks: Option<Jwks>) -> anyhow::Result<(Verifier, bool)> {
     let rules = Rules {
         issuer: args.tokens.jwt_issuer.clone(),

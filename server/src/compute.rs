@@ -1,5 +1,6 @@
-//! Threads for what computes for milliseconds between two awaits: it keeps nobody waiting who is
-//! served by the others. While it waits, for the table say, it keeps none of these threads either.
+//! Threads for work that computes for milliseconds between two awaits, so that it does not delay
+//! what the other threads serve. While it waits, for example for the table, it occupies none of
+//! these threads either.
 
 use std::future::Future;
 use std::io;
@@ -14,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::limits;
 
-/// The threads. Clones share them; with the last they end, whatever runs on them.
+/// The threads. Clones share them; they end with the last clone, whatever runs on them.
 #[derive(Debug, Clone)]
 pub struct ComputePool(Arc<Threads>);
 
@@ -38,8 +39,8 @@ impl ComputePool {
         Ok(Self(Arc::new(Threads { runtime: Some(runtime) })))
     }
 
-    /// Runs a future on these threads. What it spawns, and its timers and sockets, are the caller's
-    /// runtime's. Dropping the result ends it.
+    /// Runs a future on these threads. Tasks it spawns, and its timers and sockets, belong to the
+    /// caller's runtime. Dropping the result ends it.
     pub async fn run<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
@@ -52,7 +53,7 @@ impl ComputePool {
             Ok(value) => value,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // The threads end, and so does whoever waits here.
+                // The threads are ending, and so is the caller.
                 Err(_) => std::future::pending().await,
             },
         }
@@ -61,7 +62,7 @@ impl ComputePool {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // A runtime must not be dropped within another one in the usual way: that would block.
+        // A runtime must not be dropped inside another one in the usual way: that would block.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -1,4 +1,4 @@
-//! Auctions and tokens to play with.
+//! Demo auctions and tokens.
 
 use std::time::Duration;
 
@@ -21,16 +21,16 @@ const TITLES: [(&str, u64, u64); 3] = [
     ("A week in the lighthouse", 24 * 60, 9_000),
 ];
 
-/// What there is to play with, and a token for each who may do something with it.
+/// Demo auctions, and a token for each role.
 #[derive(Debug, Clone)]
 pub struct Demo {
-    /// Open auctions; none, where none were to be seeded.
+    /// Open auctions; empty if none were to be seeded.
     pub auction_ids: Vec<AuctionId>,
-    /// A token per role, with the role.
+    /// One token per role.
     pub tokens: Vec<(Role, String)>,
 }
 
-/// The demo's auctions: those that are open already, or new ones.
+/// The auctions of the demo: those that are open already, or new ones.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -53,7 +53,7 @@ pub async fn auctions(store: &Dynamo) -> anyhow::Result<Vec<AuctionId>> {
 }
 
 impl Demo {
-    /// A demo on these auctions, with one token per role.
+    /// A demo with these auctions and one token per role.
     ///
     /// # Errors
     /// When a token cannot be encoded.
@@ -92,7 +92,7 @@ impl Demo {
         found.map_or("", |(_, token)| token)
     }
 
-    /// What to try, for a terminal: a ready `curl` a role.
+    /// Examples for a terminal: a ready `curl` command per role.
     pub fn examples(&self, url: &str) -> String {
         let id = self.auction_ids.first().map_or("<an auction's id>", AuctionId::as_str);
         let bid = format!(

@@ -1,6 +1,6 @@
 //! Gavel: realtime auction bidding on DynamoDB Streams.
 //!
-//! What stands before [`gavel_core`]: settings, tokens, budgets, GraphQL, sockets, HTTP, and the
+//! The server around [`gavel_core`]: settings, tokens, budgets, GraphQL, sockets, HTTP, and the
 //! process. ARCHITECTURE.md follows one bid and one watcher through both.
 
 use feature_set as _;

@@ -10,17 +10,17 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::LogFormat;
 
-/// Starts logging; RUST_LOG says what is shown, `info` by default. Does nothing if it was started
-/// before.
+/// Starts logging; RUST_LOG selects what is shown, `info` by default. Does nothing if it was
+/// started before.
 pub fn start(format: LogFormat) {
     let filter = filter(std::env::var(EnvFilter::DEFAULT_ENV).ok().as_deref());
     let colours = std::io::stderr().is_terminal();
     let lines = layer(format, colours, std::io::stderr);
-    // A test's own subscriber stands.
+    // A test may have set its own subscriber.
     tracing_subscriber::registry().with(filter).with(lines).try_init().ok();
 }
 
-/// How a line looks. A request's trace id stands beside what is told of it.
+/// The format of a line. The trace id of a request is next to what is logged about it.
 pub fn layer<S, W>(format: LogFormat, colours: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -33,8 +33,8 @@ where
     }
 }
 
-/// What is shown: these directives, or `SHOWN`. Frames of sockets hold tokens, so the library that
-/// would log them whole is never shown below `info`, whatever is asked for.
+/// The filter: these directives, or `SHOWN`. Frames of sockets contain tokens, so the library that
+/// would log them whole is never shown below `info`, whatever the directives say.
 pub fn filter(directives: Option<&str>) -> EnvFilter {
     let filter = directives
         .and_then(|directives| EnvFilter::try_new(directives).ok())
@@ -42,9 +42,9 @@ pub fn filter(directives: Option<&str>) -> EnvFilter {
     QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive)
 }
 
-/// What is shown by default. The SDK warns of credentials that it cannot obtain with each request;
-/// the store says it once a minute, with the same words.
+/// The default filter. The SDK warns with each request if it cannot obtain credentials; the store
+/// reports that once a minute, with the same text.
 const SHOWN: &str = "info,aws_config=error";
 
-/// Directives that always hold.
+/// Directives that always apply.
 const QUIET: [&str; 2] = ["tungstenite=info", "tokio_tungstenite=info"];

@@ -1,9 +1,9 @@
-//! Which build this is.
+//! The version of this build.
 
-/// The version, with the commit it was built from where that is known: `0.1.0 (1a2b3c4d5e6f)`.
+/// The version, with the commit it was built from if known: `0.1.0 (1a2b3c4d5e6f)`.
 pub const VERSION: &str = env!("GAVEL_BUILD_VERSION");
 
-/// The commit alone, with `-dirty` where something was changed since; empty if it is not known.
+/// The commit alone, with `-dirty` if something was changed since; empty if unknown.
 pub const COMMIT: &str = env!("GAVEL_BUILD_REVISION");
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::read_json;
 use crate::config::Args;
 use crate::config::embedded::EmbeddedArgs;
 
-/// The store that comes with the service.
+/// The embedded DynamoDB of this process.
 pub(super) struct Embedded(Emulator);
 
 impl Embedded {
@@ -27,7 +27,7 @@ impl Embedded {
         Ok(Self(emulator.context("cannot start the embedded DynamoDB")?))
     }
 
-    /// Where it is reached.
+    /// Its endpoint.
     pub(super) fn endpoint(&self) -> String {
         self.0.endpoint()
     }

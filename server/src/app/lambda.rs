@@ -6,7 +6,7 @@ use lambda_model::Settings;
 use super::read_json;
 use crate::config::{Args, RelayMode};
 
-/// With `--relay lambda`, what its file says, or Lambda's own defaults.
+/// With `--relay lambda`, the settings of its file, or Lambda's own defaults.
 pub(super) fn settings(args: &Args) -> anyhow::Result<Option<Settings>> {
     if args.delivery.relay != RelayMode::Lambda {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! In the place of the embedded DynamoDB in a build without it.
+//! Replaces the embedded DynamoDB in a build without it.
 
 use std::convert::Infallible;
 
@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::config::Args;
 
-/// There is none.
+/// The embedded DynamoDB, which this build lacks.
 pub(super) struct Embedded(Infallible);
 
 impl Embedded {

@@ -1,5 +1,5 @@
-//! The body of an answer: handed to the connection a piece at a time, with its bytes held until the
-//! last piece is written. So a client that does not read holds no more than its budget.
+//! The body of an answer, passed to the connection piece by piece; its bytes count towards a budget
+//! until the last piece is written. So a client that does not read holds no more than its budget.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ struct Pieces {
     rest: Bytes,
 }
 
-/// An answer's bytes, and what they take of its budget for as long as a piece of them is anywhere.
+/// The bytes of an answer and their share of its budget, held while any piece of them exists.
 struct Owned {
     bytes: Box<[u8]>,
     _held: Option<HeldBytes>,
@@ -28,12 +28,12 @@ impl AsRef<[u8]> for Owned {
     }
 }
 
-/// A body of these bytes, held until they are written.
+/// A body with these bytes, held until they are written.
 pub(super) fn held(bytes: Vec<u8>, mut held: Option<HeldBytes>) -> axum::body::Body {
     if let Some(held) = &mut held {
         held.shrink_to(bytes.len());
     }
-    // Without the room that a vector has beside its bytes.
+    // Without the spare capacity of a vector.
     let owned = Owned { bytes: bytes.into_boxed_slice(), _held: held };
     axum::body::Body::new(Pieces { rest: Bytes::from_owner(owned) })
 }

@@ -1,5 +1,5 @@
-//! Compression of answers, so many at a time: a compressor takes some 300 KiB until its answer is
-//! written, far more than most answers. Further answers are sent as they are.
+//! Compression of answers, a limited number at a time: a compressor takes some 300 KiB until its
+//! answer is written, far more than most answers. Further answers are sent uncompressed.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use tower_http::compression::CompressionLayer;
 
 use crate::limits;
 
-/// Marks an answer that is compressed if its client takes that.
+/// Marks an answer that is compressed if its client accepts that.
 #[derive(Debug, Clone, Copy)]
 struct HasTurn;
 
-/// A body with the turn of its compressor.
+/// A body with the permit of its compressor.
 struct InTurn {
     body: Body,
     _turn: OwnedSemaphorePermit,
 }
 
-/// Compresses what these routes answer.
+/// Compresses the answers of these routes.
 pub(super) fn compressed<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     let turns = Arc::new(Semaphore::new(limits::COMPRESSIONS_MAX));
     let has_turn = |_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
@@ -53,7 +53,7 @@ async fn take_turn(State(turns): State<Arc<Semaphore>>, request: Request, next: 
     response
 }
 
-/// Whether a client may take gzip. What it refuses by a weight of 0 costs a turn, and no more.
+/// Whether a client may accept gzip. Ignoring a weight of 0 costs a permit, and nothing else.
 fn takes_compressed(encodings: &HeaderValue) -> bool {
     encodings.to_str().unwrap_or_default().to_ascii_lowercase().contains("gzip")
 }

@@ -34,7 +34,7 @@ use crate::limits;
 const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
 
-/// A query's parameters.
+/// The parameters of a query.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Params {
@@ -52,7 +52,8 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
         Ok(media) => media,
         Err(response) => return *response,
     };
-    // Only this content type: a form or text request needs no preflight, so any page could send it.
+    // Only this content type: a form or text request needs no preflight, so any page could send
+    // one.
     if !is_json(&parts.headers) {
         let message = "send the request as content-type: application/json";
         return problem(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
@@ -73,11 +74,11 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
     };
     // Not kept while the operation runs.
     drop((parts, body, unread));
-    // Boxed: an execution is many times larger than what waits for a body that comes slowly.
+    // Boxed: an execution is many times larger than the wait for a slow body.
     Box::pin(run(&state, media, caller, operation, Method::POST)).await
 }
 
-/// The whole body, within its size and time.
+/// Reads the whole body, within its limits of size and time.
 async fn read(
     body: Body,
     media: &'static str,
@@ -104,18 +105,18 @@ async fn read(
     }
 }
 
-/// Why a body is not read to its end.
+/// Why a body was not read to its end.
 enum Cut {
-    /// It is larger than it may be.
+    /// It is larger than allowed.
     TooLarge,
-    /// With it, what is not whole takes more than its address may have.
+    /// With it, unfinished bodies and messages exceed the budget of its address.
     TooMany(TooMany),
     /// It ended early.
     Short,
 }
 
-/// Copies a body out of the connection's buffers: kept as a list of its parts, each byte that comes by
-/// itself would keep a buffer of 8 KiB.
+/// Copies a body out of the connection's buffers: kept as a list of chunks, each byte that arrives
+/// alone would hold a buffer of 8 KiB.
 async fn whole(mut body: Body, max: usize, unread: &UnreadBytes) -> Result<Vec<u8>, Cut> {
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -224,7 +225,7 @@ async fn answered(
     response: &GraphqlResponse,
     held: Option<HeldBytes>,
 ) -> Response {
-    // A request that could not begin has no data; the older media type says 200 all the same.
+    // A request that could not start has no data; the older media type still answers 200.
     let began = response.errors.is_empty() || response.errors.iter().any(|e| !e.path.is_empty());
     let busy = response.errors.iter().find_map(|error| match Code::of(error)? {
         Code::RateLimited if !began => Some((StatusCode::TOO_MANY_REQUESTS, retry_after(error))),
@@ -267,7 +268,7 @@ async fn caller(
     let principal = match admitted {
         Ok(principal) => principal,
         Err(error) => {
-            // A token that is not good is paid for by where it comes from.
+            // A request with an invalid token is charged to its address.
             let payer = Payer::Address(address);
             if let Err(refused) = limiter.work((&payer, address), READ_POINTS, received_at) {
                 pause(refused.retry_after).await;
@@ -281,14 +282,14 @@ async fn caller(
     Ok(Caller { principal, address, payer, received_at, traceparent, session: None })
 }
 
-/// The one `Authorization` of a request. Of two, a proxy may have checked the other.
+/// The only `Authorization` of a request. With two of them, a proxy may have checked the other one.
 pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let first = given.next().map(|value| value.to_str().unwrap_or_default());
     if given.next().is_some() { Err(AuthError::Several) } else { Ok(first) }
 }
 
-/// The media type of the answer: what the client accepts, the older one if it does not say.
+/// The media type of the answer: the one that the client accepts, or the older one by default.
 fn media_type(headers: &HeaderMap) -> Result<&'static str, Box<Response>> {
     let any = ["*/*", "application/*"].iter().any(|media| accepts(headers, media));
     if accepts(headers, GRAPHQL_JSON) {
@@ -315,7 +316,8 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON))
 }
 
-/// A request that cannot be run. The older media type says 200 all the same where it has an operation.
+/// The answer to a request that cannot be run. The older media type still answers 200 if there is
+/// an operation.
 fn not_run(media: &'static str, error: ServerError) -> Response {
     let has_fallback = Code::of(&error) == Some(Code::PersistedQueryNotSupported);
     let is_ok = has_fallback && media == JSON;
@@ -323,7 +325,7 @@ fn not_run(media: &'static str, error: ServerError) -> Response {
     reply(media, status, &GraphqlResponse::from_errors(vec![error]), None)
 }
 
-/// A request that was not run.
+/// The answer to a request that was not run.
 fn problem(media: &'static str, status: StatusCode, message: impl Into<String>) -> Response {
     let mut error = ServerError::new(message, None);
     Code::BadRequest.extend(error.extensions.get_or_insert_default());
@@ -354,7 +356,7 @@ fn reply(
     }
 }
 
-/// A response as JSON, without `data` if the request could not begin.
+/// Encodes a response as JSON, without `data` if the request could not start.
 fn encode(response: &GraphqlResponse) -> Result<Vec<u8>, serde_json::Error> {
     let not_begun = response.data == async_graphql::Value::Null
         && !response.errors.is_empty()

@@ -1,4 +1,4 @@
-//! /healthz: the process answers. /readyz: whether it can serve, and what is wrong with it.
+//! /healthz: the process answers. /readyz: whether it can serve, and what is wrong.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::readiness::{Problem, Readiness};
 
-/// The routes of health.
+/// The health routes.
 pub fn routes(readiness: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -17,8 +17,8 @@ pub fn routes(readiness: Readiness) -> Router {
         .with_state(readiness)
 }
 
-/// Asks nobody: however often it is called, the store is asked as often. Says nothing of accounts,
-/// roles or tables: strangers may read it.
+/// Does not query the store, however often it is called. Reveals nothing about accounts, roles or
+/// tables, because anyone may read it.
 async fn readyz(State(readiness): State<Readiness>) -> Response {
     let verdict = readiness.verdict();
     let text = |problem: Option<Problem>| problem.map_or("ok".to_owned(), |p| p.to_string());

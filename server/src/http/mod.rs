@@ -1,4 +1,4 @@
-//! HTTP: routes, and nothing that decides.
+//! HTTP: routes, without decisions.
 
 pub mod graphql;
 pub mod health;
@@ -37,33 +37,33 @@ use crate::limiter::{ClientLimiter, Origins, Payer};
 use crate::limits;
 use crate::websocket::Sockets;
 
-/// What the handlers share.
+/// The state that handlers share.
 #[derive(Clone)]
 pub struct State {
     /// Runs queries and mutations.
     pub api: Api,
-    /// Knows callers by their tokens.
+    /// Authenticates callers by their tokens.
     pub authenticator: Authenticator,
-    /// Takes WebSockets.
+    /// Accepts WebSockets.
     pub sockets: Arc<Sockets>,
-    /// The playground page, made at start; `None` if it is switched off.
+    /// The playground page, built at start; `None` if it is disabled.
     pub playground: Option<Arc<playground::Playground>>,
-    /// The body of a request, in bytes.
+    /// Largest request body, in bytes.
     pub body_bytes_max: usize,
-    /// Pages of other origins that asked.
+    /// Requests from pages of other origins, for the log.
     pub refused_origins: Arc<Mutex<Outage>>,
 }
 
-/// No cache keeps an answer.
+/// No cache may keep an answer.
 const NO_STORE: &str = "no-store";
 
-/// The public routes, and health and metrics if they are public, too.
+/// The public routes, with health and metrics if these are public too.
 pub fn routes(state: State, probes: Option<Router>) -> Router {
     let assets = state.playground.as_deref().map_or_else(Router::new, playground::assets);
     let index = playground::index(state.playground.is_some());
     let cors = cors(state.sockets.limiter.origins());
     let limiter = state.sockets.limiter.clone();
-    // Not of the fallback: what is nowhere is no probe.
+    // Not for the fallback: an unknown path is no probe.
     let bounded = |probes: Router| probes.route_layer(from_fn_with_state(limiter.clone(), probe));
     let probes = probes.map_or_else(Router::new, bounded);
     let graphql = Router::new().route("/graphql", get(graphql::get).post(graphql::post));
@@ -77,7 +77,7 @@ pub fn routes(state: State, probes: Option<Router>) -> Router {
         .layer(from_fn_with_state(limiter, paid))
 }
 
-/// Health and metrics on the public address: as often as an address may ask for them.
+/// Limits how often an address may request health and metrics on the public address.
 async fn probe(Shared(limiter): Shared<ClientLimiter>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let Some(peer) = peer.map(|ConnectInfo(peer)| *peer) else { return next.run(request).await };
@@ -89,7 +89,7 @@ async fn probe(Shared(limiter): Shared<ClientLimiter>, request: Request, next: N
     response
 }
 
-/// Any other request, whatever it was for, is paid for by the address that it came from.
+/// Charges any other request to the address that it came from.
 async fn paid(Shared(limiter): Shared<ClientLimiter>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
     let address = peer.map(|peer| limiter.address(peer, request.headers()));
@@ -104,11 +104,11 @@ async fn paid(Shared(limiter): Shared<ClientLimiter>, request: Request, next: Ne
     }
 }
 
-/// Marks the answer to an operation or a probe, which was paid for before it ran.
+/// Marks the answer to an operation or a probe, which was charged before it ran.
 #[derive(Debug, Clone, Copy)]
 struct Paid;
 
-/// What every request and every answer have in common.
+/// Applies to every request and answer.
 async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     state.note_origin(request.headers());
     let mut response = next.run(request).await;
@@ -116,14 +116,16 @@ async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> R
         state.api.counts().told(told);
     }
     let headers = response.headers_mut();
-    // An answer is its caller's: a cache that keeps it would show a seller's reserve to others.
+    // An answer belongs to its caller: a cache that keeps it would show a seller's reserve to
+    // others.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
     headers.append(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
     response
 }
 
 impl State {
-    /// A page that is not let in is told nothing by its browser, so the operator has to be.
+    /// Logs a page that is not allowed: its browser tells it nothing, so the operator must learn of
+    /// it.
     fn note_origin(&self, headers: &HeaderMap) {
         if self.sockets.limiter.origins().admit(headers) {
             return;
@@ -141,7 +143,7 @@ impl State {
     }
 }
 
-/// What browsers are told: without a setting nothing, so that only the service's own pages get
+/// The CORS headers: without a setting there are none, so that only the service's own pages get
 /// answers. Tokens travel in a header, never in a cookie, so credentials are not allowed.
 fn cors(origins: &Origins) -> CorsLayer {
     let allowed = match origins {
@@ -154,7 +156,7 @@ fn cors(origins: &Origins) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST])
-        // Libraries add headers of their own, and none of them is looked at but `authorization`.
+        // Libraries add their own headers, of which only `authorization` is read.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([RETRY_AFTER])
         .vary([ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS])

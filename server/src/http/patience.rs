@@ -1,9 +1,9 @@
-//! How long a connection may keep the service waiting: for a request, for the rest of its head, and
-//! for the peer to take an answer.
+//! Limits how long a connection may keep the service waiting: for a request, for the rest of its
+//! head, and for the peer to read an answer.
 //!
-//! hyper has one time-out for a head, which begins when the previous answer has ended. [`Patience`]
-//! is its timer, and tells the two waits apart: between requests a connection may rest for as long
-//! as a balancer keeps it, but from the first byte of a request its head is due.
+//! hyper has one time-out for a head, which starts when the previous answer has ended. [`Patience`]
+//! is its timer, and distinguishes two waits: between requests a connection may stay idle for as
+//! long as a balancer keeps it, but from the first byte of a request its head is due.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use crate::limiter::Bound;
 use crate::limits;
 
-/// What a connection has sent so far, and which limit has ended it.
+/// The progress of a connection, and the limit that ended it.
 #[derive(Debug, Default)]
 pub struct Progress {
     reads: AtomicU64,
@@ -41,15 +41,15 @@ impl Progress {
 /// How long a wait for a head may last.
 #[derive(Debug, Clone, Copy)]
 struct Wait {
-    /// Since when a request has been waited for. `None`: the first one is due at once.
+    /// Since when a request is awaited. `None`: the first one is due at once.
     resting_since: Option<Instant>,
-    /// How long that may last.
+    /// How long the connection may stay idle.
     keep_alive: Duration,
 }
 
 impl Wait {
-    /// When a resting connection ends, or is looked at again: where connections are scarce it gets
-    /// no more than the time for a head.
+    /// When an idle connection ends, or is checked again: while connections are scarce it gets only
+    /// the time for a head.
     fn next(self, since: Instant, now: Instant, scarce: bool) -> Option<Instant> {
         let end = since + self.keep_alive;
         if now >= end || (scarce && now >= since + limits::HTTP_HEAD_TIMEOUT) {
@@ -69,8 +69,8 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// A connection that may rest for `keep_alive` between requests, as long as there are permits
-    /// for others.
+    /// A connection that may stay idle for `keep_alive` between requests, as long as there are
+    /// permits for others.
     pub fn new(progress: Arc<Progress>, keep_alive: Duration, permits: Arc<Semaphore>) -> Self {
         Self { progress, keep_alive, permits, has_begun: AtomicBool::new(false) }
     }
@@ -81,7 +81,7 @@ impl Timer for Patience {
         self.sleep_until(now() + duration)
     }
 
-    /// hyper asks for one when it begins to wait for a head.
+    /// hyper calls this when it starts to wait for a head.
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
         let rests = self.has_begun.swap(true, Relaxed);
         let wait = Wait { resting_since: rests.then(now), keep_alive: self.keep_alive };
@@ -141,12 +141,13 @@ impl Future for HeadWait {
     }
 }
 
-/// A connection's bytes: notes that some came, and ends a connection whose peer takes none.
+/// The bytes of a connection: records their progress, and ends a connection whose peer reads
+/// nothing.
 #[derive(Debug)]
 pub struct PatientIo<T> {
     io: T,
     progress: Arc<Progress>,
-    /// Runs while the peer takes nothing.
+    /// Runs while the peer reads nothing.
     stalled: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
@@ -211,8 +212,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for PatientIo<T> {
     }
 }
 
-/// The head of an upgrade with its names as RFC 6455 spells them. hyper writes each word with one
-/// capital letter, and Python's gql looks for `Sec-WebSocket-Protocol` and no other spelling.
+/// The head of an upgrade with header names spelled as in RFC 6455. hyper capitalises each word,
+/// but Python's gql looks only for `Sec-WebSocket-Protocol`.
 fn spelled(bytes: &[u8]) -> Option<Vec<u8>> {
     const WRITTEN: &[u8] = b"\r\nSec-Websocket-";
     if !bytes.starts_with(b"HTTP/1.1 101 ") {

@@ -1,7 +1,7 @@
 //! The playground: GraphiQL with examples ready to run.
 //!
-//! Its assets come from the npm package when they were installed (`playground/install`), else from
-//! a CDN, and then the page says so.
+//! Its assets come from the npm package if they are installed (`playground/install`), else from a
+//! CDN, which the page then mentions.
 
 use std::path::{Path, PathBuf};
 
@@ -17,16 +17,16 @@ use crate::limits;
 const PAGE: &str = include_str!("playground.html");
 const CDN: &str = "https://unpkg.com";
 
-/// What the page is made with.
+/// Values for the examples on the page.
 #[derive(Debug, Clone, Default)]
 pub struct Examples {
     /// An auction to bid on.
     pub auction_id: Option<String>,
-    /// A bidder's token; only where tokens are printed at start anyway.
+    /// A bidder's token, set only if tokens are printed at start anyway.
     pub token: Option<String>,
 }
 
-/// The page, made at start.
+/// The page, built at start.
 #[derive(Debug)]
 pub struct Playground {
     page: String,
@@ -34,7 +34,7 @@ pub struct Playground {
 }
 
 impl Playground {
-    /// The page with these examples, and the assets in a directory if they are there.
+    /// Builds the page with these examples, and with the assets in a directory if they exist.
     pub fn new(assets: &Path, examples: &Examples) -> Self {
         let installed = assets.join(limits::PLAYGROUND_PROBE).is_file();
         let (base, notice) = if installed {
@@ -59,13 +59,14 @@ impl Playground {
     }
 }
 
-/// What those who are no browser read at `/`.
+/// The text that clients other than browsers get at `/`.
 const INDEX: &str = "Gavel: realtime auction bidding.\n\n\
     POST /graphql         queries and mutations; GET for queries, too\n\
     GET  /graphql/ws      subscriptions, graphql-transport-ws over WebSocket\n\n\
     A token goes into the header `authorization: Bearer ...`, or into connection_init.\n";
 
-/// What `GET /` answers: a browser gets the playground if there is one, others where things are.
+/// The route `GET /`: a browser gets the playground if there is one, other clients get a list of
+/// paths.
 pub fn index(has_playground: bool) -> Router {
     let answer = move |headers: HeaderMap| async move {
         let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());

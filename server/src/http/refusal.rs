@@ -12,14 +12,14 @@ use crate::graphql::error::{Code, ReportedErrors, rate_limited, unlocated};
 use crate::limiter::TooMany;
 use crate::limits;
 
-/// A refusal as JSON, for clients that have not said what they take.
+/// A refusal as JSON, for clients that have not said what they accept.
 pub fn refuse(status: StatusCode, code: Code, message: impl Into<String>) -> Response {
     let mut error = ServerError::new(message, None);
     code.extend(error.extensions.get_or_insert_default());
     respond(status, error)
 }
 
-/// 429, and when to come again.
+/// 429, with the time to wait before a retry.
 pub fn too_many(refused: TooMany) -> Response {
     let mut response = respond(StatusCode::TOO_MANY_REQUESTS, unlocated(rate_limited(refused)));
     response.headers_mut().insert(RETRY_AFTER, seconds(refused.retry_after));
@@ -32,7 +32,7 @@ pub(super) async fn too_many_late(refused: TooMany) -> Response {
     too_many(refused)
 }
 
-/// Whoever asks for too much asks for nothing else on this connection meanwhile.
+/// Pauses the connection of a client that asks for too much.
 pub(super) async fn pause(retry_after: Duration) {
     let pause = retry_after.clamp(limits::REFUSAL_PAUSE_MIN, limits::REFUSAL_PAUSE_MAX);
     tokio::time::sleep(pause).await;

@@ -1,6 +1,6 @@
-//! The accept loop: one task per connection, a permit for each, and time-outs for what is slow.
+//! The accept loop: one task and one permit per connection, and time-outs for slow ones.
 //!
-//! axum's own loop has no time-out for the head of a request, and no bound on connections.
+//! axum's own loop has no time-out for the head of a request, and no limit on connections.
 
 use std::convert::Infallible;
 use std::io;
@@ -32,7 +32,7 @@ use crate::limiter::{Bound, ClientLimiter, TooMany};
 use crate::limits;
 use crate::websocket::shared_socket::SharedSocket;
 
-/// Listens on an address, with a queue in the kernel for a storm of clients that come back.
+/// Listens on an address, with a kernel queue for many clients that reconnect at once.
 ///
 /// # Errors
 /// When the address cannot be bound.
@@ -41,23 +41,23 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // As tokio's own `bind`: a server that was just stopped leaves the port in TIME_WAIT.
+    // Like tokio's own `bind`: a server that was just stopped leaves the port in TIME_WAIT.
     socket.set_reuseaddr(cfg!(not(windows)))?;
     socket.bind(address)?;
     socket.listen(limits::LISTEN_QUEUE_MAX)
 }
 
-/// The bounds of an address that is listened on.
+/// The connection limits of a listening address.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// Connections at a time.
+    /// Concurrent connections.
     pub connections_max: usize,
-    /// How long one may rest between requests.
+    /// How long one may stay idle between requests.
     pub keep_alive: Duration,
 }
 
-/// Serves connections, so many at a time, until it is stopped; each then ends after what it has
-/// begun.
+/// Serves a limited number of connections until it is stopped; each then ends after its current
+/// request.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -83,7 +83,7 @@ pub async fn serve(
                     drop((counted, permit));
                 });
             }
-            // It keeps nobody else waiting: neither for a permit nor, in a flood, for an answer.
+            // It delays nobody else: neither for a permit nor, in a flood, for an answer.
             Err(refused) => {
                 drop(permit);
                 let Ok(refusal) = Arc::clone(&refusals).try_acquire_owned() else { continue };
@@ -98,7 +98,7 @@ pub async fn serve(
 
 type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 
-/// What the connections of an address share.
+/// What the connections of a listening address share.
 #[derive(Clone)]
 struct Service {
     router: Router,
@@ -109,7 +109,8 @@ struct Service {
 }
 
 impl Service {
-    /// The next connection. At the bound nothing is accepted: clients wait in the kernel's queue.
+    /// Accepts the next connection. At the limit nothing is accepted: clients wait in the kernel's
+    /// queue.
     async fn accept(&self, listener: &TcpListener) -> Option<Accepted> {
         if self.permits.available_permits() == 0 {
             self.limiter.record_limit(Bound::Connections);
@@ -118,7 +119,7 @@ impl Service {
         match listener.accept().await {
             Ok((stream, peer)) => Some((stream, peer, permit)),
             Err(error) => {
-                // Most often too many open files: others will end.
+                // Usually too many open files: others will end.
                 warn!(%error, "cannot accept a connection");
                 sleep(limits::ACCEPT_PAUSE).await;
                 None
@@ -150,7 +151,7 @@ impl Service {
         builder
             .timer(Patience::new(Arc::clone(&progress), self.keep_alive, self.permits))
             .header_read_timeout(limits::HTTP_HEAD_TIMEOUT)
-            // A client that has said all it will may wait for the answer.
+            // A client that has closed its sending side may still wait for the answer.
             .half_close(true)
             .title_case_headers(true)
             .max_buf_size(limits::HTTP_HEAD_BYTES_MAX);
@@ -181,7 +182,7 @@ impl Service {
     }
 }
 
-/// Answers one request with the refusal of its connection, whatever it asks.
+/// Answers one request with the refusal of its connection, whatever it asks for.
 async fn refuse(stream: TcpStream, refused: TooMany) {
     let service = service_fn(move |_: Request<Incoming>| async move {
         let mut response: Response = refusal::too_many(refused);
@@ -191,7 +192,7 @@ async fn refuse(stream: TcpStream, refused: TooMany) {
     let mut builder = http1::Builder::new();
     builder.keep_alive(false);
     let answered = builder.serve_connection(TokioIo::new(stream), service);
-    // Neither an end nor an error says more than the count of refusals does.
+    // Neither success nor an error adds anything to the count of refusals.
     timeout(limits::REFUSAL_TIMEOUT, answered).await.ok();
 }
 

@@ -1,4 +1,4 @@
-//! The upgrade to graphql-transport-ws: who may have a socket, and how large its buffers are.
+//! The upgrade to graphql-transport-ws: who may open a socket, and how large its buffers are.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,8 +59,8 @@ pub async fn upgrade(
         })
 }
 
-/// An upgrade to the one protocol that is spoken here. Where the client asks for others alone it is
-/// granted one of them: without, a browser ends the connection before it has heard the reason.
+/// Selects the only supported protocol. If a client asks only for others, it is granted one of
+/// them: otherwise a browser ends the connection before it has received the reason.
 fn agreed(mut upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     let other = upgrade.requested_protocols().find(|name| *name != SUBPROTOCOL).cloned();
     upgrade = upgrade.protocols([SUBPROTOCOL]);
