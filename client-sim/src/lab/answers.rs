@@ -1,5 +1,5 @@
-//! The review's questions, answered from what was measured: each answer's first words follow from its
-//! figures. A question whose experiment was not run has no answer.
+//! The review's questions, answered from the measurements: the first words of each answer follow
+//! from its figures. A question whose experiment was not run has no answer.
 
 mod costs;
 mod relays;

@@ -1,5 +1,5 @@
-//! The experiments. Every case is on the published latencies of AWS (SOURCES.md#latency, as the
-//! emulator's `aws` behaviour has them) unless it says otherwise.
+//! The experiments. Every case uses the published latencies of AWS (SOURCES.md#latency, as in the
+//! emulator's `aws` behaviour) unless it says otherwise.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::experiment::{Case, Depth, Experiment};
 use crate::load::scenario::{Arrivals, Name, Scenario};
 use crate::service::last_mile::LastMile;
 
-/// All of them, in the order in which they run: long cases first.
+/// All experiments, in the order in which they run: long cases first.
 pub const ALL: [Experiment; 13] = [
     Experiment {
         name: "modes",
@@ -59,7 +59,7 @@ pub const ALL: [Experiment; 13] = [
     Experiment { name: "tuning", asks: "Change one setting: what is gained?", cases: tuning },
 ];
 
-/// The traffic part alone, for a service that is there.
+/// The traffic part alone, for an existing service.
 pub const DEPLOYED: Experiment = Experiment {
     name: "deployed",
     asks: "Does the service at --url hold the 300 ms goal?",
@@ -72,7 +72,7 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A bid every 3 s on each of 24 auctions: the review's own test, often enough for percentiles.
+/// A bid every 3 s on each of 24 auctions: the review's own test, with enough bids for percentiles.
 fn trickle(depth: Depth) -> Scenario {
     Scenario {
         auctions: 24,
@@ -89,7 +89,7 @@ fn steady(rate: f64, duration: Duration) -> Scenario {
     Scenario { rate, duration, ..Scenario::of(Name::Steady) }
 }
 
-/// Enough for a p95, not for a p99.
+/// Enough bids for a p95, but not for a p99.
 fn short(depth: Depth) -> Scenario {
     steady(20.0, depth.pick(seconds(11), seconds(60)))
 }
@@ -155,7 +155,7 @@ fn review(depth: Depth) -> Vec<Case> {
         arrivals: Arrivals::Even,
         ..Scenario::of(Name::Trickle)
     };
-    // The auctions were made long before: their bids alone invoke the handler.
+    // The auctions were created long before: only their bids invoke the handler.
     let case = |name: &str, mut settings: serde_json::Value| {
         settings["bids_only"] = json!(true);
         Case::lambda(name, scenario, settings)
@@ -249,7 +249,7 @@ fn slow_handler(depth: Depth) -> Vec<Case> {
 
 /// How often the handler fails once, each time at another record, the 7th of a batch.
 pub const FAILURES: u64 = 3;
-/// The place in its batch at which it fails.
+/// The position in its batch at which it fails.
 pub const FAILS_AT: u64 = 7;
 
 fn mid_batch(depth: Depth) -> Vec<Case> {
@@ -262,7 +262,7 @@ fn mid_batch(depth: Depth) -> Vec<Case> {
     let once = vec![json!({ "record": FAILS_AT, "times": 1 }); FAILURES as usize];
     let poison = json!([{ "record": FAILS_AT }]);
     let case = |name: &str, settings: serde_json::Value| {
-        // A window so long that every batch is full: how many records one loses is then exact.
+        // A window so long that every batch is full: the number of records lost is then exact.
         let mut all = json!({
             "batch_size": 10, "batching_window_ms": 2_000, "invoke_ms": 10.0, "record_ms": 1.0,
         });
@@ -270,7 +270,7 @@ fn mid_batch(depth: Depth) -> Vec<Case> {
             all.extend(settings.clone());
         }
         let mut case = Case::lambda(name, scenario, all);
-        // One shard, one line: the counts are exact.
+        // One shard, processed serially: the counts are exact.
         case.behaviour.streams.shards = 1;
         case
     };

@@ -1,4 +1,4 @@
-//! An experiment: cases that differ in one thing, and what they are to tell.
+//! An experiment: cases that differ in one thing.
 
 use dynamodb_emulator::Behaviour;
 use serde::{Deserialize, Serialize};
@@ -8,18 +8,18 @@ use crate::load::scenario::Scenario;
 use crate::output::report::Report;
 use crate::service::last_mile::LastMile;
 
-/// How long cases are.
+/// The length of cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Depth {
-    /// About three minutes, all together.
+    /// About three minutes in total.
     Quick,
-    /// As long as it takes for tails to be told.
+    /// Long enough to measure tails.
     Full,
 }
 
 impl Depth {
-    /// One or the other.
+    /// Picks one of two values.
     pub fn pick<T>(self, quick: T, full: T) -> T {
         match self {
             Self::Quick => quick,
@@ -31,9 +31,9 @@ impl Depth {
 /// An experiment.
 #[derive(Debug, Clone, Copy)]
 pub struct Experiment {
-    /// What it is called with `--only`.
+    /// Its name for `--only`.
     pub name: &'static str,
-    /// What it asks.
+    /// The question of the experiment.
     pub asks: &'static str,
     /// Its cases.
     pub cases: fn(Depth) -> Vec<Case>,
@@ -42,7 +42,7 @@ pub struct Experiment {
 /// One run of an experiment.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// What differs.
+    /// What this case changes.
     pub name: String,
     /// The relay mode.
     pub relay: &'static str,
@@ -54,12 +54,12 @@ pub struct Case {
     pub lambda: Option<Value>,
     /// Further flags of the service.
     pub flags: Vec<String>,
-    /// What lies between the clients and the service.
+    /// The simulated connection between the clients and the service.
     pub last_mile: LastMile,
 }
 
 impl Case {
-    /// On the published latencies of AWS.
+    /// A case with the published latencies of AWS.
     pub fn new(name: impl Into<String>, relay: &'static str, scenario: Scenario) -> Self {
         Self {
             name: name.into(),
@@ -72,30 +72,30 @@ impl Case {
         }
     }
 
-    /// As a Lambda trigger with these settings.
+    /// A case with a Lambda trigger with these settings.
     pub fn lambda(name: impl Into<String>, scenario: Scenario, settings: Value) -> Self {
         Self { lambda: Some(settings), ..Self::new(name, "lambda", scenario) }
     }
 }
 
-/// What an experiment has shown.
+/// The result of an experiment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExperimentResult {
-    /// The experiment.
+    /// The name of the experiment.
     pub name: String,
-    /// What it asked.
+    /// The question of the experiment.
     pub asks: String,
     /// Its cases.
     pub cases: Vec<CaseResult>,
 }
 
-/// What a case has shown.
+/// The result of a case.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CaseResult {
-    /// What differs.
+    /// What this case changed.
     pub name: String,
-    /// The settings of `--relay lambda` that are not the default.
+    /// The settings of `--relay lambda` that differ from the default.
     pub lambda: Option<Value>,
-    /// The run.
+    /// The report of the run.
     pub report: Report,
 }

@@ -1,4 +1,4 @@
-//! What a lab has found: what its JSON holds, and what it comes to.
+//! The findings of a lab: the content of its JSON, and its conclusions.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,25 +15,25 @@ use crate::units::time;
 const PUBLISHED_US: (u64, u64) = (213_000, 341_000);
 const GOAL_US: u64 = 300_000;
 
-/// What a lab has found.
+/// The findings of a lab.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Findings {
-    /// Raised when a field changes its meaning or goes.
+    /// Raised when a field is removed or changes its meaning.
     pub schema_version: u32,
     /// The command that repeats it.
     pub command: String,
-    /// What everything random was drawn with.
+    /// The seed of everything random.
     pub seed: u64,
-    /// How long its cases were.
+    /// The length of its cases.
     pub depth: Depth,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
-    /// Where and when.
+    /// Where and when the lab ran.
     #[serde(default)]
     pub environment: Environment,
     /// The questions, answered.
     pub answers: Vec<Answer>,
-    /// What it was held against.
+    /// The comparisons with published figures and with the goal.
     pub bars: Vec<Bar>,
     /// The experiments.
     pub experiments: Vec<ExperimentResult>,
@@ -41,7 +41,7 @@ pub struct Findings {
     pub overheads: Option<Overheads>,
 }
 
-/// A figure against what was published, or against the goal.
+/// A figure compared with what was published, or with the goal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bar {
     /// Whether it holds.
@@ -51,7 +51,7 @@ pub struct Bar {
 }
 
 impl Findings {
-    /// Finds.
+    /// Makes findings from results.
     pub fn new(
         (command, seed, depth, took_ms): (String, u64, Depth, u64),
         experiments: Vec<ExperimentResult>,
@@ -98,7 +98,7 @@ impl Findings {
         Ok(format!("{cases} runs, {deliveries} deliveries: none missing, repeated or out of order"))
     }
 
-    /// What it all comes to, and whether that is a success: every guarantee and every goal was held.
+    /// The overall result, and whether it is a success: every guarantee and every goal held.
     pub fn headline(&self) -> (bool, String) {
         let guarantees = match self.verdict() {
             Ok(guarantees) => guarantees,
@@ -113,8 +113,8 @@ impl Findings {
         }
     }
 
-    /// The exit code: 0, 97 if a run proves nothing, 98 if a guarantee was broken, 99 if a goal was
-    /// missed.
+    /// The exit code: 0, 97 if a run is inconclusive, 98 if a guarantee was broken, 99 if a goal
+    /// was missed.
     pub fn exit_code(&self) -> u8 {
         let codes = || self.reports().map(|(_, report)| report.verdict);
         if codes().any(|verdict| verdict == Verdict::GuaranteeBroken) {
@@ -141,7 +141,8 @@ impl Findings {
         modelled
     }
 
-    /// Whether the store, its stream and their readers were modelled here, or are somebody's.
+    /// Whether the store, its stream and their readers were modelled here, or belong to an existing
+    /// service.
     pub fn is_modelled(&self) -> bool {
         self.experiments.iter().all(|shown| shown.name != DEPLOYED.name)
     }
@@ -175,7 +176,7 @@ fn bars(found: &Found<'_>) -> Vec<Bar> {
     bars
 }
 
-/// Acknowledged -> handler, against the published figures.
+/// Acknowledged -> handler, compared with the published figures.
 fn published(traffic: &str, leg: &Summary) -> Option<Bar> {
     let (p50, p90) = (leg.p50?, leg.p90?);
     let off = |us: u64, published: u64| 100.0 * (us as f64 / published as f64 - 1.0);
@@ -191,7 +192,7 @@ fn published(traffic: &str, leg: &Summary) -> Option<Bar> {
     })
 }
 
-/// A percentile, or the longest where there are too few bids for it, against 300 ms.
+/// A percentile, or the maximum if there are too few bids for it, compared with 300 ms.
 fn goal(traffic: &str, mode: &str, name: &str, value: Option<u64>, of: &Summary) -> Bar {
     let judged = value.or(of.max);
     let how = if value.is_some() { "" } else { " (judged by the longest: too few bids)" };
@@ -204,7 +205,7 @@ fn goal(traffic: &str, mode: &str, name: &str, value: Option<u64>, of: &Summary)
     }
 }
 
-/// What publishing at the acknowledgement saves, beside what the stream takes.
+/// What publishing at the acknowledgement saves, next to what the stream takes.
 fn one_propagation(traffic: &str, stream: &Report, hybrid: &Report) -> Option<Bar> {
     let p50 = |report: &Report| report.latency_us.client_to_last_client.p50;
     let (stream_us, hybrid_us) = (p50(stream)?, p50(hybrid)?);

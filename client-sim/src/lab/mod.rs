@@ -21,30 +21,30 @@ use cases::{Lab, Place};
 use experiment::{Depth, Experiment};
 use findings::Findings;
 
-/// What the part is called that measures single requests.
+/// The name of the part that measures single requests.
 pub const OVERHEADS: &str = "overheads";
 
-/// What `--out` is filled with: for people, for a pull request, for `compare`.
+/// The files of `--out`: for people, for a pull request, for `compare`.
 const REPORTS: [&str; 3] = ["report.html", "report.md", "report.json"];
 
-/// What is asked of the lab.
+/// The options of the lab.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long cases are.
+    /// The length of cases.
     pub depth: Depth,
-    /// The experiments; empty: all.
+    /// The experiments to run; empty: all.
     pub only: Vec<String>,
-    /// What everything random is drawn with.
+    /// The seed of everything random.
     pub seed: u64,
-    /// Where the traffic goes.
+    /// The service that the traffic goes to.
     pub place: Place,
-    /// Where the reports go.
+    /// The directory for the reports.
     pub out: Option<PathBuf>,
     /// The command that repeats it.
     pub command: String,
 }
 
-/// What there is to choose from, a line each.
+/// The available experiments, one per line.
 pub fn list() -> String {
     let line = |name: &str, asks: &str| format!("{name:<13} {asks}\n");
     let mut list: String = catalogue::ALL.iter().map(|e| line(e.name, e.asks)).collect();
@@ -68,7 +68,7 @@ pub async fn run(ask: Options) -> anyhow::Result<u8> {
     let environment = Environment::begin();
     let lab = Lab { depth: ask.depth, seed: ask.seed, place: ask.place, only: ask.only };
     let shown = lab.play(&experiments).await?;
-    // Alone: a busy machine would be part of it.
+    // Measured alone, because a busy machine would add to it.
     let overheads = if with_overheads {
         Some(overheads::measure(ask.depth.pick(1_500, 10_000)).await?)
     } else {

@@ -1,5 +1,5 @@
-//! What GraphQL and a token cost: the same requests with and without them, in turns, one at a time,
-//! to the same kind of HTTP server in a process of its own.
+//! The cost of GraphQL and a token: the same requests with and without them, alternating, one at a
+//! time, to the same kind of HTTP server in a separate process.
 
 use std::time::Instant;
 
@@ -29,19 +29,19 @@ pub struct Overheads {
     pub plain: Summary,
     /// A query of one field, anonymously.
     pub query: Summary,
-    /// The same with a token.
+    /// The same query with a token.
     pub query_with_token: Summary,
-    /// `placeBid` with a token, refused at once: everything but the store.
+    /// `placeBid` with a token, rejected at once: everything but the store.
     pub refused_bid: Summary,
 }
 
 impl Overheads {
-    /// What a token adds to a request's median, in microseconds.
+    /// What a token adds to the median of a request, in microseconds.
     pub fn token_us(&self) -> Option<i64> {
         difference(&self.query_with_token, &self.query)
     }
 
-    /// What GraphQL, the rules and the token add to a bid's median.
+    /// What GraphQL, the rules and the token add to the median of a bid, in microseconds.
     pub fn bid_us(&self) -> Option<i64> {
         difference(&self.refused_bid, &self.plain)
     }
@@ -51,7 +51,7 @@ fn difference(of: &Summary, to: &Summary) -> Option<i64> {
     Some(of.p50? as i64 - to.p50? as i64)
 }
 
-/// What a plain bid is, to a server without GraphQL.
+/// A bid as the server without GraphQL receives it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PlainBid {
@@ -61,7 +61,7 @@ struct PlainBid {
     sent_at: String,
 }
 
-/// What the plain server answers: what GraphQL answers to a refused bid.
+/// The answer of the plain server: the same as that of GraphQL to a rejected bid.
 fn plain_answer(bid: &PlainBid) -> Value {
     json!({ "data": { "placeBid": {
         "__typename": "BidRejected", "code": "TOO_LOW", "minimumBid": "1000",
@@ -69,13 +69,13 @@ fn plain_answer(bid: &PlainBid) -> Value {
     } } })
 }
 
-/// The plain server's routes.
+/// The routes of the plain server.
 pub fn plain_routes() -> Router {
     Router::new()
         .route("/plain", post(|Json(bid): Json<PlainBid>| async move { Json(plain_answer(&bid)) }))
 }
 
-/// Measures them, so many of each.
+/// Measures them, `rounds` times each.
 ///
 /// # Errors
 /// When a server does not start, or does not answer as it should.
@@ -160,7 +160,7 @@ async fn refused_bid(api: &Api, token: &str, auction_id: &str) -> anyhow::Result
     let bid = Bid {
         auction_id,
         amount: TOO_LOW,
-        // With one, the table would be asked whether the bid is a repeat.
+        // With a key, the table would be queried whether the bid is a repeat.
         key: None,
         sent_us: clock::now_us(),
         traceparent: "00-00000000000000000000000000000001-0000000000000001-00",

@@ -10,7 +10,7 @@ use crate::output::pages::model::{Block, Page, Section, Table, Tone};
 use crate::output::pages::{parts, run_report};
 use crate::units::time;
 
-/// What the relays are called on the first screen, and their cases in `modes`.
+/// The names of the relays on the first screen, and their cases in `modes`.
 const RELAYS: [(&str, &str); 4] = [
     ("Lambda trigger, defaults", "lambda, steady"),
     ("Lambda trigger, tuned", "lambda tuned, steady"),
@@ -18,7 +18,7 @@ const RELAYS: [(&str, &str); 4] = [
     ("hybrid, at the acknowledgement", "hybrid, steady"),
 ];
 
-/// The page.
+/// Builds the page.
 ///
 /// # Errors
 /// When a chart cannot be drawn.
@@ -59,7 +59,7 @@ pub fn page(findings: &Findings) -> anyhow::Result<Page> {
     Ok(Page { title: title.to_owned(), verdict: Some((Tone::of(ok), verdict)), sections })
 }
 
-/// The cases of the first screen: the relays, or what was sent to a service that is there.
+/// The cases of the first screen: the relays, or the traffic sent to an existing service.
 fn compared(findings: &Findings) -> Vec<(String, &CaseResult)> {
     let cases = |name: &str| findings.experiments.iter().find(|shown| shown.name == name);
     if let Some(deployed) = cases("deployed") {
@@ -73,7 +73,7 @@ fn compared(findings: &Findings) -> Vec<(String, &CaseResult)> {
     RELAYS.into_iter().filter_map(relay).collect()
 }
 
-/// One chart and one table.
+/// The first section: one chart and one table.
 fn first(findings: &Findings) -> anyhow::Result<Option<Section>> {
     let compared = compared(findings);
     if compared.is_empty() {
@@ -147,7 +147,7 @@ fn bars(findings: &Findings) -> Section {
 
 fn experiment(shown: &ExperimentResult) -> anyhow::Result<Section> {
     let mut section = Section::new(format!("{}: {}", shown.name, shown.asks));
-    // Six curves at most: more cannot be told apart.
+    // At most six curves: more are hard to distinguish.
     for group in groups(&shown.cases) {
         let curves: Vec<Curve> = group
             .iter()
@@ -170,7 +170,7 @@ fn experiment(shown: &ExperimentResult) -> anyhow::Result<Section> {
     }
     let is_there = shown.name == "deployed";
     if shown.name == "modes" || is_there {
-        // What is modelled is known; somebody's service only says when it had read a bid.
+        // The model's propagation is known; an existing service only reports when it read a bid.
         let propagation_us = (!is_there).then(modelled_propagation_us);
         let rows: Vec<chart::Row> = shown
             .cases
@@ -194,7 +194,7 @@ fn experiment(shown: &ExperimentResult) -> anyhow::Result<Section> {
     Ok(section.with(Block::Details(title, vec![Block::Table(guarantees(shown))])))
 }
 
-/// The median of the propagation that cases on AWS's published latencies are played with.
+/// The median of the propagation in cases with AWS's published latencies.
 fn modelled_propagation_us() -> i64 {
     let delay = Latency::aws().propagation.delay;
     ((delay.base_ms + delay.tail_median_ms) * 1e3) as i64
@@ -292,7 +292,7 @@ fn handlers(shown: &ExperimentResult) -> Table {
     table
 }
 
-/// About what a stream that is read so would cost, were it always as busy.
+/// The approximate cost of a stream that is read like this, if it were always as busy.
 fn costs(shown: &ExperimentResult) -> Table {
     let mut table = Table::new(&["pace", "GetRecords a second", "a month, at 0.02 $ per 100,000"]);
     for case in &shown.cases {

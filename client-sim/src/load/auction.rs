@@ -1,17 +1,17 @@
-//! What simulated bidders know of each auction: what its watchers were told.
+//! What simulated bidders know of each auction: what its watchers received.
 
 use parking_lot::Mutex;
 
 /// One auction of the run.
 #[derive(Debug)]
 pub struct Auction {
-    /// Its id.
+    /// The id of the auction.
     pub id: String,
-    /// The least first bid.
+    /// The minimum first bid.
     pub opening_price: u64,
-    /// The least step.
+    /// The minimum step above the current price.
     pub increment: u64,
-    /// When it ends, soft closes aside.
+    /// When the auction ends, without soft-close extensions.
     pub ends_us: i64,
     known: Mutex<Known>,
 }
@@ -35,17 +35,17 @@ impl Auction {
         }
     }
 
-    /// What a bidder attempts who outbids the known price by so many steps.
+    /// The amount that outbids the known price by this many steps.
     pub fn outbid(&self, steps: u64) -> u64 {
         self.known.lock().price + steps * self.increment
     }
 
-    /// What the bid of this number (from 0) attempts where each is over all before it.
+    /// The amount of the bid with this number (from 0) if each bid exceeds all before it.
     pub fn nth(&self, number: u64) -> u64 {
         self.opening_price + number * self.increment
     }
 
-    /// A watcher was told of a bid.
+    /// A watcher has received a bid.
     pub fn told(&self, sequence: u64, amount: u64) {
         let mut known = self.known.lock();
         if sequence > known.sequence {

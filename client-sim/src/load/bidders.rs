@@ -1,4 +1,4 @@
-//! Bidders: send each bid at its time, and keep what was answered.
+//! Bidders send each bid at its time, and record the answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::service::api::{Api, Bid};
 use crate::service::tokens::Users;
 use crate::service::trace;
 
-/// Bids whose time has come and that wait to be sent; beyond it the schedule falls behind, and the
-/// run says so.
+/// Bids that are due and wait to be sent; beyond this number the schedule falls behind, and the
+/// report says so.
 const DUE_MAX: usize = 10_000;
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
-/// What bidders work with.
+/// The context of the bidders.
 pub struct Bidders {
     /// The servers of the service.
     pub apis: Vec<Api>,
@@ -31,15 +31,15 @@ pub struct Bidders {
     pub users: Arc<Users>,
     /// The auctions.
     pub auctions: Arc<Vec<Auction>>,
-    /// Names the run in keys and trace contexts.
+    /// Identifies the run in keys and trace contexts.
     pub run_id: u64,
-    /// Whether each bid is over every bid before it.
+    /// Whether each bid exceeds every bid before it.
     pub rising: bool,
-    /// How long a bid without an answer is sent again.
+    /// How long a bid without an answer is retried.
     pub patience: Duration,
-    /// When the run is to start, if that is still ahead.
+    /// When the run starts, if that is still ahead.
     pub start_us: i64,
-    /// What the progress line shows.
+    /// The live figures of the run.
     pub live: Arc<Live>,
 }
 
@@ -69,7 +69,7 @@ impl Bidders {
         Ok(attempts.into_values().collect())
     }
 
-    /// The server that a bidder asks; another one after each answer that it did not get.
+    /// The server that a bidder uses; another one after each missing answer.
     fn api(&self, bidder: usize, retries: u32) -> &Api {
         &self.apis[bidder.wrapping_add(retries as usize) % self.apis.len()]
     }
@@ -109,7 +109,7 @@ impl Bidders {
             if !again || Instant::now() > give_up {
                 break outcome;
             }
-            // The same key: whatever became of the first, this is no second bid.
+            // The same key: whatever happened to the first request, this is no second bid.
             retries += 1;
             tokio::time::sleep(pause.unwrap_or(RETRY_PAUSE * retries.min(4))).await;
             turn = self.api(planned.bidder, retries).turn().await;
@@ -130,7 +130,7 @@ impl Bidders {
     }
 }
 
-/// The outcome of one answer, and whether to ask again.
+/// The outcome of one answer, and whether to retry.
 fn outcome(answer: Result<BidAnswer, CallError>, keyed: bool) -> (Outcome, bool) {
     match answer {
         Ok(BidAnswer::BidAccepted { bid, repeated: true, .. }) if !keyed => {
@@ -150,14 +150,14 @@ fn outcome(answer: Result<BidAnswer, CallError>, keyed: bool) -> (Outcome, bool)
             (Outcome::Unknown, true)
         }
         Err(CallError::Refused(error)) => (Outcome::Failed(error.code), error.retryable),
-        // Nobody was there to write it.
+        // No server received it, so none wrote it.
         Err(CallError::Unsent(_)) => (Outcome::Failed("UNREACHABLE".to_owned()), true),
         Err(CallError::Lost(_)) => (Outcome::Unknown, true),
     }
 }
 
-/// Hands out each bid at its time, from a thread of its own: the runtime's timers have a
-/// granularity of a millisecond, which would be part of every latency.
+/// Releases each bid at its time, from a thread of its own: the runtime's timers have a granularity
+/// of a millisecond, which would be part of every latency.
 fn pace(
     planned: Vec<Planned>,
     start_us: i64,

@@ -1,4 +1,4 @@
-//! Chaos: what goes wrong in the store and its stream, and a server that is killed.
+//! Chaos: faults in the store and its stream, and a server that is killed.
 
 use std::time::Duration;
 
@@ -14,18 +14,19 @@ use crate::clock;
 use crate::measure::series::Event;
 use crate::service::nodes::Nodes;
 
-/// What a report calls it.
+/// The name of a kill in the report.
 pub const KILLED: &str = "server killed";
-/// When the stream is disabled first, and when enabled again: what is written in between is in none.
+/// When the stream is first disabled, and when enabled again: what is written in between is in
+/// neither stream.
 const STREAM_OFF_MS: std::ops::Range<u64> = 6_500..6_900;
 const DISABLE: Command = Command::DisableStream { table: None };
 const ENABLE: Command = Command::EnableStream { table: None };
-/// How long the server stays dead.
+/// How long the server stays down.
 const DEAD_MS: std::ops::Range<u64> = 200..1_500;
 
-/// A store on a bad day: shards that roll and split, a stream that stalls, forgets and repeats, that is
-/// disabled and enabled again, that cannot be read while the table can, a table whose description is
-/// throttled, answers and requests that are lost. All of it goes on until the end.
+/// A store on a bad day: shards roll and split; the stream stalls, forgets and repeats, is disabled
+/// and enabled again, and cannot be read while the table can; the description of the table is
+/// throttled; answers and requests are lost. All of it lasts until the end.
 pub fn behaviour() -> Behaviour {
     let fault = |kind, rate, on| FaultRule::new(kind).rate(rate).on(on);
     let again =
@@ -85,21 +86,21 @@ pub fn behaviour() -> Behaviour {
     }
 }
 
-/// The Streams API alone does not answer for a while.
+/// Only the Streams API does not answer for a while.
 fn streams_fail() -> Command {
     let span = Duration::from_millis(1_500);
     let fault = FaultRule::new(FaultKind::InternalError).on(Target::Streams);
     Command::Fault(fault.between(Duration::ZERO, span))
 }
 
-/// `DescribeTable` alone is throttled for a while.
+/// Only `DescribeTable` is throttled for a while.
 fn description_throttled() -> Command {
     let span = Duration::from_secs(2);
     let fault = FaultRule::new(FaultKind::Throttled).operation("DescribeTable");
     Command::Fault(fault.between(Duration::ZERO, span))
 }
 
-/// Kills a server (SIGKILL) so many times within the run, any of them, and starts it again each time.
+/// Kills a random server (SIGKILL) this many times within the run, and restarts it each time.
 ///
 /// # Errors
 /// When it does not start again.

@@ -1,14 +1,14 @@
-//! How far a run has come, for what accompanies it: kills, and what is shown.
+//! The phases of a run, for tasks beside it: kills, and what is displayed.
 
 use tokio_util::sync::CancellationToken;
 
-/// The moments of a run; each is cancelled when it has come.
+/// The phases of a run; each token is cancelled when its phase is reached.
 #[derive(Debug, Clone, Default)]
 pub struct Course {
-    /// Everybody is connected: bids begin.
+    /// Everybody is connected, and bids begin.
     pub begun: CancellationToken,
-    /// The last bid was to be sent.
+    /// The time of the last bid has come.
     pub over: CancellationToken,
-    /// What was accepted has reached its watchers, or no longer comes.
+    /// Accepted bids have reached their watchers, or no more are coming.
     pub settled: CancellationToken,
 }

@@ -1,5 +1,5 @@
-//! Fits a run to a service that is not its own: it asks for less than the service's default limits of
-//! a client, so that a default service can be measured from one address.
+//! Fits a run to an existing service: it stays below the default limits of a client, so that a
+//! service with defaults can be measured from one address.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::load::scenario::{Arrivals, Scenario};
 use crate::service::limits::{BIDS_PER_USER_PER_SECOND, HANDSHAKES_PER_SECOND};
 use crate::service::tokens::Tokens;
 
-/// What the caller chose for itself: that is left as it is.
+/// What the caller chose explicitly, which is kept.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Chosen {
     /// The rate.
@@ -19,13 +19,13 @@ pub struct Chosen {
     pub bidders: bool,
 }
 
-/// The scenario so that no user bids more often than a default service takes: with more bidders, or,
-/// where tokens are given, with fewer bids.
+/// Changes the scenario so that no user bids more often than a default service accepts: with more
+/// bidders or, if tokens are given, with fewer bids.
 pub fn fit(mut scenario: Scenario, tokens: &Tokens, chosen: Chosen) -> Scenario {
     let is_rush = scenario.arrivals == Arrivals::LastSecond;
     match tokens {
         Tokens::Given(tokens) if !chosen.rate => {
-            // The first is the seller's.
+            // The first token is the seller's.
             let per_second =
                 tokens.len().saturating_sub(1).max(1) as f64 * BIDS_PER_USER_PER_SECOND;
             let seconds = if is_rush { scenario.duration.as_secs_f64().max(1.0) } else { 1.0 };
@@ -42,12 +42,12 @@ pub fn fit(mut scenario: Scenario, tokens: &Tokens, chosen: Chosen) -> Scenario 
     scenario
 }
 
-/// Lets watchers connect at a pace.
+/// Limits the rate at which watchers connect.
 #[derive(Debug)]
 pub struct Pace(Option<Mutex<Interval>>);
 
 impl Pace {
-    /// Within a default service's limits, or as fast as it goes.
+    /// Within a default service's limits, or unlimited.
     pub fn new(modest: bool) -> Self {
         Self(modest.then(|| {
             let mut ticks = interval(Duration::from_secs(1) / HANDSHAKES_PER_SECOND);

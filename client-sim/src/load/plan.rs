@@ -1,4 +1,4 @@
-//! The plan of a run: what is asked, checked.
+//! The plan of a run, checked.
 
 use crate::load::scenario::Scenario;
 use crate::measure::slo::Slo;
@@ -6,28 +6,28 @@ use crate::service::last_mile::LastMile;
 use crate::service::nodes::Layout;
 use crate::service::tokens::Tokens;
 
-/// What is to be run.
+/// The plan of a run.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The scenario with its flags.
     pub scenario: Scenario,
-    /// What everything random is drawn with.
+    /// The seed of everything random.
     pub seed: u64,
     /// Objectives.
     pub slos: Vec<Slo>,
     /// The service to run against.
     pub target: Target,
-    /// What lies between the clients and the service.
+    /// The simulated connection between the clients and the service.
     pub last_mile: LastMile,
-    /// What is shown meanwhile.
+    /// What is displayed meanwhile.
     pub view: View,
-    /// What the store's script does when, in milliseconds from its start, for the report.
+    /// The steps of the store's script, in milliseconds from its start, for the report.
     pub script: Vec<(u64, String)>,
     /// The command that repeats the run.
     pub command: String,
 }
 
-/// What is shown while a run is under way.
+/// What is displayed during a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     /// A dashboard on a terminal, lines elsewhere; the idle store is measured first.
@@ -39,22 +39,22 @@ pub enum View {
 /// The service to run against.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// One that is there.
+    /// An existing service.
     Url {
         /// Its base URL.
         url: String,
-        /// Where its tokens come from.
+        /// The source of its tokens.
         tokens: Tokens,
-        /// Its relay mode, if the user says.
+        /// Its relay mode, if given.
         relay: Option<String>,
     },
-    /// One that is started for the run.
+    /// A service that is started for the run.
     Own {
         /// Its relay mode.
         relay: String,
         /// Further flags.
         flags: Vec<String>,
-        /// Where its store is, one run each; more than one for `chaos` alone.
+        /// Where its store is, one run per layout; only `chaos` has more than one.
         layouts: Vec<Layout>,
     },
 }

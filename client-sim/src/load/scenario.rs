@@ -28,7 +28,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// The name as it is typed.
+    /// The name on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Trickle => "trickle",
@@ -48,8 +48,8 @@ impl Name {
 pub enum Arrivals {
     /// Evenly: each in the first half of a slot of its own.
     Even,
-    /// At random times (a Poisson process with its count given), auctions taking turns in that
-    /// two bids on one auction keep a distance.
+    /// At random times (a Poisson process with a given count); auctions take turns, so that two
+    /// bids on one auction keep a distance.
     Spread,
     /// At random times, on any auction: bidders collide.
     Crowded,
@@ -64,28 +64,28 @@ pub struct Closing {
     pub after: Duration,
     /// The soft close window, in seconds.
     pub soft_close_seconds: u32,
-    /// How often it may move the end.
+    /// How often the soft close may move the end.
     pub soft_close_extensions_max: u32,
 }
 
 /// What is simulated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scenario {
-    /// Its name.
+    /// The name of the scenario.
     pub name: Name,
-    /// Auctions.
+    /// Number of auctions.
     pub auctions: usize,
-    /// Bidders, spread over the auctions.
+    /// Number of bidders, spread over the auctions.
     pub bidders: usize,
-    /// Watchers, spread over the auctions.
+    /// Number of watchers, spread over the auctions.
     pub watchers: usize,
-    /// Bids a second, all auctions together.
+    /// Bids a second, over all auctions.
     pub rate: f64,
     /// How long bids are sent.
     pub duration: Duration,
-    /// When.
+    /// When bids are sent.
     pub arrivals: Arrivals,
-    /// How long a watcher stays before it leaves for a moment, on average.
+    /// How long a watcher stays on average before it leaves briefly.
     pub stay: Option<Duration>,
     /// The share of watchers that stop reading.
     pub stalled: f64,
@@ -97,19 +97,19 @@ pub struct Scenario {
     pub nodes: usize,
     /// How often a server is killed.
     pub kills: usize,
-    /// Whether each bid is over every bid before it, whatever bidders were told.
+    /// Whether each bid exceeds every bid before it, whatever bidders have seen.
     pub rising: bool,
     /// Whether the store and its stream have faults (`chaos::behaviour`), if it is started for the run.
     pub faults: bool,
-    /// How long a bid without an answer is sent again.
+    /// How long a bid without an answer is retried.
     pub patience: Duration,
-    /// Whether latency is judged although no objective was given: not where faults, departures or
-    /// stalls are the point.
+    /// Whether latency is judged if no objective was given: not where faults, departures or stalls
+    /// are the point.
     pub judges_latency: bool,
 }
 
 impl Scenario {
-    /// The scenario of this name.
+    /// The scenario with this name.
     pub fn of(name: Name) -> Self {
         let second = Duration::from_secs;
         let scenario = |auctions, bidders, watchers, rate, duration, arrivals| Self {
@@ -174,7 +174,7 @@ impl Scenario {
         }
     }
 
-    /// How many bids are sent.
+    /// The number of bids.
     pub fn bids(&self) -> usize {
         ((self.rate * self.duration.as_secs_f64()).round() as usize).max(1)
     }
@@ -182,11 +182,11 @@ impl Scenario {
     /// Whether a watcher of this number stops reading.
     pub fn is_stalled(&self, watcher: usize) -> bool {
         let stalled = (self.watchers as f64 * self.stalled).round() as usize;
-        // The last ones: every auction keeps watchers that read.
+        // The last watchers stall, so every auction keeps some that read.
         watcher + stalled >= self.watchers
     }
 
-    /// What cannot be simulated, in a line.
+    /// Checks whether the scenario can be simulated.
     ///
     /// # Errors
     /// The first problem.

@@ -1,7 +1,6 @@
-//! The schedule: which bid is to be sent when. Open loop, seeded, pure.
+//! The schedule: which bid is sent when. Open loop, seeded, pure.
 //!
-//! A bid's time does not depend on the answers to earlier bids, so a service that stalls is not
-//! spared the bids that real bidders would have sent meanwhile (no coordinated omission).
+//! The time of a bid does not depend on the answers to earlier bids (no coordinated omission).
 
 use std::time::Duration;
 
@@ -10,20 +9,20 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::load::scenario::{Arrivals, Scenario};
 
-/// Two bids of [`Arrivals::Spread`] on one auction are at least so far apart, if there are
-/// auctions enough.
+/// The least distance of two bids of [`Arrivals::Spread`] on one auction, if there are enough
+/// auctions.
 const SPREAD_MIN: Duration = Duration::from_millis(50);
 
-/// A bid that is to be sent.
+/// A planned bid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planned {
-    /// When, from the start of the run.
+    /// When to send it, from the start of the run.
     pub at: Duration,
-    /// The auction's number.
+    /// The number of the auction.
     pub auction: usize,
-    /// The bidder's number; it bids on this auction only.
+    /// The number of the bidder, who bids on this auction only.
     pub bidder: usize,
-    /// By how many increments it outbids.
+    /// The number of increments by which it outbids.
     pub steps: u64,
     /// Whether it carries an idempotency key.
     pub keyed: bool,
@@ -54,8 +53,8 @@ pub fn plan(scenario: &Scenario, seed: u64) -> Vec<Planned> {
 fn times(scenario: &Scenario, random: &mut ChaCha8Rng) -> Vec<Duration> {
     let bids = scenario.bids();
     if scenario.arrivals == Arrivals::Even {
-        // Not quite: what is sampled four times a second must not be met at the same phase again
-        // and again.
+        // Not quite evenly, so that something sampled four times a second is not hit at the same
+        // phase again and again.
         let mut time = |n: usize| {
             let late: f64 = random.random_range(0.0..0.5);
             Duration::from_secs_f64((n as f64 + late) / scenario.rate)

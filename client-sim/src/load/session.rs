@@ -1,4 +1,4 @@
-//! A session: one scenario run against one service, and everything that was seen.
+//! A session: one scenario run against one service, and everything that was observed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,29 +23,29 @@ use crate::service::tokens::Tokens;
 
 /// How long deliveries may take after the last answer before they count as missing.
 const SETTLE_MAX: Duration = Duration::from_secs(30);
-/// How long it may be quiet although deliveries are missing: a service looks at its table every 10 s.
+/// How long nothing may arrive while deliveries are missing: a service checks its table every 10 s.
 const QUIET_MAX: Duration = Duration::from_secs(12);
 /// How long an auction may take to close after its end.
 const CLOSING_MAX: Duration = Duration::from_secs(60);
 
 /// A scenario that is run against a service.
 pub struct Session<'a> {
-    /// What is run.
+    /// The scenario to run.
     pub scenario: Scenario,
-    /// What it is drawn with.
+    /// The seed of the run.
     pub seed: u64,
-    /// The service.
+    /// The URL of the service.
     pub url: &'a str,
-    /// Where bidders and watchers reach it, and its further servers: there, or through a last mile.
+    /// The URLs that bidders and watchers use for its servers: direct, or through a last mile.
     pub edges: &'a [String],
-    /// Where its tokens come from.
+    /// The source of its tokens.
     pub tokens: &'a Tokens,
-    /// Whether the service is somebody's, and goes on: then its default limits of a client are kept,
-    /// and no open auction is left behind.
+    /// Whether the service existed before and continues: then its default limits of a client are
+    /// respected, and no open auction is left behind.
     pub is_guest: bool,
-    /// What is known meanwhile.
+    /// The live figures of the run.
     pub live: Arc<Live>,
-    /// How far it has come.
+    /// The phases of the run.
     pub course: Course,
 }
 
@@ -114,20 +114,20 @@ impl Session<'_> {
         Ok(Seen { attempts: attempts?, logs: told, table, ends_us, endings, clock, limits })
     }
 
-    /// When the first bid is sent: where auctions end, so that the last one is on time.
+    /// When the first bid is sent: if auctions end, so that the last one is on time.
     fn start_us(&self, auctions: &[Auction]) -> anyhow::Result<i64> {
         let Some(closing) = self.scenario.closing else { return Ok(0) };
         let before_us = i64::try_from((self.scenario.duration + closing.after).as_micros())?;
         Ok(auctions.iter().map(|auction| auction.ends_us).min().unwrap_or(0) - before_us)
     }
 
-    /// Waits until what was accepted has reached its watchers, or no longer comes.
+    /// Waits until accepted bids have reached their watchers, or no more are coming.
     async fn settle(&self, live: &Live) {
         let scenario = &self.scenario;
         let started = Instant::now();
         let mut before = live.deliveries();
         let mut quiet_since = Instant::now();
-        // Deliveries that are expected, if every auction has as many watchers.
+        // The expected deliveries, if every auction has as many watchers.
         let even = scenario.watchers.is_multiple_of(scenario.auctions);
         let each = (scenario.watchers / scenario.auctions) as u64;
         while started.elapsed() < SETTLE_MAX {
@@ -137,7 +137,7 @@ impl Session<'_> {
                 before = now;
                 quiet_since = Instant::now();
             }
-            // A duplicate would come after the last: a moment for it.
+            // A duplicate would arrive after the last: waits a moment for it.
             let patience = match (all_came, even) {
                 (true, _) => Duration::from_millis(300),
                 (false, true) => QUIET_MAX,
@@ -150,7 +150,7 @@ impl Session<'_> {
         }
     }
 
-    /// Waits until every auction has closed, and tries a bid after that.
+    /// Waits until every auction has closed, and then tries a bid.
     async fn close(
         &self,
         actors: &Actors,

@@ -1,4 +1,4 @@
-//! Sets a session up: a token for everyone, and the auctions.
+//! Sets up a session: a token for everyone, and the auctions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,29 +17,29 @@ use crate::stamp::format_us;
 
 const OPENING_PRICE: u64 = 1_000;
 const INCREMENT: u64 = 100;
-/// Auctions that are made at a time.
+/// Auctions created concurrently.
 const SET_UP_MAX: usize = 50;
 
-/// What a session needs to be set up.
+/// The settings of the set-up.
 pub(super) struct Setting<'a> {
     pub(super) scenario: Scenario,
     pub(super) tokens: &'a Tokens,
     pub(super) is_guest: bool,
 }
 
-/// Who acts for the session itself.
+/// The tokens and client of the session itself.
 pub(super) struct Actors {
     pub(super) api: Api,
     pub(super) users: Arc<Users>,
 }
 
 impl Setting<'_> {
-    /// A client with at most so many requests under way, where the service is not our own.
+    /// A client, limited to this many concurrent requests if the service is not our own.
     pub(super) fn api(&self, base: &str, in_flight_max: usize) -> anyhow::Result<Api> {
         if self.is_guest { Api::with(base, in_flight_max) } else { Api::new(base) }
     }
 
-    /// Waits for the service, and has a token for everyone.
+    /// Waits for the service, and obtains a token for everyone.
     pub(super) async fn actors(&self, url: &str) -> anyhow::Result<Actors> {
         let api = self.api(url, limits::REQUESTS_IN_FLIGHT)?;
         api.wait_ready().await?;
@@ -69,7 +69,7 @@ impl Setting<'_> {
         let scenario = &self.scenario;
         let mut auctions = Vec::with_capacity(scenario.auctions);
         let hour = Duration::from_secs(3600);
-        // Setting up takes a while of its own: watchers connect after this.
+        // The set-up itself takes a while: watchers connect after this.
         let set_up = Duration::from_millis(1500 + 15 * scenario.watchers as u64);
         let after = scenario.closing.map_or(hour, |closing| closing.after + set_up);
         let ends_us = clock::now_us() + i64::try_from((scenario.duration + after).as_micros())?;
@@ -101,7 +101,7 @@ impl Setting<'_> {
 }
 
 impl Actors {
-    /// Leaves no open auction behind on a service that goes on.
+    /// Cancels the auctions, so that no open one is left on a service that continues.
     pub(super) async fn cancel(&self, auctions: &[Auction]) {
         for auction in auctions {
             if let Err(error) = self.api.cancel_auction(&self.users.seller, &auction.id).await {

@@ -1,4 +1,4 @@
-//! Watchers: each follows one auction on a socket of its own, and keeps what it was told.
+//! Watchers: each follows one auction on its own socket, and records what it received.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,16 +21,16 @@ use crate::service::socket::{Said, Socket};
 use crate::service::tokens::Users;
 use crate::service::trace;
 
-/// Sockets that are opened at a time.
+/// Sockets opened concurrently.
 const OPENING_MAX: usize = 100;
 const COME_BACK_PAUSE: Duration = Duration::from_millis(200);
-/// How long a watcher tries to come back.
+/// How long a watcher tries to reconnect.
 const COME_BACK_MAX: Duration = Duration::from_secs(60);
-/// How long one that a rate holds up tries to connect at first.
+/// How long a watcher that is rate limited tries to connect at first.
 const OPEN_MAX: Duration = Duration::from_secs(30);
-/// How often one comes back without being told anything, before it gives up.
+/// How often a watcher reconnects without receiving anything, before it gives up.
 const IN_VAIN_MAX: u32 = 50;
-/// How long one that leaves stays away at most.
+/// The longest that a watcher that leaves stays away.
 const AWAY_MAX_MS: u64 = 2_000;
 
 const WATCH: &str = "subscription Watch($id: ID!, $after: Int, $traced: Boolean!) { \
@@ -65,22 +65,22 @@ struct BidEvent {
     timing: Timing,
 }
 
-/// What watchers work with.
+/// The context of the watchers.
 #[derive(Clone)]
 pub struct Watchers {
     /// The base URL of each server of the service.
     pub bases: Arc<[String]>,
-    /// Whose sockets they are.
+    /// The users that the sockets belong to.
     pub users: Arc<Users>,
-    /// How fast they connect.
+    /// The rate at which they connect.
     pub pace: Arc<Pace>,
     /// The auctions.
     pub auctions: Arc<Vec<Auction>>,
-    /// What the progress line shows.
+    /// The live figures of the run.
     pub live: Arc<Live>,
-    /// What is simulated.
+    /// The scenario.
     pub scenario: Scenario,
-    /// What departures are drawn with.
+    /// The seed of departures.
     pub seed: u64,
 }
 
@@ -116,7 +116,7 @@ impl Watchers {
 
     async fn open(self, number: usize) -> anyhow::Result<(Watcher, Socket)> {
         let auction = number % self.auctions.len();
-        // The auctions are this run's own, and nobody has bid yet: every bid is expected.
+        // The auctions belong to this run, and nobody has bid yet: every bid is expected.
         let stalled = self.scenario.is_stalled(number);
         let log = Log { auction, after: 0, stalled, ..Log::default() };
         let random = ChaCha8Rng::seed_from_u64(self.seed.wrapping_add((number as u64) << 32));
@@ -128,7 +128,7 @@ impl Watchers {
                 Ok(socket) => return Ok((watcher, socket)),
                 Err(error) => error,
             };
-            // Only a rate says when to come again; a number of sockets does not fall by waiting.
+            // Only a rate limit says when to retry; waiting does not lower a number of sockets.
             let refused = error.downcast_ref::<NotAdmitted>();
             let is_rate = refused
                 .and_then(|refused| refused.limit.as_deref())
@@ -171,7 +171,7 @@ impl Watcher {
         Ok(socket)
     }
 
-    /// Follows until told to stop. From `stop_churn` on nobody leaves, and who had stalled reads again.
+    /// Follows until stopped. After `stop_churn` nobody leaves, and stalled watchers read again.
     async fn run(
         mut self,
         mut socket: Socket,
@@ -191,7 +191,7 @@ impl Watcher {
                 said = self.follow(&mut socket) => said?,
                 () = tokio::time::sleep(leave_after) => Told::Leaves,
             };
-            // Gone without a word, as a phone does that loses its network.
+            // Gone without a close, like a phone that loses its network.
             drop(socket);
             match told {
                 Told::AuctionEnded => {
@@ -246,7 +246,7 @@ impl Watcher {
         }
     }
 
-    /// Takes what is said until the socket or the subscription ends.
+    /// Receives messages until the socket or the subscription ends.
     async fn follow(&mut self, socket: &mut Socket) -> anyhow::Result<Told> {
         loop {
             match socket.next().await {
@@ -300,23 +300,23 @@ impl Watcher {
     }
 }
 
-/// Why a watcher no longer follows.
+/// Why a watcher stopped following.
 enum Told {
     /// It leaves by itself.
     Leaves,
     /// The service ended it, or is gone.
     Ended(String),
-    /// There is nothing more to be told.
+    /// The auction has ended.
     AuctionEnded,
 }
 
 impl Watching {
-    /// Nobody leaves any more, and who had stalled reads again.
+    /// From now on nobody leaves, and stalled watchers read again.
     pub fn stop_churn(&self) {
         self.stop_churn.cancel();
     }
 
-    /// Disconnects every watcher; returns what each was told.
+    /// Disconnects every watcher; returns what each received.
     ///
     /// # Errors
     /// When a watcher was told something that is not the contract's.

@@ -1,4 +1,4 @@
-//! What things cost, and what changing one gains.
+//! The cost of parts of the service, and the gain from changing one.
 
 use super::{Finding, Found, last, p50, p95};
 use crate::lab::catalogue::TUNING_RATE;

@@ -29,8 +29,8 @@ pub(super) fn deployed(found: &Found<'_>) -> Option<Finding> {
     Some(Finding { short, details: format!("{}.", details.join("; ")) })
 }
 
-/// A trigger kills the goal where it misses it and the same stream, polled by demand, misses it for
-/// less than half as many bids.
+/// Whether the trigger's poll defeats the goal: it misses the goal, while the same stream, polled
+/// on demand, misses it for less than half as many bids.
 pub(super) fn poll(found: &Found<'_>) -> Option<Finding> {
     let of = |mode: &str| found.report("modes", &format!("{mode}, steady"));
     let (lambda, tuned) = (of("lambda")?, of("lambda tuned")?);

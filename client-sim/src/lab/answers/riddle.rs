@@ -1,30 +1,32 @@
-//! The review's riddle: six bids, timed from the write to the handler, in the order in which they were
-//! sent. A cause explains them if it gives as many slow ones, at the same places, as slow as theirs.
+//! The review's riddle: six bids, timed from the write to the handler, in the order in which they
+//! were sent. A cause explains them if it gives as many slow ones, at the same positions, and as
+//! slow.
 
 use super::{Finding, Found};
 
 /// The review's six bids, in order, in microseconds.
 pub(super) const REVIEW_US: [i64; 6] =
     [3_062_000, 2_469_000, 2_664_000, 1_967_000, 661_000, 548_000];
-/// Between the review's slow bids and its fast ones: the geometric mean of the two that are nearest.
+/// The boundary between the review's slow bids and its fast ones: the geometric mean of the nearest
+/// two.
 const SLOW_US: i64 = 1_140_000;
-/// How far the median of a kind may be from the review's: by so much either way.
+/// By which factor, either way, the median of a kind may differ from the review's.
 const LEVEL: f64 = 1.5;
 
 /// How six bids compare with the review's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Fit {
-    /// Slow ones.
+    /// The number of slow bids.
     pub slow: usize,
-    /// All.
+    /// The number of all bids.
     pub all: usize,
-    /// Places at which one is slow and the review's fast, or the other way round.
+    /// Positions at which one is slow and the review's fast, or the other way round.
     pub misplaced: usize,
-    /// Whether all slow ones come before all fast ones, and there are both.
+    /// Whether all slow bids come before all fast ones, and there are both.
     pub slow_first: bool,
-    /// The median of the slow ones over the review's; `None` without one.
+    /// The median of the slow ones relative to the review's; `None` without one.
     pub slow_level: Option<f64>,
-    /// The same of the fast ones.
+    /// The same for the fast ones.
     pub fast_level: Option<f64>,
 }
 
@@ -112,7 +114,7 @@ pub(super) fn answer(found: &Found<'_>) -> Option<Finding> {
         if us.is_empty() {
             continue;
         }
-        // A record's own time has whole seconds: to time from it adds up to one.
+        // The record's own time is in whole seconds, so timing from it adds up to one second.
         let whole: Vec<i64> =
             first.iter().take(us.len()).map(|bid| bid.us + bid.into_second_us).collect();
         tried.push((case.name.clone(), us.clone(), Fit::of(&us)));

@@ -1,4 +1,4 @@
-//! What the stream and its handlers do to bids.
+//! How the stream and its handlers affect bids.
 
 use super::{Finding, Found, last, longest, p50, wrong};
 use crate::lab::catalogue::{FAILS_AT, FAILURES};
@@ -37,7 +37,7 @@ pub(super) fn mid_batch(found: &Found<'_>) -> Option<Finding> {
     })
 }
 
-/// Medians that differ by less are those of equal runs.
+/// Medians that differ by a smaller factor count as equal.
 const NOISE: f64 = 1.15;
 
 pub(super) fn shards(found: &Found<'_>) -> Option<Finding> {
