@@ -1,21 +1,21 @@
-//! A bid that was offered, and what became of it.
+//! An offered bid and its outcome.
 
-/// What became of an offered bid.
+/// The outcome of an offered bid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is in the table, says the service.
+    /// It is in the table, according to the service.
     Accepted {
         /// The bid's id.
         bid_id: String,
-        /// Its number.
+        /// The sequence of the bid.
         sequence: u64,
         /// When its transaction was sealed.
         written_us: i64,
-        /// When the store had acknowledged it; `None` for a repeated answer.
+        /// When the store acknowledged it; `None` for a repeated answer.
         committed_us: Option<i64>,
     },
-    /// Its bidder's bid of the same amount, which leads, was answered in its place: it had no
-    /// idempotency key.
+    /// It had no idempotency key and was answered with the leading bid of the same bidder and
+    /// amount.
     Repeated {
         /// That bid's id.
         bid_id: String,
@@ -24,30 +24,29 @@ pub enum Outcome {
     },
     /// Rejected, with the code.
     Rejected(String),
-    /// An error that says that no request of the bid has written it, with the code.
+    /// An error that states that no request of the bid has written it, with the code.
     Failed(String),
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 
 impl Outcome {
-    /// Whether the bidder knows what became of the bid.
+    /// Whether the bidder knows the outcome of the bid.
     pub fn is_answer(&self) -> bool {
         matches!(self, Self::Accepted { .. } | Self::Rejected(_))
     }
 }
 
-/// A bid that was offered.
+/// An offered bid.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// The auction's number.
     pub auction: usize,
-    /// When it was to be sent.
+    /// When it was planned to be sent.
     pub intended_us: i64,
     /// When it was sent.
     pub sent_us: i64,
-    /// When the bidder was answered that it is accepted or rejected, retries and their pauses
-    /// included.
+    /// When the bidder learned that it is accepted or rejected, including retries and their pauses.
     pub answered_us: Option<i64>,
     /// The trace context it was sent with.
     pub traceparent: String,
@@ -57,11 +56,11 @@ pub struct Attempt {
     pub retries: u32,
     /// When the last request was sent whose answer says that the bid is not in the table.
     pub denied_us: Option<i64>,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What the answers to one bid say together, in the order in which its requests were sent.
+/// The combined answers to one bid, in the order in which its requests were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Answers {
     /// An earlier request may have written it.
@@ -71,10 +70,10 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Takes the answer to one more request; returns what became of the bid as far as is known.
+    /// Takes the answer to one more request; returns the outcome of the bid as far as known.
     ///
-    /// `OVERLOADED`, for example, reports on its own request alone: it does not settle an earlier
-    /// one whose answer was lost.
+    /// `OVERLOADED`, for example, concerns only its own request: it does not settle an earlier one
+    /// whose answer was lost.
     pub fn take(&mut self, sent_us: i64, answer: Outcome) -> Outcome {
         let denies = match &answer {
             Outcome::Rejected(_) => true,

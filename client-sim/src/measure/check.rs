@@ -1,7 +1,7 @@
-//! The checker: what was promised against what was seen. Pure.
+//! The checker compares guarantees with observations. Pure.
 //!
-//! A bid answered accepted is in the table and reaches every watcher once and in order; a refused
-//! one never appears. Offers are recognised by their trace, which the table keeps.
+//! An accepted bid is in the table and reaches every watcher once and in order; a rejected one
+//! never appears. Attempts are recognised by their trace, which the table keeps.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,68 +13,68 @@ use crate::measure::delivery::Log;
 use crate::measure::seen::{Ending, Seen};
 use crate::service::answer::TableBid;
 
-/// Deliveries, counted.
+/// Counts of deliveries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deliveries {
-    /// Every bid after a watcher's cursor, for every watcher.
+    /// Expected deliveries: every bid after a watcher's cursor, for every watcher.
     pub expected: u64,
-    /// Those that came live.
+    /// Those that arrived live.
     pub live: u64,
-    /// Those that came from history.
+    /// Those that arrived from history.
     pub replayed: u64,
-    /// Those that never came.
+    /// Those that never arrived.
     pub missing: u64,
-    /// Those that came again.
+    /// Those that arrived again.
     pub duplicate: u64,
-    /// Those that came after a later one.
+    /// Those that arrived after a later one.
     pub out_of_order: u64,
 }
 
-/// What was found in the table that should not be so.
+/// Violations found in the table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
-    /// Answered accepted, not in the table.
+    /// Accepted, but not in the table.
     pub accepted_missing: u64,
-    /// Refused or failed, and yet in the table.
+    /// Rejected or failed, but in the table.
     pub refused_present: u64,
     /// In the table more than once.
     pub twice: u64,
     /// Sequences that are not 1, 2, 3 ... or prices that do not rise.
     pub disordered: u64,
-    /// Accepted after the end of the auction as it then stood.
+    /// Accepted after the end of the auction as of then.
     pub late: u64,
-    /// Told to a watcher, and not what the table has there.
+    /// Delivered to a watcher, but different from the table.
     pub told_otherwise: u64,
-    /// Sent with an idempotency key, and yet without an outcome.
+    /// Sent with an idempotency key, but without an outcome.
     pub unresolved: u64,
-    /// Answered as not written to a request that was sent when a watcher had the bid already.
+    /// Answered as not written, to a request that was sent after a watcher had received the bid.
     #[serde(default)]
     pub denied: u64,
 }
 
-/// What was wrong with the ends of auctions.
+/// Counts of auction ends and their violations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
-    /// Auctions that were to end.
+    /// Auctions that should end.
     pub auctions: u64,
     /// Those that did not close.
     pub not_closed: u64,
-    /// Those that another than the highest bidder has won.
+    /// Those not won by the highest bidder.
     pub wrong_winner: u64,
-    /// Those that took a bid after they had closed.
+    /// Those that accepted a bid after they had closed.
     pub late_accepted: u64,
     /// Watchers whose subscription did not complete.
     pub watchers_not_told: u64,
 }
 
-/// What the checker found.
+/// The result of the checker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// What watchers were told.
+    /// Deliveries to watchers.
     pub deliveries: Deliveries,
-    /// What the table has.
+    /// Violations in the table.
     pub table: Table,
-    /// How auctions ended.
+    /// The ends of auctions.
     pub closing: Closing,
 }
 
@@ -88,7 +88,8 @@ impl Checked {
     }
 }
 
-/// Checks a run: its attempts, each auction's bids in the table, each watcher's log, each ending.
+/// Checks a run: its attempts, each auction's bids in the table, the log of each watcher, and each
+/// ending.
 pub fn check(seen: &Seen) -> Checked {
     let Seen { attempts, logs, table, ends_us, endings, .. } = seen;
     let mut checked = Checked { table: check_table(attempts, table), ..Checked::default() };
@@ -108,7 +109,7 @@ pub fn check(seen: &Seen) -> Checked {
     checked
 }
 
-/// Bids that were received after the end as the bid before them had left it.
+/// Bids received after the end that the bid before them had left.
 fn late(bids: &[TableBid], first_end_us: i64) -> u64 {
     let mut end_us = first_end_us;
     let mut late = 0;
@@ -167,7 +168,7 @@ fn check_table(attempts: &[Attempt], table: &[Vec<TableBid>]) -> Table {
     found
 }
 
-/// Bids with a key that an answer denied although they had been delivered when it was asked for.
+/// Bids with a key that an answer denied although they had been delivered before the request.
 fn denied(attempts: &[Attempt], table: &[Vec<TableBid>], logs: &[Log]) -> u64 {
     let mut first_us: HashMap<(usize, u64), i64> = HashMap::new();
     for log in logs {

@@ -1,4 +1,4 @@
-//! What watchers were told: deliveries, and the log that one watcher keeps.
+//! What watchers received: deliveries, and the log of one watcher.
 
 use std::collections::BTreeMap;
 
@@ -6,36 +6,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::stamp::Stamp;
 
-/// A bid as a watcher was told of it.
+/// A bid as a watcher received it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The bid's id.
     pub bid_id: String,
-    /// Its number.
+    /// The sequence of the bid.
     pub sequence: u64,
-    /// From history.
+    /// Whether it came from history.
     pub replay: bool,
-    /// When this client had it.
+    /// When this client received it.
     pub received_us: i64,
-    /// The stamps of its hops.
+    /// The timestamps of its hops.
     pub timing: Timing,
 }
 
-/// The service's stamps of a bid.
+/// The timestamps of a bid, from the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timing {
-    /// The client's own.
+    /// When the client sent it, by its own clock.
     pub sent_at: Option<Stamp>,
-    /// The request was there.
+    /// When the service received the request.
     pub received_at: Stamp,
-    /// Its transaction was sealed.
+    /// When its transaction was sealed.
     pub written_at: Stamp,
-    /// The relay had its record.
+    /// When the relay read its record.
     pub read_at: Stamp,
-    /// The broker had it in order.
+    /// When the broker published it.
     pub published_at: Stamp,
-    /// From where the service read it.
+    /// Where the service read it from.
     pub source: Source,
 }
 
@@ -49,7 +49,7 @@ impl Timing {
     }
 }
 
-/// From where the service read a bid.
+/// Where the service read a bid from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Source {
@@ -63,24 +63,24 @@ pub enum Source {
     Table,
 }
 
-/// What one watcher was told.
+/// What one watcher received.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Log {
-    /// The auction's number.
+    /// The number of the auction.
     pub auction: usize,
     /// The cursor it started with: everything after it is expected.
     pub after: u64,
-    /// The latest that it was told of.
+    /// The highest sequence that it received.
     pub latest: u64,
-    /// In the order of arrival.
+    /// The deliveries, in the order of arrival.
     pub deliveries: Vec<Delivery>,
-    /// Whether it stopped reading for a while: its latencies are its own.
+    /// Whether it stopped reading for a while; then its latencies are not counted.
     pub stalled: bool,
-    /// How often it left by itself, and came back.
+    /// How often it left by itself and reconnected.
     pub departures: u64,
     /// How its subscriptions ended otherwise, by code.
     pub ends: BTreeMap<String, u64>,
-    /// Whether it was told that the auction has ended.
+    /// Whether it was notified of the end of the auction.
     pub completed: bool,
 }
 

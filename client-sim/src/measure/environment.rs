@@ -6,7 +6,7 @@ use crate::clock;
 use crate::service::server::{COMMIT, VERSION};
 use crate::stamp::format_us;
 
-/// Where and when something was measured; what the system does not tell is absent.
+/// Where and when something was measured; what the system does not report is absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Environment {
@@ -24,16 +24,16 @@ pub struct Environment {
     pub cores: Option<usize>,
     /// The machine's memory, in KiB.
     pub memory_kb: Option<u64>,
-    /// The load average over one minute when it began: what others did with the machine.
+    /// The load average over one minute when it began: other activity on the machine.
     pub load_before: Option<f64>,
-    /// The same when it ended, this run included.
+    /// The same when it ended, including this run.
     pub load_after: Option<f64>,
-    /// What was not the real thing, but a model.
+    /// What was modelled instead of real.
     pub modelled: Vec<String>,
 }
 
 impl Environment {
-    /// At the begin.
+    /// Records the environment at the start.
     pub fn begin() -> Self {
         let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -51,7 +51,7 @@ impl Environment {
         }
     }
 
-    /// At the end.
+    /// Adds the environment at the end.
     pub fn end(mut self) -> Self {
         self.load_after = load();
         self

@@ -1,4 +1,4 @@
-//! Hops: the legs of the timed path, all from one bid's stamps, so that they telescope.
+//! Hops: the segments of the timed path, all from the timestamps of one bid, so that they add up.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use crate::measure::latency::{Latency, Summary};
 /// The latencies of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Latencies {
-    /// From the intended send to each watcher: a sample a live delivery.
+    /// From the intended send to each watcher: one sample per live delivery.
     pub client_to_client: Latency,
-    /// From the intended send to the last watcher: a sample a bid that every watcher got live.
+    /// From the intended send to the last watcher: one sample per bid that every watcher got live.
     pub client_to_last_client: Latency,
     /// Intended -> sent.
     pub schedule: Latency,
@@ -25,25 +25,25 @@ pub struct Latencies {
     pub store_and_stream: Latency,
     /// Read -> published in order.
     pub relay: Latency,
-    /// Published -> received by a watcher: a sample a live delivery.
+    /// Published -> received by a watcher: one sample per live delivery.
     pub deliver: Latency,
     /// Sealed -> acknowledged by the store.
     pub commit: Latency,
     /// Acknowledged by the store -> read by the relay, by the stream or the table: propagation and
     /// waiting for a poll.
     pub stream: Latency,
-    /// Sent -> answered that the bid is accepted or rejected: what a bidder waits.
+    /// Sent -> answered as accepted or rejected: how long a bidder waits.
     pub answer: Latency,
     /// Every bid that all its watchers got live, in the order of the schedule.
     pub bids: Vec<Timed>,
-    /// Bids whose hops do not add up to client-to-client: none, unless a stamp is wrong.
+    /// Bids whose hops do not add up to client-to-client: none, unless a timestamp is wrong.
     pub torn: u64,
 }
 
 /// One bid on its way to its last watcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timed {
-    /// When it was to be sent.
+    /// When it was planned to be sent.
     pub intended_us: i64,
     /// From then to the last watcher.
     pub total_us: i64,
@@ -53,7 +53,7 @@ pub struct Timed {
     pub commit_us: Option<i64>,
 }
 
-/// The latencies as the JSON tells them.
+/// The latencies in the JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencyReport {
     /// See [`Latencies`].
@@ -111,7 +111,7 @@ impl Latencies {
         let mut latencies = Self::default();
         let mut watchers: HashMap<usize, usize> = HashMap::new();
         let mut told: HashMap<&str, Vec<&Delivery>> = HashMap::new();
-        // One that does not read measures itself.
+        // A watcher that does not read would measure itself.
         for log in logs.iter().filter(|log| !log.stalled) {
             *watchers.entry(log.auction).or_default() += 1;
             for delivery in log.deliveries.iter().filter(|delivery| !delivery.replay) {
@@ -190,7 +190,7 @@ impl Latencies {
         })
     }
 
-    /// As the JSON tells them.
+    /// The latencies for the JSON.
     pub fn report(&self) -> LatencyReport {
         LatencyReport {
             client_to_client: self.client_to_client.summary(),

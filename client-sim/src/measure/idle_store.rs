@@ -1,8 +1,8 @@
-//! The probe: what one bid transaction and one GetRecords call cost on the idle store.
+//! The probe: the cost of one bid transaction and one GetRecords call on the idle store.
 //!
-//! Its transaction has the shape of a lane's group of one bid: the conditional update of the
-//! auction item, the bid, the idempotency key. It works in a table of its own, so that the
-//! service's stream carries nothing of it.
+//! Its transaction has the shape of a group of one bid: the conditional update of the auction item,
+//! the bid, the idempotency key. It works in its own table, so that the service's stream contains
+//! nothing of it.
 
 use std::time::{Duration, Instant};
 
@@ -21,11 +21,11 @@ use serde::{Deserialize, Serialize};
 const TABLE: &str = "client-sim-probe";
 const WARM_UP: usize = 20;
 const ROUNDS: usize = 60;
-/// What one transaction puts into the stream.
+/// Records that one transaction puts into the stream.
 const RECORDS: usize = 3;
 /// How long the stream may take to show them.
 const RECORD_MAX: Duration = Duration::from_secs(10);
-/// Between rounds, so that the store is idle at each.
+/// The pause between rounds, so that the store is idle at each.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Medians, in microseconds.
@@ -38,7 +38,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Both together: the least that a path through the table and its stream can cost.
+    /// Both together: the least cost of a path through the table and its stream.
     pub fn floor_us(self) -> u64 {
         self.transact_us + self.get_records_us
     }
@@ -67,7 +67,7 @@ pub async fn measure(endpoint: &str) -> anyhow::Result<Probe> {
         let started = Instant::now();
         transact(&client, round).await?;
         let written = started.elapsed();
-        // The call that brings the record counts, not one that came too early for it.
+        // The call that returns the record counts, not one that came too early for it.
         let mut read = None;
         let mut records = 0;
         let give_up = Instant::now() + RECORD_MAX;

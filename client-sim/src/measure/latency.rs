@@ -1,11 +1,12 @@
-//! Latencies: percentiles with their n, and none that so few samples cannot give.
+//! Latencies: percentiles with their n, and none with too few samples.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// A percentile with fewer samples beyond it is not told.
+/// A percentile with fewer samples beyond it is not reported.
 const BEYOND_MIN: u64 = 10;
-/// The points of a percentile plot: so many, each so many decades nearer to 100 %.
+/// The points of a percentile plot: their number, and the step to the next one, in decades towards
+/// 100 %.
 const CURVE_STEPS: i32 = 80;
 const CURVE_STEP: f64 = 0.05;
 const FIRST_BUCKET_US: u64 = 10;
@@ -19,10 +20,10 @@ pub struct Latency {
     max_us: u64,
 }
 
-/// What is told of a latency.
+/// The reported figures of a latency.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Samples.
+    /// The number of samples.
     pub n: u64,
     /// The median.
     pub p50: Option<u64>,
@@ -34,7 +35,7 @@ pub struct Summary {
     pub p99: Option<u64>,
     /// 99.9 %.
     pub p999: Option<u64>,
-    /// The longest; `None` without samples.
+    /// The maximum; `None` without samples.
     pub max: Option<u64>,
 }
 
@@ -46,19 +47,19 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Takes a sample. Less than nothing, which clocks that differ a little can give, is nothing.
+    /// Adds a sample. A negative time, possible with clocks that differ a little, counts as zero.
     pub fn add(&mut self, us: i64) {
         let us = u64::try_from(us).unwrap_or(0);
         self.max_us = self.max_us.max(us);
         self.histogram.saturating_record(us);
     }
 
-    /// How many samples there are.
+    /// The number of samples.
     pub fn n(&self) -> u64 {
         self.histogram.len()
     }
 
-    /// A percentile between 0 and 100, if there are samples enough beyond it.
+    /// A percentile between 0 and 100, if there are enough samples beyond it.
     pub fn percentile(&self, percentile: f64) -> Option<u64> {
         let n = self.n();
         let at_or_below = (n as f64 * percentile / 100.0).ceil() as u64;
@@ -71,7 +72,7 @@ impl Latency {
         self.histogram.value_at_percentile(50.0)
     }
 
-    /// Every percentile that a plot needs and that there are samples enough for, up to the longest.
+    /// Every percentile that a plot needs and that has enough samples, up to the maximum.
     pub fn curve(&self) -> Vec<(f64, u64)> {
         let beyond = (0..=CURVE_STEPS).map(|step| 10_f64.powf(-f64::from(step) * CURVE_STEP));
         let percents = beyond.map(|beyond| 100.0 * (1.0 - beyond));
@@ -79,7 +80,7 @@ impl Latency {
         told.collect()
     }
 
-    /// How many samples lie up to each bound, in buckets that grow by a tenth.
+    /// The number of samples up to each bound, in buckets that grow by a tenth.
     pub fn buckets(&self) -> Vec<(u64, u64)> {
         if self.n() == 0 {
             return Vec::new();
@@ -93,12 +94,12 @@ impl Latency {
         counted
     }
 
-    /// The longest.
+    /// The maximum.
     pub fn max(&self) -> Option<u64> {
         (self.n() > 0).then_some(self.max_us)
     }
 
-    /// What is told of it.
+    /// The reported figures.
     pub fn summary(&self) -> Summary {
         Summary {
             n: self.n(),

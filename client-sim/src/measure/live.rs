@@ -1,4 +1,4 @@
-//! What is known of a run while it is under way.
+//! The live figures of a run.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,10 +11,10 @@ use crate::measure::latency::Latency;
 use crate::measure::path::HOPS;
 use crate::measure::snapshot::Snapshot;
 
-/// Moments that the plot shows.
+/// Points that the plot shows.
 const MOMENTS_MAX: usize = 240;
 
-/// What is known of a run while it is under way.
+/// The live figures of a run.
 #[derive(Debug, Default)]
 pub struct Live {
     sent: AtomicU64,
@@ -38,7 +38,7 @@ struct Delivered {
 }
 
 impl Live {
-    /// A bid was sent so long after its time.
+    /// A bid was sent this long after its time.
     pub fn sent(&self, late_us: i64) {
         self.sent.fetch_add(1, Relaxed);
         self.delivered.lock().hops[0].add(late_us);
@@ -54,17 +54,17 @@ impl Live {
         count.fetch_add(1, Relaxed);
     }
 
-    /// A limit of the service was met, by its name.
+    /// A limit of the service was reached, by its name.
     pub fn limited(&self, limit: &str) {
         *self.limits.lock().entry(limit.to_owned()).or_default() += 1;
     }
 
-    /// The limits of the service that were met, and how often each.
+    /// The limits of the service that were reached, and how often each.
     pub fn limits(&self) -> BTreeMap<String, u64> {
         self.limits.lock().clone()
     }
 
-    /// A watcher was told of a bid live: so long after it was sent, with these hops from then on.
+    /// A watcher received a bid live, this long after it was sent, with these hops.
     pub fn delivered(&self, us: i64, hops_us: [i64; HOPS.len() - 1]) {
         let mut delivered = self.delivered.lock();
         delivered.all.add(us);
@@ -72,38 +72,38 @@ impl Live {
         delivered.hops[1..].iter_mut().zip(hops_us).for_each(|(hop, us)| hop.add(us));
     }
 
-    /// A watcher was told of a bid from history.
+    /// A watcher received a bid from history.
     pub fn replayed(&self) {
         self.replayed.fetch_add(1, Relaxed);
     }
 
-    /// A watcher was told of this bid although it had been told of that one.
+    /// A watcher received this bid although it had already received that one.
     pub fn not_after(&self, sequence: u64, latest: u64) {
         let count = if sequence == latest { &self.repeated } else { &self.out_of_order };
         count.fetch_add(1, Relaxed);
     }
 
-    /// How many deliveries there were.
+    /// The number of deliveries.
     pub fn deliveries(&self) -> u64 {
         self.delivered.lock().all.n() + self.replayed.load(Relaxed)
     }
 
-    /// A watcher was told that its auction has ended.
+    /// A watcher was notified of the end of its auction.
     pub fn completed(&self) {
         self.completed.fetch_add(1, Relaxed);
     }
 
-    /// How many watchers were told so.
+    /// The number of watchers that were notified of the end.
     pub fn completions(&self) -> u64 {
         self.completed.load(Relaxed)
     }
 
-    /// How many bids were accepted.
+    /// The number of accepted bids.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Relaxed)
     }
 
-    /// Looks again, so long after the start and after the snapshot before.
+    /// Takes a new snapshot, this long after the start and after the previous one.
     pub fn snapshot(&self, before: Snapshot, at: Duration, since: Duration) -> Snapshot {
         let sent = self.sent.load(Relaxed);
         let answered = [&self.accepted, &self.rejected, &self.other].map(|n| n.load(Relaxed));

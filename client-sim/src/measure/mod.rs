@@ -1,4 +1,4 @@
-//! What is kept of a run, and what it comes to: hops, percentiles, checks, objectives.
+//! Records of a run and their evaluation: hops, percentiles, checks, objectives.
 
 pub mod path;
 pub mod latency;

@@ -1,4 +1,4 @@
-//! A service's metrics as a client reads them: Prometheus' text format.
+//! The metrics of a service as a client reads them: Prometheus' text format.
 
 use anyhow::{Context as _, bail};
 

@@ -1,4 +1,4 @@
-//! Everything that was seen of a run.
+//! Everything observed in a run.
 
 use std::collections::BTreeMap;
 
@@ -7,38 +7,38 @@ use crate::measure::delivery::Log;
 use crate::service::answer::{Standing, TableBid};
 use crate::service::api::ClockOffset;
 
-/// What was seen.
+/// Everything observed in a run.
 #[derive(Default)]
 pub struct Seen {
-    /// Every bid that was offered.
+    /// Every offered bid.
     pub attempts: Vec<Attempt>,
-    /// What each watcher was told.
+    /// What each watcher received.
     pub logs: Vec<Log>,
     /// Each auction's bids in the table.
     pub table: Vec<Vec<TableBid>>,
-    /// When each auction was to end.
+    /// When each auction should end.
     pub ends_us: Vec<i64>,
-    /// How each auction ended, where it was to end.
+    /// How each auction ended, if it should.
     pub endings: Vec<Ending>,
-    /// The service's clock against ours.
+    /// The difference between the service's clock and ours.
     pub clock: ClockOffset,
-    /// Limits of the service that were met, and how often each.
+    /// Limits of the service that were reached, and how often each.
     pub limits: BTreeMap<String, u64>,
 }
 
 /// How an auction ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// Its number.
+    /// The number of the auction.
     pub auction: usize,
-    /// How it stands.
+    /// The state of the auction.
     pub standing: Standing,
     /// Whether a bid after the end was accepted.
     pub late_accepted: bool,
 }
 
 impl Seen {
-    /// Puts what another stage has seen after this.
+    /// Appends the observations of another stage.
     pub fn extend(&mut self, mut other: Self) {
         let auctions = self.table.len();
         other.attempts.iter_mut().for_each(|attempt| attempt.auction += auctions);

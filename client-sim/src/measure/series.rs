@@ -1,4 +1,4 @@
-//! What a report's charts are drawn from. Pure.
+//! The data for a report's charts. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +9,10 @@ const MOMENTS: i64 = 120;
 const MOMENT_US_MIN: i64 = 250_000;
 /// The goal of the review.
 const GOAL_US: i64 = 300_000;
-/// As many as the review had, twice.
+/// Twice as many as the review had.
 const FIRST_MAX: usize = 12;
 
-/// The shape of a run.
+/// The data for the charts of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Series {
@@ -20,28 +20,28 @@ pub struct Series {
     pub percentiles: Vec<(f64, u64)>,
     /// Client to last client: `[upper bound in us, bids]`.
     pub histogram: Vec<(u64, u64)>,
-    /// Client to last client over time, by when bids were to be sent.
+    /// Client to last client over time, by the planned time of bids.
     pub moments: Vec<Moment>,
     /// Single bids, hop by hop.
     pub examples: Vec<Example>,
-    /// What happened when.
+    /// Events and their times.
     pub marks: Vec<Mark>,
-    /// Bids that took the goal of the review, 300 ms, or longer.
+    /// Bids that took 300 ms, the goal of the review, or longer.
     pub over_goal: u64,
     /// The first bids, in the order of the schedule.
     pub first: Vec<First>,
 }
 
-/// The bids of a moment.
+/// The bids of one point of the plot over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
-    /// Its end, from the first bid.
+    /// The end of its interval, from the first bid.
     pub at_ms: i64,
-    /// The bids that were to be sent in it.
+    /// The bids planned in it.
     pub bids: u64,
-    /// Their median.
+    /// The median of these bids.
     pub p50_us: i64,
-    /// The longest.
+    /// The maximum of these bids.
     pub max_us: i64,
 }
 
@@ -50,7 +50,7 @@ pub struct Moment {
 pub struct First {
     /// Written -> read.
     pub us: i64,
-    /// How far into its second it was written: what a clock of whole seconds adds.
+    /// How far into its second it was written: the error of a clock of whole seconds.
     pub into_second_us: i64,
 }
 
@@ -62,14 +62,14 @@ impl First {
     }
 }
 
-/// One bid.
+/// A single bid.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Example {
-    /// The percentile it stands at.
+    /// The percentile of this bid.
     pub percent: f64,
     /// From its intended send to its last watcher.
     pub total_us: i64,
-    /// Its hops, in the order of the path: they add up to that.
+    /// Its hops, in the order of the path; they add up to the total.
     pub hops_us: [i64; 6],
     /// The part of `store_and_stream` until the store had acknowledged, if that is known.
     #[serde(default)]
@@ -79,23 +79,23 @@ pub struct Example {
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// When, from the first bid.
+    /// When it happened, from the first bid.
     pub at_ms: i64,
-    /// What.
+    /// What happened.
     pub what: String,
 }
 
-/// Something that happened, by the clock.
+/// An event, by the clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// When.
+    /// When it happened.
     pub at_us: i64,
-    /// What.
+    /// What happened.
     pub what: String,
 }
 
 impl Series {
-    /// The shape of these latencies.
+    /// The data of these latencies.
     pub fn of(latencies: &Latencies, events: &[Event]) -> Self {
         let bids = &latencies.bids;
         let start_us = bids.iter().map(|bid| bid.intended_us).min().unwrap_or(0);

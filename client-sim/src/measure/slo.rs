@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::hops::Latencies;
 
-/// What an objective is about if it does not say: the goal of the review.
+/// The default metric of an objective: the goal of the review.
 pub const DEFAULT_METRIC: &str = "client_to_last_client";
 
 /// An objective.
@@ -17,10 +17,10 @@ pub struct Slo {
     bound_us: u64,
 }
 
-/// What became of it.
+/// The result of an objective.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SloResult {
-    /// As it was written.
+    /// The objective as written.
     pub expr: String,
     /// The value it was judged by: the percentile, or the maximum where the percentile would have
     /// fewer than 10 samples beyond it; `None` without a sample.
@@ -73,7 +73,7 @@ fn duration_us(text: &str) -> Option<u64> {
 }
 
 impl Slo {
-    /// As it was written.
+    /// The objective as written.
     pub fn expr(&self) -> &str {
         &self.expr
     }
@@ -84,7 +84,7 @@ impl Slo {
         let value_us = latency.and_then(|latency| {
             self.percentile.and_then(|p| latency.percentile(p)).or_else(|| latency.max())
         });
-        // Nothing measured is nothing proven.
+        // Without a measurement nothing is proven.
         let ok = value_us.is_some_and(|value| value < self.bound_us);
         SloResult { expr: self.expr.clone(), value_us, ok }
     }

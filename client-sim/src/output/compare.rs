@@ -1,9 +1,9 @@
-//! Two reports side by side: for each figure better, worse, or within noise. Pure.
+//! Compares two reports: each figure is better, worse, or within noise. Pure.
 //!
-//! The noise comes from repeats (`run --repeat 5`): a figure differs where the runs of one side are all
-//! on one side of the others' and further away than they are spread. Single runs say nothing of how
-//! much the next one would differ: they are taken to differ by [`SINGLE_NOISE`], and a percentile also
-//! by the band that it lies in with so many bids.
+//! The noise comes from repeats (`run --repeat 5`): a figure differs if the runs of one side are
+//! all on one side of the others', and further away than their spread. Single runs say nothing
+//! about the variation of the next one: they are taken to vary by [`SINGLE_NOISE`], and a
+//! percentile also by its confidence band for that many bids.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use serde::Serialize;
 
 use crate::output::report::Report;
 
-/// Less than this is noise whatever its share, in microseconds.
+/// Smaller differences are noise, in microseconds, whatever their share.
 const NOISE_US: u64 = 200;
-/// By how much figures of two equal runs are taken to differ where nothing was repeated, as a share.
+/// The share by which figures of two equal runs are taken to differ if nothing was repeated.
 pub const SINGLE_NOISE: f64 = 0.5;
-/// Runs that a spread needs.
+/// The number of runs needed for a spread.
 const REPEATS_MIN: usize = 3;
 
-/// What became of a figure.
+/// How a figure changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
@@ -29,14 +29,14 @@ pub enum Change {
     Worse,
     /// It is worse beyond the tolerance.
     Regressed,
-    /// It cannot be told apart from chance.
+    /// It is not distinguishable from chance.
     WithinNoise,
     /// One of the two does not have it.
     Unknown,
 }
 
 impl Change {
-    /// As a person reads it.
+    /// The change in words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Better => "better",
@@ -48,29 +48,29 @@ impl Change {
     }
 }
 
-/// A figure of both.
+/// A figure of both reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Figure {
     /// Its name.
     pub name: String,
-    /// Before.
+    /// Its value before.
     pub before: Option<u64>,
-    /// After.
+    /// Its value after.
     pub after: Option<u64>,
     /// Whether it is a time in microseconds; else a count.
     pub is_time: bool,
-    /// What became of it.
+    /// How it changed.
     pub change: Change,
 }
 
 /// A run in both reports.
 #[derive(Debug, Clone)]
 pub struct Pair {
-    /// What it is called.
+    /// The name of the run.
     pub name: String,
-    /// Before.
+    /// The report before.
     pub before: Report,
-    /// After.
+    /// The report after.
     pub after: Report,
     /// Its figures.
     pub figures: Vec<Figure>,
@@ -103,7 +103,7 @@ pub fn pairs(
     Ok(pairs)
 }
 
-/// What only one of two reports has, in a line; `None` if they have the same runs.
+/// The runs that only one of two reports has, in one line; `None` if they have the same runs.
 pub fn not_compared(before: &[(String, Report)], after: &[(String, Report)]) -> Option<String> {
     let missing = |these: &[(String, Report)], those: &[(String, Report)], side: &str| {
         let is_alone = |name: &String| those.iter().all(|(other, _)| other != name);
@@ -141,7 +141,7 @@ fn hop_medians(report: &Report) -> [(&'static str, Option<u64>); 6] {
     ]
 }
 
-/// The times of one run by the names that they are compared under.
+/// The times of one run, by the names used for comparison.
 pub fn times(report: &Report) -> BTreeMap<String, u64> {
     let n = report.latency_us.client_to_last_client.n;
     let percentiles = PERCENTILES.iter().filter_map(|(name, percent)| {
@@ -152,11 +152,11 @@ pub fn times(report: &Report) -> BTreeMap<String, u64> {
     percentiles.chain(hops).collect()
 }
 
-/// One side's figure: what it comes to, and what is known of its noise.
+/// The figure of one side, and what is known of its noise.
 #[derive(Debug, Clone, PartialEq)]
 struct Side {
     value: Option<u64>,
-    /// Of each run, where it was repeated often enough.
+    /// The values of each run, if it was repeated often enough.
     runs: Vec<u64>,
     band: Option<Band>,
 }
@@ -177,7 +177,7 @@ impl Side {
     }
 }
 
-/// Whether two figures cannot be told apart.
+/// Whether two figures are indistinguishable.
 fn is_noise(before: &Side, after: &Side, one: u64, other: u64) -> bool {
     let apart = one.abs_diff(other);
     if let (Some((low, high)), Some((after_low, after_high))) = (before.range(), after.range()) {
@@ -217,7 +217,7 @@ fn figures(before: &Report, after: &Report, tolerance: f64) -> Vec<Figure> {
     figures
 }
 
-/// A percentile, and where the true one is likely to lie.
+/// A percentile, and the band that likely contains the true one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Band {
     low: u64,
@@ -225,7 +225,7 @@ struct Band {
     high: u64,
 }
 
-/// The band of a percentile of n bids: of so many, the share at or below the true percentile has a
+/// The band of a percentile of n bids: for n bids, the share at or below the true percentile has a
 /// standard deviation of sqrt(p (1 - p) / n).
 fn band(curve: &[(f64, u64)], n: u64, percent: f64) -> Option<Band> {
     let p = percent / 100.0;
@@ -241,7 +241,7 @@ fn band(curve: &[(f64, u64)], n: u64, percent: f64) -> Option<Band> {
     })
 }
 
-/// The curve at a percentile, between its points.
+/// The value of the curve at a percentile, interpolated.
 fn at(curve: &[(f64, u64)], percent: f64) -> u64 {
     let next = curve.partition_point(|(at, _)| *at < percent);
     match (next.checked_sub(1).and_then(|before| curve.get(before)), curve.get(next)) {
@@ -263,7 +263,7 @@ fn time(name: &str, before: Side, after: Side, tolerance: f64) -> Figure {
     Figure { name: name.into(), before: before.value, after: after.value, is_time: true, change }
 }
 
-/// What the noise of these pairs was taken from, in a sentence.
+/// The source of the noise of these pairs, in a sentence.
 pub fn noise(pairs: &[Pair]) -> String {
     let repeats = |report: &Report| report.repeats.len();
     let least = pairs.iter().map(|p| repeats(&p.before).min(repeats(&p.after))).min().unwrap_or(0);
@@ -288,7 +288,7 @@ fn judged(before: u64, after: u64, tolerance: f64) -> Change {
     }
 }
 
-/// Of what should not be at all, more is a regression.
+/// Counts things that should not happen at all, so more of them is a regression.
 fn count(name: &str, before: u64, after: u64) -> Figure {
     let change = match after.cmp(&before) {
         std::cmp::Ordering::Less => Change::Better,

@@ -21,13 +21,13 @@ use crate::units::time;
 const GOAL_MS: f64 = 300.0;
 const BAR_WIDTH: usize = 30;
 
-/// A terminal that shows a run; it is given back when this is dropped.
+/// A terminal that shows a run; it is restored when this is dropped.
 pub(super) struct Dashboard {
     terminal: Terminal<CrosstermBackend<Stderr>>,
 }
 
 impl Dashboard {
-    /// Takes the terminal.
+    /// Opens the dashboard on the terminal.
     ///
     /// # Errors
     /// When it is none.
@@ -53,7 +53,7 @@ impl Dashboard {
 
 impl Drop for Dashboard {
     fn drop(&mut self) {
-        // A terminal that has gone needs nothing given back.
+        // A terminal that is gone needs no restoring.
         execute!(stderr(), LeaveAlternateScreen).ok();
         self.terminal.show_cursor().ok();
     }

@@ -1,11 +1,11 @@
-//! Files that are written at the end of a run, and checked before it begins.
+//! Output files, checked before a run begins.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Whether a file can be written there; one that was there is left as it is.
+/// Checks whether a file can be written; an existing one is left as it is.
 ///
 /// # Errors
 /// One line that names the flag and the file.

@@ -1,4 +1,4 @@
-//! What people and programs are given: the report of a run, the dashboard, pages, comparisons.
+//! Output for people and programs: the report of a run, the dashboard, pages, comparisons.
 
 pub mod files;
 pub mod report;

@@ -1,4 +1,4 @@
-//! Shows a run that is under way: a dashboard on a terminal, plain lines elsewhere.
+//! Shows a running run: a dashboard on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -10,13 +10,13 @@ use crate::measure::snapshot::Snapshot;
 use crate::output::dashboard::Dashboard;
 
 const REDRAW_EVERY: Duration = Duration::from_millis(250);
-/// Where there is no terminal, lines are kept.
+/// How often a line is written without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Shows a run until told to stop.
 pub(crate) async fn show(live: &Live, whole: Duration, stop: &CancellationToken) {
     let started = Instant::now();
-    // A terminal that cannot be drawn on gets lines.
+    // A terminal that cannot show a dashboard gets lines.
     let on_terminal = std::io::stderr().is_terminal();
     let mut dashboard = if on_terminal { Dashboard::open().ok() } else { None };
     let every = if dashboard.is_some() { REDRAW_EVERY } else { LINE_EVERY };
@@ -27,7 +27,7 @@ pub(crate) async fn show(live: &Live, whole: Duration, stop: &CancellationToken)
             () = stop.cancelled() => return,
             interrupted = tokio::signal::ctrl_c(), if dashboard.is_some() => {
                 drop(dashboard);
-                // What was started ends by itself when this process does.
+                // Child processes end by themselves when this process does.
                 std::process::exit(if interrupted.is_ok() { 130 } else { 1 });
             }
             _ = ticks.tick() => {}

@@ -1,4 +1,4 @@
-//! The report of a run: what the JSON holds, and the verdict.
+//! The report of a run: the content of the JSON, and the verdict.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,28 +20,28 @@ use crate::service::last_mile::LastMile;
 use crate::service::nodes::Layout;
 use crate::service::server::RelayCounts;
 
-/// A bid sent later than this was not sent on schedule.
+/// A bid sent later than this missed its schedule.
 const LATE: Duration = Duration::from_millis(100);
 
-/// Raised when a field changes its meaning or goes.
+/// Raised when a field is removed or changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// What a run ends with.
+/// The verdict of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Guarantees held, objectives were met.
+    /// All guarantees held, and all objectives were met.
     Pass,
     /// An objective was missed.
     SloBreached,
     /// Something was lost, repeated, disordered or invented.
     GuaranteeBroken,
-    /// The generator did not keep its schedule: the latencies prove nothing.
+    /// The generator did not keep its schedule, so the latencies prove nothing.
     Invalid,
 }
 
 impl Verdict {
-    /// The process's exit code.
+    /// The exit code of the process.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Pass => 0,
@@ -51,7 +51,7 @@ impl Verdict {
         }
     }
 
-    /// How bad it is; more is worse.
+    /// The severity; higher is worse.
     pub fn severity(self) -> u8 {
         match self {
             Self::Pass => 0,
@@ -61,7 +61,7 @@ impl Verdict {
         }
     }
 
-    /// As the JSON and the table tell it.
+    /// The verdict as text, in the JSON and in tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -72,19 +72,19 @@ impl Verdict {
     }
 }
 
-/// Bids, counted.
+/// Counts of bids.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bids {
     /// Bids that were sent.
     pub offered: u64,
-    /// Answered accepted.
+    /// Accepted.
     pub accepted: u64,
-    /// Answered with the bid of the same amount with which their bidder led already.
+    /// Answered with the leading bid of the same bidder and amount.
     #[serde(default)]
     pub repeated: u64,
-    /// Answered refused, by code.
+    /// Rejected, by code.
     pub rejected: BTreeMap<String, u64>,
-    /// Not answered; those without an idempotency key cannot be asked after.
+    /// Not answered; those without an idempotency key cannot be looked up.
     pub unknown: u64,
     /// Sent again.
     pub retried: u64,
@@ -121,13 +121,13 @@ impl Bids {
 pub struct WatcherCounts {
     /// Those that stopped reading for a while.
     pub stalled: u64,
-    /// Times that one left by itself, and came back.
+    /// How often one left by itself and reconnected.
     pub departures: u64,
     /// Other ends, by error or close code.
     pub ends: BTreeMap<String, u64>,
 }
 
-/// What a run was made under.
+/// The conditions of a run.
 #[derive(Debug, Clone, Default)]
 pub struct RunContext {
     /// The relay mode.
@@ -140,9 +140,9 @@ pub struct RunContext {
     pub kills: usize,
     /// The most memory that the server had.
     pub memory_peak_kb: Option<u64>,
-    /// What happened when.
+    /// Events and their times.
     pub events: Vec<Event>,
-    /// What the service's relay has counted.
+    /// The counts of the service's relay.
     pub counts: Option<RelayCounts>,
     /// How the service ended, if not cleanly.
     pub unclean: Option<String>,
@@ -151,7 +151,7 @@ pub struct RunContext {
 }
 
 impl RunContext {
-    /// Puts those of another stage to these.
+    /// Adds the conditions of another stage.
     pub fn add(&mut self, other: Self) {
         self.layouts.extend(other.layouts);
         self.probe = other.probe;
@@ -170,9 +170,9 @@ pub struct Report {
     pub schema_version: u32,
     /// The scenario's name.
     pub scenario: String,
-    /// What everything random was drawn with.
+    /// The seed of everything random.
     pub seed: u64,
-    /// The relay mode, as asked for.
+    /// The requested relay mode.
     pub relay: String,
     /// The command that repeats the run.
     pub command: String,
@@ -180,9 +180,9 @@ pub struct Report {
     pub layouts: Vec<Layout>,
     /// The idle store, if it could be measured.
     pub probe: Option<Probe>,
-    /// The service's clock against ours.
+    /// The difference between the service's clock and ours.
     pub clock: ClockOffset,
-    /// How often the server was killed and started again.
+    /// How often the server was killed and restarted.
     pub kills: usize,
     /// The most memory that a started server had, in KiB.
     pub server_memory_peak_kb: Option<u64>,
@@ -190,44 +190,44 @@ pub struct Report {
     pub bids: Bids,
     /// Deliveries.
     pub deliveries: Deliveries,
-    /// What the table has that it should not, or lacks.
+    /// Violations found in the table.
     pub table: Table,
-    /// How auctions ended, where they were to.
+    /// The ends of auctions.
     pub closing: Closing,
-    /// Live deliveries by where the service had read the bid: `TABLE` is what the stream missed or
-    /// held back.
+    /// Live deliveries by where the service read the bid: `TABLE` means that the stream missed or
+    /// delayed it.
     pub sources: BTreeMap<Source, u64>,
     /// Watchers.
     pub watchers: WatcherCounts,
-    /// Limits of the service that were met, and how often each.
+    /// Limits of the service that were reached, and how often each.
     #[serde(default)]
     pub limits_met: BTreeMap<String, u64>,
-    /// What the relay of a started service has counted.
+    /// The counts of the relay of a started service.
     pub relay_counts: Option<RelayCounts>,
-    /// What lay between the clients and the service.
+    /// The simulated connection between the clients and the service.
     #[serde(default)]
     pub last_mile: LastMile,
     /// Where and when.
     #[serde(default)]
     pub environment: Environment,
-    /// The figures of each run, where it was repeated: this is the one in the middle.
+    /// The figures of each run, if it was repeated; this report is the median one.
     #[serde(default)]
     pub repeats: Vec<BTreeMap<String, u64>>,
     /// Latencies.
     pub latency_us: LatencyReport,
     /// Objectives.
     pub slo: Vec<SloResult>,
-    /// The end.
+    /// The verdict.
     pub verdict: Verdict,
-    /// Why, if it is not `pass`.
+    /// The reasons, if it is not `pass`.
     pub reasons: Vec<String>,
-    /// What charts are drawn from.
+    /// The data for the charts.
     #[serde(default)]
     pub series: Series,
 }
 
 impl Report {
-    /// Measures, checks and judges what was seen.
+    /// Measures, checks and judges the observations.
     pub fn new(plan: &Plan, seen: &Seen, context: RunContext) -> Self {
         let latencies = Latencies::measure(&seen.attempts, &seen.logs, seen.clock.correction_us());
         let checked = check::check(seen);

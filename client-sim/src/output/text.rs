@@ -1,4 +1,4 @@
-//! The report as a person reads it in a terminal.
+//! The report as text for a terminal.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ pub fn report(report: &Report) -> String {
 
 /// The columns of a terminal.
 const WIDTH: usize = 80;
-/// Where the text of a labelled line begins.
+/// The column where the text of a labelled line starts.
 const INDENT: usize = 12;
 
 fn write(report: &Report, out: &mut String) -> std::fmt::Result {
@@ -102,7 +102,7 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-/// What the run was made under.
+/// The conditions of the run.
 fn context(report: &Report, out: &mut String) {
     let watchers = &report.watchers;
     if watchers.stalled + watchers.departures > 0 || !watchers.ends.is_empty() {
@@ -137,7 +137,7 @@ fn counted(counts: &[(u64, &str)]) -> Vec<String> {
     counts.iter().map(|(count, what)| format!("{count} {what}")).collect()
 }
 
-/// A label and its parts, on as many lines as a terminal needs for them.
+/// A label and its parts, wrapped for a terminal.
 fn line(out: &mut String, label: &str, parts: &[String]) {
     let mut row = format!("{label:<INDENT$}");
     let last = parts.len().saturating_sub(1);

@@ -1,5 +1,5 @@
-//! Charts as SVG, drawn twice: for a wide page and for a phone. They take their ink from the page,
-//! so that they read in the light and in the dark.
+//! Charts as SVG, drawn twice: for a wide page and for a phone. They take their text colour from
+//! the page, so that they are readable in light and dark mode.
 
 use std::f64::consts::LOG10_2;
 
@@ -11,11 +11,11 @@ use plotters::prelude::*;
 use crate::measure::series::{Mark, Moment};
 use crate::units::time;
 
-/// Stands for the page's ink until the drawing is done.
+/// A placeholder for the page's text colour.
 const INK: RGBColor = RGBColor(1, 2, 3);
 const INK_HEX: &str = "#010203";
 const GOAL: RGBColor = RGBColor(239, 68, 68);
-/// Read on white and on black.
+/// Colours that are readable on white and on black.
 const COLOURS: [RGBColor; 8] = [
     RGBColor(59, 130, 246),
     RGBColor(217, 119, 6),
@@ -43,16 +43,16 @@ pub struct Chart {
     pub wide: String,
     /// For a phone.
     pub narrow: String,
-    /// What its colours mean: a name and a colour.
+    /// The legend: names and colours.
     pub legend: Vec<(String, String)>,
-    /// What it shows.
+    /// The title of the chart.
     pub title: String,
 }
 
 /// One bid, part by part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// What is written at it.
+    /// The label of the row.
     pub name: String,
     /// All parts together, in microseconds.
     pub total_us: i64,
@@ -91,7 +91,7 @@ impl Ranged for Axis {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Percentiles on a scale on which every nine is as wide, one curve each.
+/// Percentile curves on a scale on which every nine is equally wide.
 ///
 /// # Errors
 /// When it cannot be drawn.
@@ -135,7 +135,7 @@ pub fn percentiles(title: &str, curves: &[Curve]) -> anyhow::Result<Chart> {
     chart(title, legend, draw)
 }
 
-/// How many bids took how long.
+/// A histogram of how long bids took.
 ///
 /// # Errors
 /// When it cannot be drawn.
@@ -169,7 +169,7 @@ pub fn histogram(title: &str, buckets: &[(u64, u64)]) -> anyhow::Result<Chart> {
     chart(title, Vec::new(), draw)
 }
 
-/// The median and the longest over time, with what happened.
+/// The median and maximum over time, with events.
 ///
 /// # Errors
 /// When it cannot be drawn.
@@ -288,7 +288,7 @@ fn sized(
     Ok(Chart { wide: svg(wide)?, narrow: svg(narrow)?, legend, title: title.to_owned() })
 }
 
-/// Takes the ink from the page, and scales with it.
+/// Makes the SVG take its colour from the page, and scale with it.
 fn for_the_page(svg: &str, width: u32, height: u32) -> String {
     let fixed = format!("<svg width=\"{width}\" height=\"{height}\" ");
     svg.replacen(&fixed, "<svg role=\"img\" ", 1).replace(INK_HEX, "currentColor")
@@ -331,7 +331,7 @@ fn log(us: u64) -> f64 {
     (us.max(1) as f64).log10()
 }
 
-/// The logarithms that hold all of these, with some air.
+/// The logarithmic bounds that contain all of these, with a margin.
 fn bounds(us: impl Iterator<Item = u64>) -> (f64, f64) {
     let (low, high) = us
         .filter(|us| *us > 0)
@@ -340,7 +340,7 @@ fn bounds(us: impl Iterator<Item = u64>) -> (f64, f64) {
     if low > high { (3.0, 6.0) } else { (low - 0.05, high + 0.08) }
 }
 
-/// 1, 2 and 5 of each decade around these; fewer where there are many.
+/// The ticks 1, 2 and 5 of each decade in these bounds; fewer if there are many decades.
 fn decades(low: f64, high: f64) -> Vec<f64> {
     let steps: &[f64] = if high - low > 2.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
     let exponents = low.floor() as i32..=high.ceil() as i32;

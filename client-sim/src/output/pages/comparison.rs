@@ -1,4 +1,4 @@
-//! The page of two reports side by side.
+//! The page that compares two reports.
 
 use super::chart;
 use super::model::{Block, Page, Section, Table, Tone};
@@ -6,7 +6,7 @@ use super::parts;
 use crate::output::compare::{self, Change, Pair};
 use crate::units::time;
 
-/// The page.
+/// Builds the page.
 ///
 /// # Errors
 /// When a chart cannot be drawn.
@@ -17,7 +17,7 @@ pub fn page(pairs: &[Pair], tolerance: f64) -> anyhow::Result<Page> {
     Ok(Page { title, verdict: Some(verdict(pairs, tolerance)), sections })
 }
 
-/// What it comes to.
+/// The overall result.
 pub fn verdict(pairs: &[Pair], tolerance: f64) -> (Tone, String) {
     let count = |change: Change| {
         pairs.iter().flat_map(|pair| &pair.figures).filter(|f| f.change == change).count()
@@ -64,7 +64,7 @@ fn section(pair: &Pair) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-/// A pair's figures.
+/// The figures of a pair.
 pub fn table(pair: &Pair) -> Table {
     let mut table = Table::new(&["figure", "is", "before", "after", "change"]);
     for figure in &pair.figures {

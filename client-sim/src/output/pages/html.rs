@@ -1,4 +1,4 @@
-//! A page as one HTML file that needs no network.
+//! Writes a page as one self-contained HTML file.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::model::{Block, Page, Table, Tone};
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page.
+/// Writes the page.
 pub fn write(page: &Page) -> String {
     let mut out = String::new();
     let title = escape(&page.title);
@@ -27,7 +27,7 @@ pub fn write(page: &Page) -> String {
         put(&mut out, &format!("<section id=\"s{number}\">\n<h2>{title}</h2>\n"));
         section.blocks.iter().for_each(|block| write_block(&mut out, block));
         put(&mut out, "</section>\n");
-        // After what comes first, not before it.
+        // After the first section, not before it.
         if std::mem::take(&mut contents) {
             write_contents(&mut out, page);
         }
@@ -98,7 +98,7 @@ fn write_table(out: &mut String, table: &Table) {
     for row in &table.rows {
         put(out, "<tr>");
         for (cell, head) in row.iter().zip(&table.head) {
-            // On a phone a row is a list, and each of its cells has its head.
+            // On a phone a row is shown as a list, and each cell with its column head.
             let (cell, head) = (inline(cell), escape(head));
             put(out, &format!("<td data-head=\"{head}\">{cell}</td>"));
         }

@@ -1,10 +1,10 @@
-//! A page as Markdown. Charts are named only: they are in the HTML.
+//! Writes a page as Markdown. Charts are only named; the HTML contains them.
 
 use std::fmt::Write as _;
 
 use super::model::{Block, Page, Table, Tone};
 
-/// The page.
+/// Writes the page.
 pub fn write(page: &Page) -> String {
     let mut out = format!("# {}\n", page.title);
     if let Some((tone, verdict)) = &page.verdict {

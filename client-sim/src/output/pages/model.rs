@@ -1,4 +1,4 @@
-//! A report as a page: what HTML and Markdown are both written from.
+//! The model of a report page, from which HTML and Markdown are written.
 
 use super::chart::Chart;
 
@@ -7,18 +7,18 @@ use super::chart::Chart;
 pub struct Page {
     /// Its title.
     pub title: String,
-    /// What it comes to, and whether that is good.
+    /// The overall result, and whether it is good.
     pub verdict: Option<(Tone, String)>,
-    /// What follows.
+    /// The sections of the page.
     pub sections: Vec<Section>,
 }
 
-/// Whether something is good. Words say it, too: colours are not seen by all.
+/// Whether something is good. Words say so too, because not everyone sees colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// Good.
     Good,
-    /// Neither.
+    /// Neutral.
     Plain,
     /// Bad.
     Bad,
@@ -29,7 +29,7 @@ pub enum Tone {
 pub struct Section {
     /// Its title.
     pub title: String,
-    /// What it holds.
+    /// The content of the section.
     pub blocks: Vec<Block>,
 }
 
@@ -38,24 +38,24 @@ pub struct Section {
 pub enum Block {
     /// A paragraph.
     Text(String),
-    /// Something to be typed.
+    /// A command to type.
     Command(String),
     /// A table.
     Table(Table),
     /// A chart.
     Chart(Chart),
-    /// A statement with its weight.
+    /// A statement with its tone.
     Finding(Tone, String),
-    /// A question, its answer, and what is behind it, folded.
+    /// A question, its answer, and the details behind it, collapsed.
     Answer {
         /// The question.
         question: String,
-        /// In a sentence or two.
+        /// The answer, in a sentence or two.
         answer: String,
-        /// What is behind it; may be empty.
+        /// The details behind it; may be empty.
         details: String,
     },
-    /// A title, and what is folded below it.
+    /// A title, and collapsed content below it.
     Details(String, Vec<Block>),
 }
 
@@ -69,12 +69,12 @@ pub struct Table {
 }
 
 impl Tone {
-    /// Of something that is good, or not.
+    /// The tone of something that is good, or not.
     pub fn of(is_good: bool) -> Self {
         if is_good { Self::Good } else { Self::Bad }
     }
 
-    /// What is written before a finding.
+    /// The word before a finding.
     pub fn word(self) -> &'static str {
         match self {
             Self::Good => "held: ",
@@ -102,13 +102,13 @@ impl Section {
         Self { title: title.into(), blocks: Vec::new() }
     }
 
-    /// With a block more.
+    /// Adds a block.
     pub fn with(mut self, block: Block) -> Self {
         self.blocks.push(block);
         self
     }
 
-    /// With a paragraph more.
+    /// Adds a paragraph.
     pub fn text(self, text: impl Into<String>) -> Self {
         self.with(Block::Text(text.into()))
     }

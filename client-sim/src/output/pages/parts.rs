@@ -1,4 +1,4 @@
-//! Parts that several pages have.
+//! Parts shared by several pages.
 
 use super::chart::Row;
 use super::model::{Block, Section, Table};
@@ -6,14 +6,14 @@ use crate::measure::environment::Environment;
 use crate::measure::path::HOPS;
 use crate::measure::series::Example;
 
-/// A bid's parts: its hops, with `store_and_stream` split where the acknowledgement is known; and what
-/// followed that where the model's own median of the propagation is.
+/// The parts of a bid: its hops, with `store_and_stream` split if the time of the acknowledgement
+/// is known, and the rest split again if the model's own median of the propagation is known.
 pub(crate) fn row(name: impl Into<String>, bid: &Example, propagation_us: Option<i64>) -> Row {
     let mut parts = Vec::with_capacity(HOPS.len() + 2);
     for (hop, us) in HOPS.into_iter().zip(bid.hops_us) {
         match bid.commit_us {
             Some(commit_us) if hop == "store_and_stream" => {
-                // Published at the acknowledgement, a bid is read a moment before or after it.
+                // A bid published at the acknowledgement is read a moment before or after it.
                 let transaction = commit_us.clamp(0, us.max(0));
                 let stream = us - transaction;
                 parts.push(("transaction", transaction));

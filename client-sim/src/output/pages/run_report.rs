@@ -7,7 +7,7 @@ use crate::measure::latency::Summary;
 use crate::output::report::{Report, Verdict};
 use crate::units::time;
 
-/// The page.
+/// Builds the page.
 ///
 /// # Errors
 /// When a chart cannot be drawn.
