@@ -86,7 +86,7 @@ pub struct RunArgs {
     /// How long to send bids, for example 30s or 2m.
     #[arg(long, value_parser = values::duration)]
     pub duration: Option<Duration>,
-    /// Bids a second, over all auctions.
+    /// Bids a second, in total over all auctions.
     #[arg(long, value_parser = values::number)]
     pub rate: Option<f64>,
     /// Number of auctions.

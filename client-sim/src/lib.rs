@@ -1,6 +1,6 @@
-//! client-sim: simulated bidders and watchers that time Gavel from client to client.
+//! client-sim: simulated bidders and watchers that measure Gavel from client to client.
 //!
-//! It knows the service by its sockets and schema.graphql; its only link to the server crate is
+//! It uses only the service's sockets and schema.graphql; its only link to the server crate is
 //! [`service::server`], which starts one as a child process. Each module may import those above it.
 
 use feature_set as _;

@@ -19,14 +19,14 @@ const FAILED: u8 = 1;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Usage errors are 1 here; clap's own 2 is not in the contract.
+    // Usage errors exit with 1; clap's own code 2 is not in the contract.
     let command = take_negative_numbers(Cli::command());
     let parsed = command.clone().try_get_matches().and_then(|given| Cli::from_arg_matches(&given));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { FAILED } else { 0 };
-            // The terminal may have gone; the exit code tells.
+            // The terminal may be gone; the exit code still reports the error.
             error.print().ok();
             return ExitCode::from(code);
         }
@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
             FAILED
         }
     };
-    // At once: a child that has failed still reads its standard input, on a thread that nothing ends.
+    // Exits at once: a failed child still reads its standard input, on a thread that nothing ends.
     std::process::exit(i32::from(code))
 }
 

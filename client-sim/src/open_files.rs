@@ -1,11 +1,11 @@
-//! How many files, and so sockets, this process may have open.
+//! The limit of open files, and so of sockets, of this process.
 
 use anyhow::bail;
 
-/// What a run needs besides its watchers.
+/// Files that a run needs besides its watchers' sockets.
 const OTHERS: usize = 200;
 
-/// Whether so many watchers can be connected from this process.
+/// Checks whether this many watchers can connect from this process.
 ///
 /// # Errors
 /// One line with the limit, if not. Where the system does not tell, nothing is said.

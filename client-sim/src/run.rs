@@ -57,7 +57,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     Ok(Report::new(plan, &seen, context))
 }
 
-/// What stood in for the real thing.
+/// What was modelled instead of real.
 fn modelled(plan: &Plan) -> Vec<String> {
     let mut modelled = Vec::new();
     if let Target::Own { relay, flags, .. } = &plan.target {
@@ -77,8 +77,8 @@ fn modelled(plan: &Plan) -> Vec<String> {
     modelled.into_iter().map(str::to_owned).collect()
 }
 
-/// Runs a scenario so often, each time with the next seed; returns the run in the middle, with the
-/// figures of all, and with the verdict of the worst.
+/// Runs a scenario `times` times, each time with the next seed; returns the median run, with the
+/// figures of all and the worst verdict.
 ///
 /// # Errors
 /// As [`run`].
@@ -115,7 +115,7 @@ fn middle(mut reports: Vec<Report>) -> Report {
     report
 }
 
-/// Runs the plan's scenario against a service, and shows it meanwhile.
+/// Runs the plan's scenario against a service, and displays it meanwhile.
 async fn run_session(
     plan: &Plan,
     url: &str,
@@ -155,7 +155,7 @@ async fn proxy(plan: &Plan, url: &str) -> anyhow::Result<Option<Proxy>> {
     }
 }
 
-/// A run against a service of its own.
+/// A run against a service that it starts.
 struct Own<'a> {
     plan: &'a Plan,
     relay: &'a str,
@@ -202,7 +202,7 @@ impl Own<'_> {
         Ok((seen, context))
     }
 
-    /// What the store's script did, about: it counts from the store's own start.
+    /// The steps that the store's script took, approximately: it counts from the store's own start.
     fn scripted(&self, started_us: i64) -> Vec<Event> {
         let event = |at_ms: u64, what: &str| Event {
             at_us: started_us + i64::try_from(at_ms * 1_000).unwrap_or(i64::MAX),
@@ -211,7 +211,7 @@ impl Own<'_> {
         self.plan.script.iter().map(|(at_ms, what)| event(*at_ms, what)).collect()
     }
 
-    /// The idle store's own times; not where faults are the point.
+    /// The times of the idle store; not measured if faults are the point.
     async fn probe(&self, nodes: &Nodes) -> anyhow::Result<Option<Probe>> {
         match nodes.endpoint() {
             Some(endpoint) if !self.plan.scenario.faults && self.plan.view == View::Live => {
@@ -234,7 +234,8 @@ impl Own<'_> {
         let playing =
             Box::pin(run_session(self.plan, &urls[0], edges, &tokens, false, course.clone()));
         if kills == 0 {
-            // A service that has gone answers nothing: its cause beats what time-outs would say.
+            // A service that is gone answers nothing: its exit explains more than the time-outs
+            // would.
             return tokio::select! {
                 played = playing => Ok((played?, Vec::new())),
                 gone = nodes.ended() => Err(gone),

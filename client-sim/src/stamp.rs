@@ -1,4 +1,4 @@
-//! Stamps: RFC 3339 in UTC with microseconds, as the API writes them.
+//! Timestamps: RFC 3339 in UTC with microseconds, as the API writes them.
 
 use serde::{Deserialize, Deserializer};
 use time::OffsetDateTime;
@@ -21,7 +21,7 @@ pub fn parse_us(text: &str) -> Option<i64> {
     i64::try_from(at.unix_timestamp_nanos() / 1000).ok()
 }
 
-/// A stamp in a response.
+/// A timestamp in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(pub i64);
 

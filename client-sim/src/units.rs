@@ -1,6 +1,6 @@
-//! Figures in the unit that reads best.
+//! Figures in the most readable unit.
 
-/// A time in the unit that reads best.
+/// A time in the most readable unit.
 pub fn time(us: u64) -> String {
     match us {
         0..1_000 => format!("{us} us"),

@@ -1,4 +1,4 @@
-//! Why a socket was not admitted: the service's words, the limit that was met, and when to come again.
+//! Why a socket was not admitted: the service's message, the limit, and when to retry.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use tokio_tungstenite::tungstenite::http::Response;
 
 use crate::service::limits::{advice, flag_of};
 
-/// The service did not let a socket in.
+/// The service did not admit a socket.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not admitted: {message}{}", self.advice())]
 pub struct NotAdmitted {
-    /// What the service said.
+    /// The message of the service.
     pub message: String,
-    /// The limit that was met, if it was one.
+    /// The limit that was reached, if it was one.
     pub limit: Option<String>,
-    /// When to come again, if it said so.
+    /// When to retry, if the service said so.
     pub retry_after: Option<Duration>,
 }
 
 impl NotAdmitted {
-    /// By an HTTP answer to the upgrade.
+    /// Rejected by an HTTP answer to the upgrade.
     pub fn by_http(response: &Response<Option<Vec<u8>>>) -> Self {
         let body = response.body().as_deref().unwrap_or_default();
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -39,7 +39,7 @@ impl NotAdmitted {
         }
     }
 
-    /// By a close frame.
+    /// Rejected by a close frame.
     pub fn by_close(code: u16, reason: &str) -> Self {
         let limit = flag_of(reason).map(|_| reason.to_owned());
         Self { message: format!("closed {code} {reason}"), limit, retry_after: None }

@@ -1,4 +1,4 @@
-//! What the service answers, and why it may not.
+//! The answers of the service, and reasons for having none.
 
 use std::time::Duration;
 
@@ -10,40 +10,40 @@ use crate::stamp::Stamp;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "__typename")]
 pub enum BidAnswer {
-    /// It is in the table.
+    /// The bid is in the table.
     #[serde(rename_all = "camelCase")]
     BidAccepted {
         /// The bid.
         bid: AcceptedBid,
         /// Whether an earlier request with the same key wrote it.
         repeated: bool,
-        /// When the store's acknowledgement arrived at the service.
+        /// When the service received the store's acknowledgement.
         committed_at: Stamp,
     },
-    /// It is not.
+    /// The bid was rejected.
     #[serde(rename_all = "camelCase")]
     BidRejected {
-        /// Why.
+        /// Why it was rejected.
         code: String,
-        /// In a sentence.
+        /// The reason in a sentence.
         message: String,
-        /// What would be enough.
+        /// The minimum bid now.
         minimum_bid: String,
     },
 }
 
-/// What the answer says of an accepted bid.
+/// An accepted bid in an answer.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AcceptedBid {
     /// Its id.
     pub id: String,
-    /// Its number.
+    /// The sequence of the bid.
     pub sequence: u64,
-    /// Its stamps.
+    /// The timestamps of the bid.
     pub timing: AnswerTiming,
 }
 
-/// The stamps of an answer.
+/// The timestamps in an answer.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerTiming {
@@ -51,70 +51,70 @@ pub struct AnswerTiming {
     pub written_at: Stamp,
 }
 
-/// A bid as the table has it.
+/// A bid in the table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TableBid {
     /// Its id.
     pub id: String,
-    /// Its number.
+    /// The sequence of the bid.
     pub sequence: u64,
-    /// How much, in minor units.
+    /// The amount, in minor units.
     pub amount: String,
-    /// Who bid.
+    /// The bidder.
     pub bidder_id: String,
     /// When the service received it.
     pub received_at: Stamp,
-    /// The end of the auction as it stood after it.
+    /// The end of the auction after this bid.
     pub ends_at: Stamp,
-    /// The trace context it was sent with: says which attempt it is.
+    /// The trace context it was sent with, which identifies the attempt.
     pub traceparent: Option<String>,
 }
 
-/// An auction as it stands.
+/// The state of an auction.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
     /// DRAFT, OPEN, CLOSED or CANCELLED.
     pub status: String,
-    /// Its accepted bids.
+    /// The number of accepted bids.
     pub sequence: u64,
-    /// Who has won, once it is closed.
+    /// The winner, once it is closed.
     pub winner_id: Option<String>,
 }
 
-/// An error of the API's own, with its code.
+/// An error from the API, with its code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct ApiError {
     /// `extensions.code`.
     pub code: String,
-    /// The sentence.
+    /// The message.
     pub message: String,
     /// `extensions.retryable`.
     pub retryable: bool,
     /// `extensions.retryAfterMs`.
     pub retry_after_ms: Option<u64>,
-    /// `extensions.limit`: which limit was met.
+    /// `extensions.limit`: the limit that was reached.
     pub limit: Option<String>,
 }
 
-/// Why there is no answer.
+/// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The service said so.
+    /// The service answered with an error.
     #[error(transparent)]
     Refused(#[from] ApiError),
     /// There was no connection to send the request over.
     #[error("not sent: {0}")]
     Unsent(String),
-    /// Nobody knows what became of the request.
+    /// The request was sent, and its outcome is unknown.
     #[error("no answer: {0}")]
     Lost(String),
 }
 
 impl CallError {
-    /// How long the service says to wait before the request is sent again.
+    /// How long the service asks to wait before a retry.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(error) => error.retry_after_ms.map(Duration::from_millis),
@@ -122,7 +122,7 @@ impl CallError {
         }
     }
 
-    /// The limit of the service that was met.
+    /// The limit of the service that was reached.
     pub fn limit(&self) -> Option<&str> {
         match self {
             Self::Refused(error) => error.limit.as_deref(),

@@ -1,4 +1,4 @@
-//! The service's HTTP API, as far as a simulated client needs it.
+//! The HTTP API of the service, as far as a simulated client needs it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,11 +16,11 @@ use crate::stamp::{Stamp, format_us};
 
 /// How long an answer may take: longer than the service itself waits for its store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
-/// How long a question is asked again that found no answer.
+/// How long a request without an answer is retried.
 const ASK_MAX: Duration = Duration::from_secs(60);
 /// How long a service may take to be ready.
 const READY_MAX: Duration = Duration::from_secs(30);
-/// How long that is waited for in silence.
+/// How long to wait for that before saying so.
 const READY_QUIET: Duration = Duration::from_secs(2);
 
 /// A client of one service. Clones share its connections.
@@ -54,16 +54,16 @@ struct Extensions {
     limit: Option<String>,
 }
 
-/// A bid that is sent.
+/// A bid to send.
 #[derive(Debug, Clone, Copy)]
 pub struct Bid<'a> {
     /// The auction.
     pub auction_id: &'a str,
-    /// Minor units.
+    /// The amount in minor units.
     pub amount: u64,
     /// The idempotency key.
     pub key: Option<&'a str>,
-    /// The client's stamp.
+    /// When the client sends it.
     pub sent_us: i64,
     /// The W3C trace context.
     pub traceparent: &'a str,
@@ -88,7 +88,7 @@ impl Api {
         Self::with(base, limits::UNLIMITED)
     }
 
-    /// The same with at most so many requests under way at a time, each on a connection of its own.
+    /// The same with a limit on concurrent requests, each on a connection of its own.
     ///
     /// # Errors
     /// As [`Api::new`].
@@ -102,8 +102,8 @@ impl Api {
         Ok(Self { http, url, in_flight: Arc::new(Semaphore::new(in_flight_max)) })
     }
 
-    /// Waits until one more request may be under way, until this is dropped. Requests that are asked
-    /// again until they are answered do so by themselves.
+    /// Waits for a permit for one more request, held until this is dropped. Requests that retry
+    /// until they are answered acquire it themselves.
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // It is never closed.
         self.in_flight.acquire().await.ok()
@@ -143,7 +143,7 @@ impl Api {
             .map_err(|error| CallError::Lost(format!("unexpected answer: {error}")))
     }
 
-    /// Sends a request that changes nothing, or may be sent twice, until it is answered.
+    /// Sends a request that changes nothing, or may be repeated, until it is answered.
     async fn ask<T: DeserializeOwned>(
         &self,
         token: &str,
@@ -190,7 +190,7 @@ impl Api {
         Ok(data.place_bid)
     }
 
-    /// Makes an open auction; returns its id. One whose answer was lost is left alone.
+    /// Creates an open auction; returns its id. One whose answer was lost is left alone.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -210,7 +210,7 @@ impl Api {
         Ok(data.create_auction.id)
     }
 
-    /// Calls an auction off.
+    /// Cancels an auction.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -219,7 +219,7 @@ impl Api {
         self.ask::<Value>(token, query, json!({ "id": id })).await.map(|_| ())
     }
 
-    /// How an auction stands.
+    /// The state of an auction.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -233,7 +233,7 @@ impl Api {
         Ok(data.auction)
     }
 
-    /// Every bid of an auction, as the table has them.
+    /// Every bid of an auction, from the table.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -257,7 +257,7 @@ impl Api {
         }
     }
 
-    /// The service's clock against ours.
+    /// The difference between the service's clock and ours.
     ///
     /// # Errors
     /// When the service does not answer.
@@ -298,7 +298,8 @@ impl Api {
         }
     }
 
-    /// Waits until the service says that it is ready; says what it waits for if that takes long.
+    /// Waits until the service reports that it is ready; prints what it waits for if that takes
+    /// long.
     ///
     /// # Errors
     /// When it is not within 30 s.
@@ -309,7 +310,7 @@ impl Api {
         loop {
             let last = match self.http.get(&url).send().await {
                 Ok(response) if response.status().is_success() => return Ok(()),
-                // Health on an address of its own: the operator's business.
+                // Health is on another address: the operator's business.
                 Ok(response) if response.status() == reqwest::StatusCode::NOT_FOUND => {
                     return Ok(());
                 }
@@ -331,18 +332,18 @@ impl Api {
     }
 }
 
-/// How far the service's clock is ahead of ours, and how sure that is.
+/// How far the service's clock is ahead of ours, and the error of that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
 pub struct ClockOffset {
-    /// Microseconds; positive: the service's clock is ahead.
+    /// The difference in microseconds; positive: the service's clock is ahead.
     pub offset_us: i64,
     /// Half the shortest round trip.
     pub error_us: i64,
 }
 
 impl ClockOffset {
-    /// What stamps of the service are corrected by: nothing, where the offset cannot be told from
-    /// its error (most of all on one machine, where there is one clock).
+    /// The correction for timestamps of the service: none if the offset is within its error (above
+    /// all on one machine, where there is only one clock).
     pub fn correction_us(self) -> i64 {
         if self.offset_us.abs() <= self.error_us { 0 } else { self.offset_us }
     }

@@ -1,9 +1,9 @@
-//! The URL of a service as people paste it, and the base that clients work with.
+//! The URL of a service as users paste it, and the base URL that clients need.
 
 use reqwest::Url;
 
-/// The base of a service's URL: `http://host:port` of `http://host:port/graphql`, as the service
-/// prints it, of its WebSocket's URL, or of itself.
+/// The base of a service's URL: `http://host:port`, from `http://host:port/graphql` as the service
+/// prints it, from its WebSocket URL, or from the base itself.
 ///
 /// # Errors
 /// What a URL looks like, if it is none.

@@ -1,5 +1,5 @@
-//! Whether a run's tokens are good for what it does: asked before it begins, since a token without
-//! its role, or one that expires on the way, would be found in the report as bids that failed.
+//! Checks the tokens of a run before it begins: a token without its role, or one that expires
+//! during the run, would otherwise show up in the report as failed bids.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use crate::service::api::Api;
 use crate::service::tokens::Users;
 use crate::stamp::{Stamp, format_us};
 
-/// How many bidders' tokens are looked at: those of a run are made in the same way.
+/// The number of bidders' tokens that are checked: all those of a run are made in the same way.
 const BIDDERS_MAX: usize = 16;
 
-/// Who a service says that a token is.
+/// The identity of a token, according to the service.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Me {

@@ -1,5 +1,5 @@
-//! The last mile: what lies between a client and the service, modelled as a relay of TCP bytes that
-//! takes its time. Each direction keeps its order, as TCP does; a late chunk holds up those behind.
+//! The last mile: the connection between a client and the service, modelled as a TCP relay with
+//! delays. Each direction keeps its order, as TCP does; a late chunk delays those behind it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Chunks under way in one direction of a connection; beyond it the sender waits, as it would.
+/// Chunks under way in one direction of a connection; beyond it the sender waits, as with TCP.
 const UNDER_WAY_MAX: usize = 1_024;
 const CHUNK_BYTES_MAX: usize = 4_096;
 
@@ -46,7 +46,7 @@ impl LastMile {
         }
     }
 
-    /// One way: half of the round trip, and jitter with an exponential tail.
+    /// The delay of one way: half of the round trip, and jitter with an exponential tail.
     fn one_way(self, random: &mut ChaCha8Rng) -> Duration {
         let (round_trip_ms, jitter_ms) = self.round_trip_ms();
         let uniform: f64 = random.random_range(f64::EPSILON..1.0);
@@ -55,7 +55,7 @@ impl LastMile {
     }
 }
 
-/// A last mile that is up; it ends when it is dropped.
+/// A running last mile; it ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     url: String,
@@ -63,7 +63,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Opens a port of its own that leads to the service at `url`.
+    /// Opens a port that leads to the service at `url`.
     ///
     /// # Errors
     /// When the service's address is none, or no port can be bound.
@@ -77,7 +77,7 @@ impl Proxy {
         Ok(Self { url, _traffic: traffic })
     }
 
-    /// Where clients connect to.
+    /// The URL that clients connect to.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -101,7 +101,7 @@ async fn accept(listener: TcpListener, service: SocketAddr, mile: LastMile, seed
 
 /// Carries one connection; an error of either side ends it for both, as a reset does.
 async fn carry(client: TcpStream, service: SocketAddr, mile: LastMile, mut random: ChaCha8Rng) {
-    // The handshake of TCP takes a round trip.
+    // The TCP handshake takes a round trip.
     sleep(mile.one_way(&mut random) + mile.one_way(&mut random)).await;
     let Ok(server) = TcpStream::connect(service).await else { return };
     if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
@@ -144,7 +144,7 @@ async fn arrive(mut to: OwnedWriteHalf, mut receiver: mpsc::Receiver<(Instant, V
             return;
         }
     }
-    // An end that cannot be told has been seen already.
+    // An end that cannot be passed on has been noticed already.
     to.shutdown().await.ok();
 }
 

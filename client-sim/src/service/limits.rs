@@ -1,18 +1,17 @@
-//! The limits of a client that a default service has (docs/LIMITS.md): how much is asked of a service
-//! that is somebody's, and what to do where a limit was met.
+//! The default limits of a client (docs/LIMITS.md): how much to ask of an existing service, and
+//! what to do when a limit was reached.
 
-/// Sockets of one user. A service takes 20; those that were just left are still counted.
+/// Sockets of one user. A service allows 20, and still counts those that were just left.
 pub const SOCKETS_PER_USER: usize = 16;
-/// New sockets in a second. A service takes 100 of an address.
+/// New sockets a second. A service allows 100 per address.
 pub const HANDSHAKES_PER_SECOND: u32 = 80;
-/// Bids of one user in a second, on average. A service takes 20.
+/// Bids of one user a second, on average. A service allows 20.
 pub const BIDS_PER_USER_PER_SECOND: f64 = 10.0;
-/// Bids under way at a time, each on a connection of its own. A service takes 256 connections of an
-/// address.
+/// Concurrent bids, each on a connection of its own. A service allows 256 connections per address.
 pub const BIDS_IN_FLIGHT: usize = 180;
-/// Other requests under way at a time.
+/// Concurrent other requests.
 pub const REQUESTS_IN_FLIGHT: usize = 20;
-/// Bids, and other requests, under way at a time to a service without limits.
+/// Concurrent bids, and other requests, to a service without limits.
 pub const UNLIMITED: usize = 10_000;
 
 /// The flag that raises a limit of the service, by the limit's name in `extensions.limit` or by the

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::service::server::{RelayCounts, Server, Store};
 
-/// Where the store of a started service is.
+/// Where the store of a started service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
@@ -19,29 +19,29 @@ pub enum Layout {
     Apart,
 }
 
-/// What is to be started.
+/// The servers to start.
 #[derive(Debug)]
 pub struct Start<'a> {
-    /// How many servers.
+    /// The number of servers.
     pub servers: usize,
     /// Their relay mode.
     pub relay: &'a str,
     /// Further flags.
     pub flags: &'a [String],
-    /// Where their store is.
+    /// Where their store runs.
     pub layout: Layout,
-    /// What the store suffers from (JSON); its servers are then silent.
+    /// Faults of the store (JSON); its servers then write no log.
     pub faults: Option<&'a str>,
-    /// What its faults are drawn with.
+    /// The seed of its faults.
     pub seed: u64,
-    /// Keeps what must outlive a kill.
+    /// The directory for what must survive a kill.
     pub directory: &'a Path,
 }
 
-/// Servers on one table, with tokens of one secret.
+/// Servers on one table, with tokens signed with one secret.
 #[derive(Debug)]
 pub struct Nodes {
-    /// The servers; the first one has the store in its process, where it is not apart.
+    /// The servers; the first one has the store in its process, unless the store is apart.
     servers: Vec<Server>,
     store: Option<Store>,
 }
@@ -49,9 +49,9 @@ pub struct Nodes {
 /// How they ended.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// What the relays have counted, all together, if each of them ended cleanly.
+    /// The counts of all relays together, if each of them ended cleanly.
     pub counts: Option<RelayCounts>,
-    /// How the first that did not end cleanly did.
+    /// How the first unclean one ended.
     pub unclean: Option<String>,
 }
 
@@ -100,12 +100,12 @@ impl Nodes {
         Ok(Self { servers, store })
     }
 
-    /// How many there are.
+    /// The number of servers.
     pub fn count(&self) -> usize {
         self.servers.len()
     }
 
-    /// Where they are.
+    /// The URLs of the servers.
     pub fn urls(&self) -> Vec<String> {
         self.servers.iter().map(|server| server.url().to_owned()).collect()
     }
@@ -120,18 +120,18 @@ impl Nodes {
         self.servers[0].embedded_endpoint().or(self.store.as_ref().map(Store::endpoint))
     }
 
-    /// One of them.
+    /// One of the servers.
     pub fn server(&mut self, number: usize) -> &mut Server {
         &mut self.servers[number]
     }
 
-    /// Waits until one ends although nobody stopped it; says how.
+    /// Waits until one ends by itself; returns how.
     pub async fn ended(&mut self) -> anyhow::Error {
         let ends = self.servers.iter_mut().map(|server| Box::pin(server.ended()));
         select_all(ends).await.0
     }
 
-    /// The most memory that one of them has had since it was started, in KiB.
+    /// The most memory that one of them has used since it was started, in KiB.
     pub fn memory_peak_kb(&self) -> Option<u64> {
         self.servers.iter().filter_map(Server::memory_peak_kb).max()
     }
@@ -143,7 +143,7 @@ impl Nodes {
     pub async fn stop(mut self) -> anyhow::Result<Ended> {
         let mut ended = Ended::default();
         let mut counts = RelayCounts::default();
-        // The one that has the store last.
+        // The one with the store ends last.
         while let Some(server) = self.servers.pop() {
             match server.stop().await {
                 Ok(more) => counts.add(more),

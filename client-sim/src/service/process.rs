@@ -16,19 +16,19 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How long a start is waited for in silence.
+/// How long a start may take before a message says so.
 const START_QUIET: Duration = Duration::from_secs(3);
 /// Lines of a child's standard error that are kept.
 const WORDS_MAX: usize = 20;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// What a child says when it is ready.
+/// The line that a child prints when it is ready.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReadyLine {
     /// The service's base URL, or the store's endpoint.
     pub url: String,
-    /// The service's embedded DynamoDB.
+    /// The endpoint of the service's embedded DynamoDB.
     pub embedded_endpoint: Option<String>,
 }
 
@@ -42,8 +42,7 @@ pub(crate) struct Process {
     stderr: Stderr,
 }
 
-/// What a child says on standard error: passed on once it is ready, and kept for the case that it
-/// ends.
+/// The standard error of a child: passed on once it is ready, and kept in case it ends.
 #[derive(Debug)]
 struct Stderr {
     last: Arc<Mutex<Words>>,
@@ -63,7 +62,7 @@ impl Stderr {
         let mut reading = JoinSet::new();
         reading.spawn(async move {
             let mut lines = BufReader::new(stderr).lines();
-            // What is no text ends it, too: the child's own words are not what is measured.
+            // Invalid text ends it, too: the output of a child is not what is measured.
             while let Ok(Some(line)) = lines.next_line().await {
                 let mut words = words.lock();
                 if words.is_passed_on {
@@ -101,11 +100,11 @@ impl Process {
         quiet: bool,
     ) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        // Not among the arguments, where every process of the machine could read it.
+        // Not passed as an argument, where every process of the machine could read it.
         command.args(arguments).env(variable.0, variable.1);
-        // This machine plays every client; a flag says otherwise.
+        // This machine simulates every client; a flag can override this.
         command.env("GAVEL_CLIENT_LIMITS", "off");
-        // Faults that are asked for need no lines in the middle of a report.
+        // Requested faults need no log lines in the middle of a report.
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", if quiet { "off" } else { "error" });
         }
@@ -126,7 +125,7 @@ impl Process {
         Ok(Self { child, stdin, stdout: lines, ready, stderr })
     }
 
-    /// Waits until it ends by itself; says how.
+    /// Waits until it ends by itself; returns how.
     pub(crate) async fn ended(&mut self) -> anyhow::Error {
         let how = match self.child.wait().await {
             Ok(status) => status.to_string(),
@@ -156,12 +155,12 @@ impl Process {
         self.child.id()
     }
 
-    /// Kills it (SIGKILL): nothing is finished, nothing is said.
+    /// Kills it (SIGKILL): it finishes and prints nothing.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("cannot kill it")
     }
 
-    /// The most memory it has had, in KiB, where the system tells.
+    /// The most memory it has used, in KiB, if the system reports it.
     pub(crate) fn memory_peak_kb(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -169,7 +168,7 @@ impl Process {
     }
 }
 
-/// The line that a child says when it is ready; `None` if it ended before.
+/// Reads the line that a child prints when it is ready; `None` if it ended before.
 async fn first_line(
     lines: &mut Lines<BufReader<ChildStdout>>,
     what: &str,
@@ -183,12 +182,12 @@ async fn first_line(
     Ok(timeout(START_TIMEOUT, line).await.context("it did not start in time")??)
 }
 
-/// The child's side: says that it is ready, or what it has counted.
+/// The child's side: prints that it is ready, or its counts.
 pub(crate) fn say(line: &impl Serialize) {
     println!("{}", serde_json::to_string(line).unwrap_or_default());
 }
 
-/// The child's side: ends when standard input does, over which nothing is ever sent.
+/// The child's side: returns when standard input ends, over which nothing is ever sent.
 pub(crate) async fn parent_gone() {
     let mut byte = [0];
     // An error is an end, too.

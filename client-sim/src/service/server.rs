@@ -1,5 +1,5 @@
-//! The service as a child process: what `run` measures when no `--url` is given. And the store as
-//! one, where faults must survive the service.
+//! The service as a child process, which `run` measures when no `--url` is given; and the store as
+//! one, if faults must survive the service.
 
 use std::ffi::OsString;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,13 +20,13 @@ use crate::service::process::{Process, parent_gone, say};
 const SECRET_VARIABLE: &str = "GAVEL_JWT_SECRET";
 const BEHAVIOUR_VARIABLE: &str = "SIM_STORE_BEHAVIOUR";
 
-/// What a service says at its end: what its relay has counted.
+/// What a service prints at its end: the counts of its relay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RelayCounts {
     /// GetRecords calls that answered.
     pub polls: u64,
-    /// Those without a record.
+    /// Of these, calls without a record.
     pub empty_polls: u64,
     /// Records read.
     pub records: u64,
@@ -34,15 +34,15 @@ pub struct RelayCounts {
     pub invocations: u64,
     /// Of these, cold starts.
     pub cold_starts: u64,
-    /// Those that failed, wholly or in part.
+    /// Invocations that failed, completely or partially.
     pub failed: u64,
-    /// Records that the handler went through, again and again counted.
+    /// Records that the handler processed, including repeats.
     pub handled: u64,
-    /// Of these, those that it had gone through before.
+    /// Of these, records that it had processed before.
     pub replayed: u64,
-    /// Records that the mapping gave up.
+    /// Records that the mapping gave up on.
     pub given_up: u64,
-    /// The longest time that a shard stood still, in milliseconds.
+    /// The longest time that a shard made no progress, in milliseconds.
     pub stood_still_ms_max: u64,
 }
 
@@ -67,7 +67,7 @@ impl Server {
         Self::with_secret(secret, flags, quiet).await
     }
 
-    /// Starts one whose tokens are signed with this secret.
+    /// Starts a service whose tokens are signed with this secret.
     ///
     /// # Errors
     /// As [`Server::start`].
@@ -91,12 +91,12 @@ impl Server {
         Process::start(&arguments, (SECRET_VARIABLE, secret), quiet).await.context("the service")
     }
 
-    /// Where it is.
+    /// The URL of the service.
     pub fn url(&self) -> &str {
         &self.process.ready.url
     }
 
-    /// Its process, unless it has ended.
+    /// The id of its process, unless it has ended.
     pub fn pid(&self) -> Option<u32> {
         self.process.id()
     }
@@ -106,17 +106,17 @@ impl Server {
         self.process.ready.embedded_endpoint.as_deref()
     }
 
-    /// Waits until it ends although nobody stopped it; says how.
+    /// Waits until it ends by itself; returns how.
     pub async fn ended(&mut self) -> anyhow::Error {
         self.process.ended().await.context("the service")
     }
 
-    /// The most memory it has had since it was started, in KiB.
+    /// The most memory it has used since it was started, in KiB.
     pub fn memory_peak_kb(&self) -> Option<u64> {
         self.process.memory_peak_kb()
     }
 
-    /// Kills it (SIGKILL): nothing is finished, nothing is said.
+    /// Kills it (SIGKILL): it finishes and prints nothing.
     ///
     /// # Errors
     /// When the system does not.
@@ -124,7 +124,7 @@ impl Server {
         self.process.kill().await.context("the service")
     }
 
-    /// Starts it again where it was, and its store, if it has one.
+    /// Restarts it at the same address, with its store, if it has one.
     ///
     /// # Errors
     /// When it does not start.
@@ -139,7 +139,7 @@ impl Server {
         Ok(())
     }
 
-    /// Stops it; returns what its relay has counted since it was last started.
+    /// Stops it; returns the counts of its relay since it was last started.
     ///
     /// # Errors
     /// When it did not end cleanly.
@@ -150,14 +150,14 @@ impl Server {
     }
 }
 
-/// A store in a process of its own.
+/// A store in a separate process.
 #[derive(Debug)]
 pub struct Store {
     process: Process,
 }
 
 impl Store {
-    /// Starts one that behaves like this (JSON).
+    /// Starts one with this behaviour (JSON).
     ///
     /// # Errors
     /// When it does not start.
@@ -167,7 +167,7 @@ impl Store {
         Ok(Self { process: process.context("the store")? })
     }
 
-    /// Its process, unless it has ended.
+    /// The id of its process, unless it has ended.
     pub fn pid(&self) -> Option<u32> {
         self.process.id()
     }
@@ -187,7 +187,7 @@ impl Store {
     }
 }
 
-/// An HTTP server without GraphQL, in a process of its own, to compare with.
+/// An HTTP server without GraphQL in a separate process, for comparison.
 #[derive(Debug)]
 pub struct Plain {
     process: Process,
@@ -203,7 +203,7 @@ impl Plain {
         Ok(Self { process: process.context("the plain server")? })
     }
 
-    /// Where it is.
+    /// The URL of the server.
     pub fn url(&self) -> &str {
         &self.process.ready.url
     }
@@ -226,7 +226,7 @@ pub async fn plain(routes: axum::Router) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let listener = listener.tap_io(|stream| {
-        // One that cannot be set up so is slower, and that is all.
+        // If this fails, the connection is slower, and that is all.
         stream.set_nodelay(true).ok();
     });
     say(&ReadyLine { url, embedded_endpoint: None });
@@ -284,7 +284,7 @@ pub async fn serve(flags: &[OsString]) -> anyhow::Result<()> {
 }
 
 impl RelayCounts {
-    /// Adds those of another server.
+    /// Adds the counts of another server.
     pub fn add(&mut self, other: Self) {
         self.polls += other.polls;
         self.empty_polls += other.empty_polls;

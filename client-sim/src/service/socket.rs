@@ -29,17 +29,17 @@ pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
-/// What a subscription says.
+/// A message of a subscription, or the end of its socket.
 #[derive(Debug)]
 pub enum Said {
     /// An event, and when it was received.
     Next {
         /// The response.
         payload: Box<RawValue>,
-        /// Microseconds since the epoch, taken as soon as the frame was there.
+        /// Microseconds since the epoch, taken as soon as the frame arrived.
         received_us: i64,
     },
-    /// The subscription was refused or ended with errors.
+    /// The subscription was rejected or ended with errors.
     Error(Value),
     /// The subscription has ended.
     Complete,
@@ -55,7 +55,8 @@ struct Envelope<'a> {
 }
 
 impl Socket {
-    /// Connects to the service at a base URL such as `http://127.0.0.1:8080` and is admitted.
+    /// Connects to the service at a base URL such as `http://127.0.0.1:8080` and waits to be
+    /// admitted.
     ///
     /// # Errors
     /// When there is no service, or it does not let us in.
@@ -71,8 +72,8 @@ impl Socket {
         shaken.await.map_err(|_| anyhow!("no handshake within {HANDSHAKE_TIMEOUT:?}"))?
     }
 
-    /// The same with as small a receive buffer as the system gives: for a client that is to be a
-    /// burden when it does not read. Plain TCP only.
+    /// The same with the smallest receive buffer that the system allows, for a client that should
+    /// be a burden when it does not read. Plain TCP only.
     ///
     /// # Errors
     /// As [`Socket::connect`].
@@ -146,7 +147,7 @@ impl Socket {
         self.send(&json!({ "type": "subscribe", "id": id, "payload": payload })).await
     }
 
-    /// What comes next. Pings are answered on the way.
+    /// Receives the next message. Pings are answered on the way.
     ///
     /// # Errors
     /// When the socket breaks or speaks another protocol.
@@ -176,7 +177,7 @@ impl Socket {
         }
     }
 
-    /// Closes politely; a peer that does not answer is left.
+    /// Closes the socket; a peer that does not answer is left.
     pub async fn close(mut self) {
         timeout(Duration::from_secs(1), self.stream.close(None)).await.ok();
     }
@@ -186,7 +187,7 @@ impl Socket {
     }
 }
 
-/// What the service said, where it answered at all.
+/// The service's answer to the upgrade, if there was one.
 fn refusal(error: TungsteniteError) -> anyhow::Error {
     match error {
         TungsteniteError::Http(response) => NotAdmitted::by_http(&response).into(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::clock;
 
-/// The roles of the contract.
+/// The roles of a token.
 pub const ROLES: [&str; 4] = ["bidder", "seller", "auctioneer", "observer"];
 
 #[derive(Serialize)]
@@ -24,12 +24,12 @@ pub struct Mint {
 }
 
 impl Mint {
-    /// A mint with the service's secret.
+    /// Makes a mint with the service's secret.
     pub fn new(secret: &str) -> Self {
         Self { key: EncodingKey::from_secret(secret.as_bytes()) }
     }
 
-    /// A token of a user with these roles.
+    /// Mints a token of a user with these roles.
     ///
     /// # Errors
     /// When it cannot be encoded.

@@ -1,4 +1,4 @@
-//! Where a run's tokens come from: the service's secret, the caller, or a command that asks an
+//! The sources of a run's tokens: the service's secret, the caller, or a command that asks an
 //! identity provider.
 
 use std::process::Stdio;
@@ -14,23 +14,23 @@ use crate::service::token::Mint;
 
 /// How long a command may take for one token.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
-/// Commands at a time.
+/// Concurrent commands.
 const COMMANDS_MAX: usize = 8;
 
-/// Where tokens come from.
+/// The source of tokens.
 #[derive(Clone)]
 pub enum Tokens {
-    /// They are signed here with the secret that the service has.
+    /// Signed here with the secret of the service.
     Secret(String),
-    /// These, as they are: the first opens the auctions, the others take turns in bidding, for a
-    /// seller may not bid on its own.
+    /// These tokens: the first opens the auctions, the others bid in turns, because sellers may not
+    /// bid on their own auctions.
     Given(Vec<String>),
-    /// A shell command prints one; `CLIENT_SIM_USER` and `CLIENT_SIM_ROLES` say whose.
+    /// Printed by a shell command; `CLIENT_SIM_USER` and `CLIENT_SIM_ROLES` say for whom.
     Command(String),
 }
 
 impl std::fmt::Debug for Tokens {
-    /// Without the secret.
+    /// Omits the secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Secret(_) => "Secret",
@@ -45,16 +45,17 @@ impl std::fmt::Debug for Tokens {
 pub struct Users {
     /// Opens the auctions, and cancels them.
     pub seller: String,
-    /// Reads how auctions stand.
+    /// Reads the state of auctions.
     pub observer: String,
-    /// Bidder `n` has the token of this number; beyond the last they take turns.
+    /// Bidder `n` has the token with this number; beyond the last they take turns.
     pub bidders: Vec<String>,
-    /// Watcher `n` belongs to user `n / 16`; `None` is an anonymous one, of which there is no limit.
+    /// Watcher `n` belongs to user `n / 16`; `None` is an anonymous one, whose number is not
+    /// limited.
     pub watchers: Vec<Option<String>>,
 }
 
 impl Tokens {
-    /// Tokens for so many bidders and watchers, valid for a while.
+    /// Obtains tokens for this many bidders and watchers, valid for a while.
     ///
     /// # Errors
     /// When one cannot be had.
@@ -96,7 +97,7 @@ impl Tokens {
         })
     }
 
-    /// The token of one user. What was given is the same for all.
+    /// Obtains the token of one user. Given tokens are the same for all.
     ///
     /// # Errors
     /// When it cannot be had.

@@ -1,6 +1,7 @@
-//! The client's ends of a bid's trace: where it is placed, and where it is received.
+//! The client's ends of a bid's trace: its placing and its receipt.
 //!
-//! Off unless [`start`] was called: then no span is made, and nothing more is asked of the service.
+//! Off unless [`start`] was called: then no span is made, and nothing more is requested of the
+//! service.
 
 use std::sync::OnceLock;
 
@@ -10,7 +11,7 @@ use crate::clock;
 
 static TRACER: OnceLock<Tracer> = OnceLock::new();
 
-/// Exports the spans of this process from now on; the first call counts.
+/// Exports the spans of this process from now on; only the first call counts.
 pub fn start(tracer: Tracer) {
     TRACER.get_or_init(|| tracer);
 }
@@ -20,21 +21,21 @@ pub fn is_on() -> bool {
     TRACER.get().is_some_and(Tracer::is_on)
 }
 
-/// Exports what waits. It blocks.
+/// Exports the pending spans. It blocks.
 pub fn flush() {
     if let Some(tracer) = TRACER.get() {
         tracer.flush();
     }
 }
 
-/// The trace context that a bid is sent with. While this process exports nothing, it is marked as
-/// sampled: whether it is kept is the service's choice.
+/// The trace context to send a bid with. While this process exports nothing, it is marked as
+/// sampled, so that the service chooses what is kept.
 pub(crate) fn traceparent(trace_id: u128, span_id: u64) -> String {
     let sampled = TRACER.get().is_none_or(|tracer| tracer.begins(trace_id));
     Context { trace_id, span_id, sampled }.to_string()
 }
 
-/// A bid was answered: from when it was to be sent until now.
+/// Records that a bid was answered, from its planned time until now.
 pub(crate) fn placed(traceparent: &str, intended_us: i64) {
     let Some(tracer) = TRACER.get() else { return };
     let Some(context) = tracer.follow(Some(traceparent)) else { return };
@@ -51,7 +52,7 @@ pub(crate) fn placed(traceparent: &str, intended_us: i64) {
     });
 }
 
-/// A bid was received live: from its publication until now.
+/// Records that a bid was received live, from its publication until now.
 pub(crate) fn received(traceparent: Option<&str>, published_us: i64, received_us: i64) {
     let Some(tracer) = TRACER.get() else { return };
     let Some(deliver) = tracer.follow(traceparent) else { return };
