@@ -1,8 +1,8 @@
-//! A place in a trace: what a W3C `traceparent` says.
+//! A position in a trace: the content of a W3C `traceparent`.
 
 use std::fmt;
 
-/// A span's place: its trace, its own id, and whether it is kept.
+/// The position of a span: its trace, its own id, and whether it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context {
     /// The trace.
@@ -19,7 +19,7 @@ impl Context {
         Self { trace_id: rand::random::<u128>() | 1, span_id: new_span_id(), sampled }
     }
 
-    /// The place a `traceparent` of version 00 names, if it is one.
+    /// Parses a `traceparent` of version 00.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let version = parts.next()?;
@@ -35,7 +35,7 @@ impl Context {
         whole.then_some(Self { trace_id, span_id, sampled: flags & 1 == 1 })
     }
 
-    /// A new span below this one.
+    /// A new child span of this one.
     pub fn child(self) -> Self {
         Self { span_id: new_span_id(), ..self }
     }

@@ -1,8 +1,8 @@
-//! Spans of a bid's way, in the terms of W3C trace context and OTLP.
+//! Spans of the path of a bid, in the terms of W3C trace context and OTLP.
 //!
-//! A bid carries the stamps of its hops, so its spans are built from them when a hop is over: none
-//! is held open, and what is not sampled costs a look at one flag. The standard `OTEL_*` variables
-//! say where spans go and which are kept.
+//! A bid carries the timestamps of its hops, so its spans are built from them when a hop is over:
+//! none is held open, and what is not sampled costs a check of one flag. The standard `OTEL_*`
+//! variables say where spans go and which are kept.
 
 mod context;
 mod log;

@@ -1,19 +1,19 @@
-//! The ids of traces beside what is logged of their requests.
+//! Adds the ids of traces to log lines about their requests.
 
 use tracing::{Span, error_span};
 
 use crate::Context;
 
-/// What is logged within it has this trace's id, if the trace is kept.
+/// A span whose log lines have this trace's id, if the trace is kept.
 pub fn log_span(trace: Option<Context>) -> Span {
     trace.map_or_else(Span::none, |trace| {
-        // As the service's own, and as important as any line: it adds none, only the id to one.
+        // With the service's target and the highest level: it adds no line, only the id to one.
         let id = format!("{:032x}", trace.trace_id);
         error_span!(target: "gavel_server", "request", trace.id = id)
     })
 }
 
-/// The ids of the traces of bids that one line is about, of those that are kept.
+/// The ids of the kept traces among those of the bids that one line is about.
 pub fn log_ids<'a>(traceparents: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
     let ids: Vec<String> = traceparents
         .filter_map(|text| text.and_then(Context::parse))

@@ -1,17 +1,17 @@
-//! Which traces are kept: by their parent's word and by a ratio. Pure.
+//! Decides which traces are kept: by the parent's decision and by a ratio. Pure.
 
 use crate::Context;
 
-/// What decides whether a trace is kept: the samplers of OTEL_TRACES_SAMPLER.
+/// Decides whether a trace is kept: the samplers of OTEL_TRACES_SAMPLER.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampler {
-    /// Whether a parent's word counts.
+    /// Whether the parent's decision counts.
     by_parent: bool,
-    /// How many of the others are kept: 0 to 1.
+    /// The share of the others that is kept: 0 to 1.
     ratio: f64,
 }
 
-/// A setting that names no sampler.
+/// A setting that names no known sampler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SamplerError(String);
 
@@ -69,8 +69,8 @@ fn ratio(text: &str) -> Result<f64, SamplerError> {
     })
 }
 
-/// A number in [0, 1) of a trace id, alike everywhere. Mixed (splitmix64), because a client may
-/// count its traces instead of drawing them.
+/// Derives a number in [0, 1) from a trace id, the same everywhere. Mixed (splitmix64), because a
+/// client may count its traces instead of drawing them.
 fn uniform(trace_id: u128) -> f64 {
     let mut bits = (trace_id as u64) ^ ((trace_id >> 64) as u64).rotate_left(32);
     bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,4 +1,4 @@
-//! Hands spans to the exporter. Clones share it; one that is off does nothing.
+//! Passes spans to the exporter. Clones share it; one that is off does nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,33 +15,33 @@ use tracing::{info, warn};
 
 use crate::{Context, Sampler};
 
-/// The side of a call that a span tells of.
+/// The side of a call that a span describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It answers.
+    /// The side that answers.
     Server,
-    /// It asks.
+    /// The side that asks.
     Client,
     /// Neither.
     Internal,
 }
 
-/// A hop that is over.
+/// A completed hop.
 #[derive(Debug)]
 pub struct Span {
     /// What was done.
     pub name: &'static str,
-    /// Its place.
+    /// Its position in the trace.
     pub context: Context,
-    /// The span that it belongs to.
+    /// The parent span.
     pub parent: Option<u64>,
     /// The side.
     pub kind: Kind,
     /// When it began: microseconds since 1970.
     pub start_us: i64,
-    /// When it was over.
+    /// When it ended, in the same unit.
     pub end_us: i64,
-    /// What is worth knowing.
+    /// Attributes of the span.
     pub attributes: Vec<(&'static str, String)>,
     /// Spans of other traces that were part of the same work.
     pub links: Vec<Context>,
@@ -49,26 +49,26 @@ pub struct Span {
     pub error: Option<String>,
 }
 
-/// Where spans go, and which.
+/// The exporter of spans, and the sampler.
 #[derive(Debug, Clone, Default)]
 pub struct Tracer(Option<Arc<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
-    /// On a thread of its own, behind a bounded queue: what does not fit is dropped and counted.
+    /// Runs on its own thread, behind a bounded queue: what does not fit is dropped and counted.
     processor: BatchSpanProcessor,
     sampler: Sampler,
     scope: InstrumentationScope,
 }
 
 impl Tracer {
-    /// One that does nothing.
+    /// A tracer that does nothing.
     pub fn off() -> Self {
         Self::default()
     }
 
-    /// As the standard `OTEL_*` variables say; off unless one names an OTLP endpoint or exporter.
-    /// Call it in a Tokio runtime, which gRPC needs.
+    /// A tracer as configured by the standard `OTEL_*` variables; off unless one of them names an
+    /// OTLP endpoint or exporter. Call it in a Tokio runtime, which gRPC needs.
     pub fn from_env(service: &'static str) -> anyhow::Result<Self> {
         let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         if var("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
@@ -90,7 +90,7 @@ impl Tracer {
         Ok(Self::exporting(exporter, sampler, service))
     }
 
-    /// To the OTLP receiver at a URL, by HTTP.
+    /// A tracer that exports to the OTLP receiver at a URL, by HTTP.
     pub fn to(url: &str, sampler: Sampler, service: &'static str) -> anyhow::Result<Self> {
         let exporter = SpanExporter::builder()
             .with_http()
@@ -112,13 +112,13 @@ impl Tracer {
         Self(Some(Arc::new(Inner { processor, sampler, scope })))
     }
 
-    /// Whether spans go anywhere.
+    /// Whether spans are exported.
     pub fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// The first span of this process in a trace: below the given `traceparent`, or the root of a
-    /// trace of its own. `None`: nothing of it is kept here.
+    /// The first span of this process in a trace: a child of the given `traceparent`, or the root
+    /// of a new trace. `None`: nothing of it is kept here.
     pub fn enter(&self, traceparent: Option<&str>) -> Option<(Context, Option<u64>)> {
         let inner = self.0.as_ref()?;
         let parent = traceparent.and_then(Context::parse);
@@ -129,13 +129,13 @@ impl Tracer {
     }
 
     /// Whether a trace that begins in this process is kept; while tracing is off, that is left to
-    /// whoever is asked next.
+    /// the next process.
     pub fn begins(&self, trace_id: u128) -> bool {
         self.0.as_ref().is_none_or(|inner| inner.sampler.keeps(trace_id, None))
     }
 
-    /// What goes on with a bid that is not kept here: its `traceparent`, marked as not sampled, so
-    /// that nobody after this one tells of a part of it. Untouched while tracing is off.
+    /// The `traceparent` to pass on with a bid that is not kept here: marked as not sampled, so
+    /// that no later process records a part of it. Unchanged while tracing is off.
     pub fn pass_on(&self, traceparent: Option<&str>) -> Option<String> {
         let text = traceparent?;
         let unsampled = |context| Context { sampled: false, ..context }.to_string();
@@ -143,20 +143,20 @@ impl Tracer {
         Some(marked.unwrap_or_else(|| text.to_owned()))
     }
 
-    /// The span that a process before this one left in a `traceparent`. `None`: it is not kept.
+    /// The span that an earlier process left in a `traceparent`. `None`: it is not kept.
     pub fn follow(&self, traceparent: Option<&str>) -> Option<Context> {
         self.0.as_ref()?;
         traceparent.and_then(Context::parse).filter(|context| context.sampled)
     }
 
-    /// Exports a hop; made only if spans go somewhere.
+    /// Exports a hop; the span is built only if spans are exported.
     pub fn record(&self, span: impl FnOnce() -> Span) {
         if let Some(inner) = &self.0 {
             inner.processor.on_end(data(span(), inner.scope.clone()));
         }
     }
 
-    /// Exports what waits. It blocks.
+    /// Exports the pending spans. It blocks.
     pub fn flush(&self) {
         if let Some(inner) = &self.0
             && let Err(error) = inner.processor.force_flush()

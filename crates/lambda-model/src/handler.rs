@@ -1,5 +1,5 @@
-//! The handler that a modelled event source mapping invokes: how long it takes, at which record it
-//! fails, and what it has counted. Pure: randomness is an argument.
+//! The handler that a modelled event source mapping invokes: how long it takes, at which records it
+//! fails, and its counts. Pure: randomness is an argument.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use super::mapping::{Answer, Failure, Item, Settings};
 
-/// What a handler and its mapping have done.
+/// The counts of a handler and its mapping.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Invocations.
     pub invocations: u64,
-    /// Those that began with a cold start.
+    /// Invocations that began with a cold start.
     pub cold_starts: u64,
-    /// Those that failed, or said that some of their records did.
+    /// Invocations that failed, or reported that some of their records did.
     pub failed: u64,
-    /// Records that the handler went through, again and again counted.
+    /// Records that the handler processed, including repeats.
     pub handled: u64,
-    /// Of these, those that it had gone through before.
+    /// Of these, records that it had processed before.
     pub replayed: u64,
-    /// Records that the mapping gave up.
+    /// Records that the mapping gave up on.
     pub given_up: u64,
     /// The longest time from a first failure until the shard moved on, in milliseconds.
     pub stood_still_ms_max: u64,
@@ -32,31 +32,31 @@ pub struct Tally {
 pub struct Handler {
     settings: Settings,
     warm: bool,
-    /// Records of the batches under way that it was given before.
+    /// Records of the current batches that it was given before.
     given: HashSet<String>,
-    /// The failures of the script that are still to come.
+    /// The remaining failures of the script.
     script: VecDeque<Failure>,
-    /// The records that fail, and how often yet; `None`: always.
+    /// The records that fail, and how often they still do; `None`: always.
     bad: HashMap<String, Option<u32>>,
-    /// Gone through, in a batch that is not done with.
+    /// Records processed in a batch that is not done yet.
     before: HashSet<String>,
-    /// What it has done.
+    /// Its counts.
     pub tally: Tally,
 }
 
 /// What one invocation does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// How many records it goes through before it answers.
+    /// The number of records that it processes before it answers.
     pub handled: usize,
-    /// What it answers.
+    /// Its answer.
     pub answer: Answer,
     /// Whether its instance is new.
     pub cold: bool,
 }
 
 impl Handler {
-    /// A handler that was not invoked yet.
+    /// A new handler.
     pub fn new(settings: Settings) -> Self {
         let script = settings.failures.iter().copied().collect();
         Self {
@@ -97,7 +97,7 @@ impl Handler {
         Invocation { handled, answer, cold }
     }
 
-    /// These do not come again.
+    /// Forgets records that do not come again.
     pub fn forget<R>(&mut self, done: &[Item<R>]) {
         for item in done {
             self.given.remove(&item.id);
@@ -106,13 +106,13 @@ impl Handler {
         }
     }
 
-    /// Its shard has stood still for so long.
+    /// Records that its shard made no progress for this long.
     pub fn stood_still(&mut self, time: Duration) {
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.tally.stood_still_ms_max = self.tally.stood_still_ms_max.max(ms);
     }
 
-    /// The next failure of the script finds its record, once the one before is over.
+    /// Assigns the next failure of the script to its record, once the previous one is over.
     fn choose_bad<R>(&mut self, items: &[Item<R>]) {
         let Some(failure) = self.script.front().filter(|_| self.bad.is_empty()) else { return };
         let item = items.get(failure.record - 1);
@@ -135,7 +135,7 @@ impl Handler {
 }
 
 impl Tally {
-    /// Puts what a line has done since `before` to this.
+    /// Adds the counts of a line since `before`.
     pub fn add(&mut self, before: &Self, after: &Self) {
         self.invocations += after.invocations - before.invocations;
         self.cold_starts += after.cold_starts - before.cold_starts;

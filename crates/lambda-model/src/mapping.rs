@@ -1,18 +1,18 @@
-//! Lambda's event source mapping on a stream: what the review judged. Pure; every default is
+//! Lambda's event source mapping on a stream, which the review judged. Pure; every default is
 //! Lambda's own (SOURCES.md#lambda: the Lambda developer guide).
 //!
-//! A [`Line`] is one shard, or one of its parts under a parallelization factor. It says which batch
-//! to invoke the handler with, and what a handler's answer means: only a fully successful batch
-//! moves on; anything else comes again, and the line stands still meanwhile.
+//! A [`Line`] is one shard, or a part of it under a parallelization factor. It decides which batch
+//! to invoke the handler with, and what the handler's answer means: only a fully successful batch
+//! moves on; anything else comes again, and the line makes no progress meanwhile.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// The longest pause before a batch that failed comes again.
+/// The longest pause before a failed batch comes again.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
-/// Failures in a script.
+/// Most failures in a script.
 const FAILURES_MAX: usize = 1_000;
 
 /// The settings of a mapping and of the handler it invokes.
@@ -21,11 +21,12 @@ const FAILURES_MAX: usize = 1_000;
 pub struct Settings {
     /// Milliseconds between polls of a shard. Lambda: 4 times a second.
     pub poll_every_ms: u64,
-    /// Records in a batch at most. Lambda: 100, at most 10,000.
+    /// Most records in a batch. Lambda: 100, at most 10,000.
     pub batch_size: usize,
     /// Milliseconds that a batch waits to be filled. Lambda: 0.
     pub batching_window_ms: u64,
-    /// Batches of one shard at a time, records of one item in one of them. Lambda: 1, at most 10.
+    /// Concurrent batches of one shard, with all records of an item in the same one. Lambda: 1, at
+    /// most 10.
     pub parallelization_factor: usize,
     /// Retries of a failed batch; absent: until it succeeds. Lambda: -1, which is absent.
     pub maximum_retry_attempts: Option<u32>,
@@ -33,15 +34,15 @@ pub struct Settings {
     pub maximum_record_age_ms: Option<u64>,
     /// Whether a failed batch is split in two. Lambda: no.
     pub bisect_batch_on_function_error: bool,
-    /// Whether the handler says which records failed. Lambda: no.
+    /// Whether the handler reports which records failed. Lambda: no.
     pub report_batch_item_failures: bool,
-    /// Whether bids alone invoke the handler (FilterCriteria). Other records are then dropped, and
-    /// how an auction stands is read from the table. Lambda: no filter.
+    /// Whether only bids invoke the handler (FilterCriteria). Other records are then dropped, and
+    /// the state of an auction is read from the table. Lambda: no filter.
     pub bids_only: bool,
     /// Milliseconds that a warm invocation takes before its first record. 0: the figures that the
-    /// emulator's `aws` latencies reproduce end in the handler, so they hold one already.
+    /// emulator's `aws` latencies reproduce end in the handler, so they include one already.
     pub invoke_ms: f64,
-    /// Milliseconds that a cold start takes more: the first invocation of a shard, and
+    /// Additional milliseconds of a cold start: the first invocation of a shard, and
     /// `cold_start_rate` of all others. Node 150-400, Rust about 20.
     pub cold_start_ms: f64,
     /// The share of later invocations that start cold. Lambda: under 0.01.
@@ -50,7 +51,7 @@ pub struct Settings {
     pub record_ms: f64,
     /// The share of records at which the handler fails, after those before them were handled.
     pub failure_rate: f64,
-    /// At which records it fails besides.
+    /// Records at which it fails in addition.
     pub failures: Vec<Failure>,
 }
 
@@ -58,8 +59,8 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
-    /// At which place in a batch (1 is its first record), as soon as there is one so long that the
-    /// record there is new. The failure stays with that record.
+    /// The position in a batch (1 is its first record) at which it fails, as soon as a batch is
+    /// that long and the record there is new. The failure stays with that record.
     pub record: usize,
     /// How often the record fails; absent: always (a poison record).
     #[serde(default)]
@@ -89,7 +90,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// What is invalid, in a line.
+    /// Checks the settings.
     ///
     /// # Errors
     /// The first problem.
@@ -130,20 +131,20 @@ pub struct Item<R> {
 /// What a handler answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// All went well.
+    /// All records succeeded.
     Success,
-    /// It failed; nobody knows how far it came.
+    /// It failed; how far it got is unknown.
     Failed,
-    /// These records failed, by their sequence numbers; none: all went well.
+    /// These records failed, by their sequence numbers; if empty, all succeeded.
     ItemFailures(Vec<String>),
 }
 
-/// What a line wants.
+/// What a line needs next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next<R> {
     /// Invoke the handler with these records, and answer.
     Invoke(Vec<Item<R>>),
-    /// More records, or this time.
+    /// Wait for more records, or until this time.
     Wait(Option<Instant>),
 }
 
@@ -152,7 +153,7 @@ struct Batch<R> {
     items: Vec<Item<R>>,
     /// How often it has failed.
     failures: u32,
-    /// How often in a row, and no part of it got through.
+    /// How often in a row without any part of it succeeding.
     stuck: u32,
 }
 
@@ -161,11 +162,11 @@ struct Batch<R> {
 pub struct Line<R> {
     settings: Settings,
     pending: VecDeque<Item<R>>,
-    /// Batches that failed, in order: they come before everything else.
+    /// Failed batches, in order: they come before everything else.
     again: VecDeque<Batch<R>>,
-    /// With the handler.
+    /// The batch that the handler is processing.
     invoked: Option<Batch<R>>,
-    /// Records given up, whose metadata goes to the on-failure destination.
+    /// Records that were given up, whose metadata goes to the on-failure destination.
     given_up: Vec<Item<R>>,
 }
 
@@ -186,12 +187,12 @@ impl<R: Clone> Line<R> {
         self.pending.extend(items);
     }
 
-    /// Whether everything that was read is done with.
+    /// Whether everything that was read is done.
     pub fn is_idle(&self) -> bool {
         self.pending.is_empty() && self.again.is_empty() && self.invoked.is_none()
     }
 
-    /// What is to be done now.
+    /// What to do now.
     pub fn next(&mut self, now: Instant) -> Next<R> {
         if self.invoked.is_some() {
             return Next::Wait(None);
@@ -217,8 +218,8 @@ impl<R: Clone> Line<R> {
         self.invoke(Batch { items, failures: 0, stuck: 0 })
     }
 
-    /// How long the next batch waits, for it has failed: the first time not at all, then for the time
-    /// between polls, twice that and so on, at most a minute.
+    /// How long the next batch waits because it has failed: after the first failure not at all,
+    /// then for the time between polls, twice that and so on, at most a minute.
     pub fn pause(&self) -> Duration {
         let stuck = self.again.front().map_or(0, |batch| batch.stuck);
         let Some(doublings) = stuck.checked_sub(2) else { return Duration::ZERO };
@@ -232,7 +233,7 @@ impl<R: Clone> Line<R> {
         match answer {
             Answer::Success => {}
             Answer::Failed => self.failed(batch),
-            // Not looked at: the invocation itself succeeded.
+            // Not evaluated: the invocation itself succeeded.
             Answer::ItemFailures(_) if !self.settings.report_batch_item_failures => {}
             Answer::ItemFailures(failures) if failures.is_empty() => {}
             Answer::ItemFailures(failures) => {
@@ -241,12 +242,13 @@ impl<R: Clone> Line<R> {
                     .map(|id| batch.items.iter().position(|item| item.id == *id))
                     .collect();
                 match places.and_then(|places| places.into_iter().min()) {
-                    // The lowest that failed, and all after it, whether they had succeeded or not.
+                    // From the lowest that failed on, whether later ones had succeeded or not.
                     Some(lowest) if lowest > 0 => {
                         let items = batch.items[lowest..].to_vec();
                         let rest = Batch { items, stuck: 0, ..batch };
                         if self.settings.bisect_batch_on_function_error {
-                            // Split at that record instead of in the middle: what comes before it is done.
+                            // Split at that record instead of in the middle: what comes before it
+                            // is done.
                             self.again.push_front(rest);
                         } else {
                             self.use_up_retry(rest);
