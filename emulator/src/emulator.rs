@@ -23,32 +23,32 @@ const DROP_WAIT_MAX: Duration = Duration::from_secs(3);
 /// Stream records that a temporary database keeps, of all its tables together.
 const TEMPORARY_RECORDS_MAX: u64 = 100_000;
 
-/// How long an upkeep under way may hold up the end.
+/// How long maintenance in progress may delay the end.
 const RUNTIME_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Why an emulator did not start. Each says in one line what to change.
+/// Why an emulator did not start. Each message says in one line what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Another process listens there.
     #[error("{address} is in use: choose another port, or 0 for a free one")]
     AddressInUse {
-        /// Where it was to listen.
+        /// The address to listen on.
         address: SocketAddr,
     },
     /// The address cannot be listened on for another reason.
     #[error("cannot listen on {address}")]
     Address {
-        /// Where it was to listen.
+        /// The address to listen on.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The data directory cannot be made or written.
+    /// The data directory cannot be created or written.
     #[error("data directory {}", path.display())]
     DataDir {
         /// The directory as given.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// Another emulator has the data directory open.
@@ -57,26 +57,26 @@ pub enum StartError {
         /// The directory as given.
         path: PathBuf,
     },
-    /// No temporary directory could be made.
+    /// No temporary directory could be created.
     #[error("no temporary directory in {}", path.display())]
     Temporary {
-        /// Where it was tried.
+        /// Where it was attempted.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The directory holds something that is not a database of this version.
     #[error("database in {}: {reason}", path.display())]
     Database {
-        /// The database's directory.
+        /// The directory of the database.
         path: PathBuf,
-        /// What the engine says.
+        /// The engine's error.
         reason: String,
     },
     /// An option is out of its range.
     #[error("{0}")]
     Options(&'static str),
-    /// The thread or its runtime could not be made.
+    /// The thread or its runtime could not be started.
     #[error("cannot start the emulator's thread: {0}")]
     Thread(#[from] io::Error),
 }
@@ -115,7 +115,7 @@ impl Emulator {
         Ok(Self { address, control, stop, ended })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -125,7 +125,7 @@ impl Emulator {
         format!("http://{}", self.address)
     }
 
-    /// Its levers: faults, latency, shards, and what has happened so far.
+    /// Its control: faults, latency, shards, and what has happened so far.
     pub fn control(&self) -> Control {
         self.control.clone()
     }
@@ -134,7 +134,7 @@ impl Emulator {
     /// database and deletes temporary files.
     pub async fn shutdown(self) {
         self.stop.cancel();
-        // Drop waits, so it is done where waiting harms nobody.
+        // Drop blocks, so it runs where blocking harms nobody.
         if tokio::task::spawn_blocking(move || drop(self)).await.is_err() {
             tracing::warn!("shutdown ended before the emulator did");
         }
@@ -172,7 +172,7 @@ fn run(
         // Without it a run with faults could not be repeated.
         tracing::info!(seed, %address, "behaviour differs from that of an ideal store");
     }
-    // Nobody waiting any more means nobody to serve.
+    // If nobody waits any more, there is nobody to serve.
     if started.send(Ok((address, front.handle()))).is_ok() {
         let script =
             control::follow(options.behaviour.script.clone(), front.handle(), stop.clone());

@@ -1,10 +1,9 @@
 //! An embedded DynamoDB with Streams, for tests and single machines.
 //!
-//! The engine is dynoxide (SQLite), called in process on a thread of its own;
-//! this crate puts an HTTP front before it, keeps its stream fast, and on
-//! request makes it as slow, as sharded and as unreliable as AWS can be.
-//! Clients reach it with the plain AWS SDK at [`Emulator::endpoint`]: any
-//! region, any credentials. docs/EMULATOR.md tells what can be asked of it.
+//! The engine is dynoxide (SQLite), called in process on a thread of its own. This crate adds an
+//! HTTP server, keeps its streams fast, and on request makes it as slow, as sharded and as
+//! unreliable as AWS can be. Clients reach it with the plain AWS SDK at [`Emulator::endpoint`],
+//! with any region and any credentials. docs/EMULATOR.md describes the options.
 //!
 //! Modules, in the order of a request's way:
 //! - `server`: sockets; reads one request, writes one answer.
@@ -17,12 +16,10 @@
 //! - `maintenance`: old stream records and expired items go.
 //! - `control`: the levers of the layers, from Rust, HTTP and scripts.
 //!
-//! What decides (fault schedule, claims, buckets, delays, shard lineage,
-//! visibility, the log, scripts) is pure and takes the time as an argument;
-//! `clock` alone reads it.
+//! Decisions (fault schedule, claims, buckets, delays, shard lineage, visibility, the log, scripts)
+//! are pure and take the time as an argument; only `clock` reads it.
 //!
-//! What it never does: reach another host, or keep anything outside its
-//! directory.
+//! It never reaches another host, and keeps nothing outside its directory.
 
 mod options;
 mod emulator;

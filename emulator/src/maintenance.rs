@@ -1,5 +1,5 @@
-//! What AWS does behind the scenes and an engine file needs too: old stream
-//! records and expired items go.
+//! Background work that AWS does and an engine file needs too: deletes old stream records and
+//! expired items.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::engine::Engine;
 
-/// How often.
+/// How often maintenance runs.
 const EVERY: Duration = Duration::from_hours(1);
 /// How long a stream keeps a record (SOURCES.md#streams).
 const RETENTION: Duration = Duration::from_hours(24);
 
-/// Keeps house until `stop`.
+/// Runs maintenance until `stop`.
 pub(crate) async fn keep(engine: Engine, stop: CancellationToken) {
     loop {
         tokio::select! {
@@ -21,8 +21,8 @@ pub(crate) async fn keep(engine: Engine, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
         let engine = engine.clone();
-        // Both give the engine's lock back between pages; the thread that
-        // serves waits for a page at most.
+        // Both release the engine's lock between pages; the serving thread waits for one page at
+        // most.
         let kept = tokio::task::spawn_blocking(move || {
             engine.prune_streams(None, clock::now().minus(RETENTION));
             engine.sweep_expired_items();

@@ -15,7 +15,7 @@ use crate::wire;
 
 /// Connections open at once; the next one waits in the kernel's backlog.
 const CONNECTIONS_MAX: usize = 4096;
-/// How long open requests may take to finish once asked to stop.
+/// How long open requests may take to finish after a stop.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// How long to wait after `accept` failed, as it does without free descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);

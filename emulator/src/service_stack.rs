@@ -1,4 +1,4 @@
-//! What stands between the wire and the engine, outermost first:
+//! The layers between the wire and the engine, outermost first:
 //!
 //! - faults: what never arrives, is not answered, or goes wrong by itself
 //! - tables: what the state of a table does not allow
@@ -28,7 +28,7 @@ use crate::latency::{Delayed, LatencyLayer, LatencyState};
 use crate::streams::{Sharded, StreamLayer, Streams};
 use crate::tables::{Stated, TableLayer};
 
-/// Calls under way at once, those whose client has gone included.
+/// Concurrent calls, including those whose client is gone.
 const CALLS_MAX: usize = 16_384;
 
 type Stack = Faulty<Stated<Contended<Delayed<Sharded<Engine>>>>>;
@@ -40,7 +40,7 @@ pub(crate) struct ServiceStack {
     control_state: Arc<ControlState>,
     /// Whether the control endpoint is served.
     control: bool,
-    /// Calls go on even if their client has gone, as they would on AWS.
+    /// Calls continue even if their client is gone, as they would on AWS.
     calls: TaskTracker,
     free: Arc<Semaphore>,
 }
@@ -94,7 +94,7 @@ impl ServiceStack {
         self.control.then(|| self.handle())
     }
 
-    /// Resolves when connections are to be dropped.
+    /// Returns when connections must be dropped.
     pub(crate) async fn dropped(&self) {
         self.control_state.drop_connections.notified().await;
     }

@@ -1,4 +1,4 @@
-//! Where the database file lives, who may open it, and what is added to the engine's own tables.
+//! The location of the database file, its lock, and additions to the engine's own tables.
 
 mod streams;
 mod unchanged;
@@ -22,8 +22,8 @@ const LOCK_FILE: &str = "lock";
 const TEMPORARY_PREFIX: &str = "dynamodb-emulator-";
 /// A memory file system on Linux; elsewhere the usual temporary directory serves.
 const MEMORY_FILE_SYSTEM: &str = "/dev/shm";
-/// How old a directory without a holder must be before it counts as left over,
-/// so that one just being made is spared.
+/// How old a directory without a holder must be to count as left over, so that one just being
+/// created is spared.
 const LEFT_OVER_AGE: Duration = Duration::from_mins(1);
 
 /// An open database and what it holds for as long as it is open.
@@ -41,7 +41,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the database kept in `dir`, or makes one there.
+    /// Opens the database in `dir`, or creates one there.
     pub(crate) fn open(dir: &Path) -> Result<Self, StartError> {
         let unusable = |source| StartError::DataDir { path: dir.to_owned(), source };
         fs::create_dir_all(dir).map_err(unusable)?;
@@ -51,7 +51,7 @@ impl Store {
         Ok(Self { database, streams, lock, temporary: None })
     }
 
-    /// Makes a database that is deleted with this store.
+    /// Creates a database that is deleted with this store.
     pub(crate) fn temporary() -> Result<Self, StartError> {
         let root = temporary_root();
         delete_left_over(&root);
@@ -61,14 +61,14 @@ impl Store {
         let lock = lock(dir.path()).map_err(unusable)?;
         let lock = lock.ok_or_else(|| unusable(io::ErrorKind::ResourceBusy.into()))?;
         let (database, streams) = open_database(dir.path())?;
-        // What is deleted at the end need not be synced before: `synchronous = OFF`.
+        // What is deleted at the end need not be synced: `synchronous = OFF`.
         database.enable_bulk_loading().map_err(|error| database_error(dir.path(), &error))?;
         Ok(Self { database, streams, lock, temporary: Some(dir) })
     }
 }
 
-/// Takes the lock of `dir` for this process, or `None` if another one holds it.
-/// The kernel lets it go when the process ends, however it ends.
+/// Takes the lock of `dir` for this process, or returns `None` if another one holds it. The kernel
+/// releases it when the process ends, however it ends.
 fn lock(dir: &Path) -> io::Result<Option<File>> {
     let path = dir.join(LOCK_FILE);
     let file = File::options().create(true).truncate(false).write(true).open(path)?;
@@ -93,7 +93,7 @@ fn open_database(dir: &Path) -> Result<(Database, StreamTable), StartError> {
     Ok((database, streams))
 }
 
-/// Has writes that change no item of `table` make no records.
+/// Makes writes that change no item of `table` produce no records.
 pub(crate) fn watch_unchanged(streams: &StreamTable, table: &str) -> rusqlite::Result<()> {
     streams.execute_batch(&unchanged::trigger(table))
 }
@@ -111,7 +111,7 @@ fn temporary_root() -> PathBuf {
     }
 }
 
-/// Deletes what emulators that were killed have left in `root`.
+/// Deletes what killed emulators have left in `root`.
 fn delete_left_over(root: &Path) {
     let Ok(entries) = fs::read_dir(root) else { return };
     for entry in entries.flatten() {

@@ -1,4 +1,4 @@
-//! The layer in which tables and indexes are in other states than `ACTIVE`, on command.
+//! The layer that puts tables and indexes in states other than `ACTIVE`, on command.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use tower::{Layer, Service};
 use crate::call::{Answer, Call, DroppedConnection, Kind, Operation, Reply, at_once};
 use crate::clock::{self, Micros};
 
-/// The state that a table, or an index, is shown in.
+/// The state of a table or an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TableState {
-    /// As it is without a command.
+    /// The normal state.
     Active,
-    /// Its items cannot be reached yet. An index is being filled.
+    /// Its items cannot be accessed yet. An index is being filled.
     Creating,
-    /// All of it can be used; it cannot be changed or deleted.
+    /// All of it can be used, but not changed or deleted.
     Updating,
-    /// Its items cannot be reached any more.
+    /// Its items cannot be accessed any more.
     Deleting,
-    /// The key that encrypts it cannot be used: neither can its items.
+    /// The encryption key cannot be used, and so neither can the items.
     InaccessibleEncryptionCredentials,
-    /// Because of the former, for longer than a week.
+    /// The encryption key has been unusable for longer than a week.
     Archived,
 }
 

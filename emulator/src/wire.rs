@@ -1,6 +1,6 @@
 //! HTTP to [`Call`] and [`Reply`] to HTTP: headers, targets, checksums.
 //!
-//! Signatures are never verified; that they are there is, as DynamoDB does.
+//! Signatures are never verified; only their presence is checked, as DynamoDB does.
 
 use bytes::Bytes;
 use dynoxide::auth_material::{self, AuthMaterial};

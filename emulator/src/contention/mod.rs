@@ -1,7 +1,7 @@
-//! The layer in which writes get into each other's way: conflicts between
-//! transactions, throttled partition keys, tokens in use and forgotten.
+//! The layer in which writes conflict: transactions on the same items, throttled partition keys,
+//! tokens in use and forgotten.
 //!
-//! `BatchWriteItem` and `PartiQL` pass unseen.
+//! `BatchWriteItem` and `PartiQL` bypass it.
 
 mod bucket;
 mod claims;
@@ -25,28 +25,27 @@ use bucket::Buckets;
 use claims::Claims;
 use items::{KeyNames, Touch, touched};
 
-/// What limits writes, besides the engine's speed.
+/// Limits of writes, besides the engine's speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Whether overlapping transactions conflict, and a token in use is told so.
+    /// Whether overlapping transactions conflict, and a token in use is rejected.
     pub conflicts: bool,
-    /// Write units a second for each partition key; 0 is no limit. AWS: 1,000
-    /// (SOURCES.md#writes).
+    /// Write units a second per partition key; 0 for no limit. AWS: 1,000 (SOURCES.md#writes).
     pub write_units_per_second: u32,
 }
 
 impl Limits {
-    /// As AWS documents them.
+    /// The limits that AWS documents.
     pub fn aws() -> Self {
         Self { conflicts: true, write_units_per_second: 1_000 }
     }
 }
 
-/// How often writes were turned away.
+/// The number of refused writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Refusals {
-    /// Transactions and writes that met another one.
+    /// Transactions and writes that conflicted with another one.
     pub conflicts: u64,
     /// Writes over their partition key's rate.
     pub throttled: u64,
@@ -59,7 +58,7 @@ struct Inner {
     buckets: Buckets,
     claims: Claims,
     tokens: BTreeSet<String>,
-    /// Raised when tokens are forgotten: earlier ones then mean nothing.
+    /// Raised when tokens are forgotten, which invalidates earlier ones.
     token_epoch: u64,
     key_names: HashMap<String, KeyNames>,
     refusals: Refusals,
@@ -116,7 +115,7 @@ impl<S> Layer<S> for ContentionLayer {
     }
 }
 
-/// Turns writes away that AWS would.
+/// Refuses writes that AWS would refuse.
 #[derive(Clone)]
 pub(crate) struct Contended<S> {
     inner: S,
@@ -155,7 +154,7 @@ where
     }
 }
 
-/// What a write holds while it is under way.
+/// What a write holds while it is in progress.
 struct Hold {
     state: Arc<ContentionState>,
     items: Vec<String>,
@@ -173,7 +172,7 @@ impl Drop for Hold {
     }
 }
 
-/// Lets a call pass, with what it holds, or says why not.
+/// Admits a call, with what it holds, or returns why not.
 fn admit(
     state: &Arc<ContentionState>,
     engine: &Engine,

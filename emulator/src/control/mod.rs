@@ -1,5 +1,5 @@
-//! The emulator's levers, for Rust, for flags and scripts, and for the control
-//! endpoint: one [`Command`] for all of them.
+//! Control of a running emulator, for Rust, for flags and scripts, and for the control endpoint:
+//! one [`Command`] for all of them.
 
 mod http;
 mod script;
@@ -28,87 +28,86 @@ pub(crate) use http::{answer, is_control};
 pub(crate) use script::Script;
 pub use script::Step;
 
-/// Something to be done to a running emulator.
+/// A command to a running emulator.
 ///
-/// In JSON the name stands in `command`: `{"command": "stall", "for_ms": 30000}`.
-/// `table` and `shard` narrow a command; absent: all of them.
+/// In JSON the name is in `command`: `{"command": "stall", "for_ms": 30000}`. `table` and `shard`
+/// narrow a command; absent: all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
-    /// Closes a shard in favour of two, each with half its keys.
+    /// Replaces a shard with two, each with half its keys.
     Split {
-        /// Which open shard; absent: the widest of each stream.
+        /// The open shard; absent: the widest of each stream.
         #[serde(default)]
         shard: Option<String>,
-        /// Of which table's stream.
+        /// The table of the stream.
         #[serde(default)]
         table: Option<String>,
     },
-    /// Closes a shard in favour of one, as AWS does every few hours.
+    /// Replaces a shard with one, as AWS does every few hours.
     Roll {
-        /// Which open shard; absent: the widest of each stream, the oldest first.
+        /// The open shard; absent: the widest of each stream, the oldest first.
         #[serde(default)]
         shard: Option<String>,
-        /// Of which table's stream.
+        /// The table of the stream.
         #[serde(default)]
         table: Option<String>,
     },
-    /// Nothing new becomes visible in the stream.
+    /// Stalls the stream: nothing new becomes visible.
     Stall {
-        /// For how long, in milliseconds.
+        /// How long, in milliseconds.
         for_ms: u64,
-        /// Which shard.
+        /// The shard.
         #[serde(default)]
         shard: Option<String>,
-        /// Of which table's stream.
+        /// The table of the stream.
         #[serde(default)]
         table: Option<String>,
     },
     /// Ends every stall.
     Resume,
-    /// No shard iterator given out so far can be used.
+    /// Expires every shard iterator issued so far.
     ExpireIterators,
-    /// Records that have been visible for longer are gone.
+    /// Trims records that have been visible for longer.
     Trim {
-        /// What is kept, in milliseconds; 0 keeps nothing that is visible.
+        /// The time kept, in milliseconds; 0 keeps nothing that is visible.
         #[serde(default)]
         keep_ms: u64,
-        /// Of which table's stream.
+        /// The table of the stream.
         #[serde(default)]
         table: Option<String>,
     },
-    /// Closed shards leave `DescribeStream`; their iterators go on.
+    /// Removes closed shards from `DescribeStream`; their iterators stay valid.
     ForgetClosedShards,
     /// Disables a table's stream, as `UpdateTable` does.
     DisableStream {
-        /// Of which table; absent: of every table that has one.
+        /// The table; absent: every table that has one.
         #[serde(default)]
         table: Option<String>,
     },
-    /// Enables a stream for the tables whose last one was disabled, as
-    /// `UpdateTable` does: it has an ARN of its own.
+    /// Enables a stream for the tables whose last one was disabled, as `UpdateTable` does: it has a
+    /// new ARN.
     EnableStream {
-        /// Of which table; absent: of all.
+        /// The table; absent: all of them.
         #[serde(default)]
         table: Option<String>,
     },
-    /// Shows a table, or one of its indexes, in a state, and refuses what the
-    /// state does not allow.
+    /// Puts a table, or one of its indexes, in a state, and refuses what the state does not allow.
     TableState {
-        /// Which table.
+        /// The table.
         table: String,
-        /// Which index of it; absent: the table itself.
+        /// The index of the table; absent: the table itself.
         #[serde(default)]
         index: Option<String>,
         /// The state; `ACTIVE` ends it.
         state: TableState,
-        /// For how long, in milliseconds; absent: until it is `ACTIVE` again.
+        /// How long, in milliseconds; absent: until it is `ACTIVE` again.
         #[serde(default)]
         for_ms: Option<u64>,
     },
-    /// Deletes items whose time to live is over, which is done once an hour besides.
+    /// Deletes items whose time to live is over, which otherwise happens once an hour.
     SweepTtl,
-    /// No transaction's token given so far is remembered.
+    /// Forgets every transaction token received so far.
     ForgetTokens,
     /// Adds a fault.
     Fault(FaultRule),
@@ -118,12 +117,12 @@ pub enum Command {
     Latency(Latency),
     /// Changes what limits writes from now on.
     Limits(Limits),
-    /// Closes every connection, whatever is under way on it.
+    /// Closes every connection, even with requests in progress.
     DropConnections,
 }
 
 impl Command {
-    /// Whether it is about streams with shards of their own.
+    /// Whether it needs streams with shards of their own.
     pub(crate) fn needs_shards(&self) -> bool {
         match self {
             Self::Split { .. }
@@ -157,7 +156,7 @@ impl Command {
     }
 }
 
-/// Why a command was not carried out.
+/// Why a command failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// The emulator runs with the engine's own streams.
@@ -166,7 +165,7 @@ pub enum CommandError {
     /// A shard could not be closed.
     #[error("{0}")]
     Shard(#[from] ShardError),
-    /// No stream was looked at yet that the command could be for.
+    /// The command is for a stream that was not read yet.
     #[error("no such stream, or it was not read yet")]
     NoStream,
     /// A number is out of its range.
@@ -177,23 +176,23 @@ pub enum CommandError {
     Refused(String),
 }
 
-/// One shard as it is now.
+/// The current state of a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShardStatus {
-    /// Its id.
+    /// The id of the shard.
     pub id: String,
     /// The shard it continues.
     pub parent: Option<String>,
-    /// Whether it still takes records.
+    /// Whether it still receives records.
     pub open: bool,
-    /// Whether `DescribeStream` tells of it now.
+    /// Whether `DescribeStream` lists it now.
     pub described: bool,
 }
 
-/// One stream as it is now.
+/// The current state of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StreamStatus {
-    /// Its ARN.
+    /// The ARN of the stream.
     pub arn: String,
     /// Its shards, oldest first.
     pub shards: Vec<ShardStatus>,
@@ -206,19 +205,19 @@ pub struct StreamStatus {
 pub struct Status {
     /// The seed of everything random.
     pub seed: u64,
-    /// Since the start, in milliseconds.
+    /// The time since the start, in milliseconds.
     pub uptime_ms: u64,
-    /// Calls that came in.
+    /// Calls received.
     pub calls: u64,
-    /// Faults that calls met.
+    /// Faults injected, by kind.
     pub faults: BTreeMap<FaultKind, u64>,
-    /// Writes turned away by limits.
+    /// Writes refused by limits.
     pub refusals: Refusals,
-    /// Streams that were looked at.
+    /// Streams that were read.
     pub streams: Vec<StreamStatus>,
 }
 
-/// What the front's layers share with the control.
+/// State that the layers share with the control.
 pub(crate) struct ControlState {
     pub(crate) seed: u64,
     pub(crate) began: Micros,
@@ -229,7 +228,7 @@ pub(crate) struct ControlState {
     pub(crate) streams: Arc<Streams>,
     pub(crate) tables: Arc<TableStates>,
     pub(crate) engine: Engine,
-    /// Told when connections are to be dropped.
+    /// Notified when connections must be dropped.
     pub(crate) drop_connections: Notify,
 }
 
@@ -324,7 +323,7 @@ impl Control {
         }
     }
 
-    /// What has happened so far.
+    /// What the emulator has done so far.
     pub fn status(&self) -> Status {
         let control_state = &self.control_state;
         let now = clock::now();

@@ -1,4 +1,4 @@
-//! What is to happen when: pure.
+//! Scripts: commands at given times. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,17 +8,17 @@ use super::Command;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// When, in milliseconds after the start.
+    /// The time, in milliseconds after the start.
     pub at_ms: u64,
-    /// Again after each so many milliseconds; absent: once.
+    /// The interval of repetitions in milliseconds; absent: once.
     #[serde(default)]
     pub every_ms: Option<u64>,
-    /// What.
+    /// The command.
     #[serde(rename = "do")]
     pub command: Command,
 }
 
-/// Steps and how far they have been done.
+/// The steps of a script and their progress.
 #[derive(Debug)]
 pub(crate) struct Script {
     /// Each step with the time it is due next; `None`: never again.

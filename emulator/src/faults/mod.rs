@@ -1,4 +1,4 @@
-//! The layer in which calls go wrong.
+//! The layer that injects faults.
 
 mod schedule;
 mod scope;
@@ -36,7 +36,7 @@ impl<S> Layer<S> for FaultLayer {
     }
 }
 
-/// Lets calls of the service inside go wrong as the schedule says.
+/// Makes calls of the inner service fail as the schedule says.
 #[derive(Clone)]
 pub(crate) struct Faulty<S> {
     inner: S,
@@ -70,7 +70,7 @@ where
     }
 }
 
-/// What becomes of `call` under `fault`.
+/// The outcome of `call` under `fault`.
 fn meet<S>(fault: Fault, mut call: Call, mut inner: S) -> Answer
 where
     S: Service<Call, Response = Reply, Error = DroppedConnection, Future = Answer> + Send + 'static,
@@ -140,6 +140,6 @@ fn throttled(call: &Call) -> Reply {
     }
 }
 
-/// What DynamoDB says when it throttles.
+/// DynamoDB's message when it throttles.
 pub(crate) const THROTTLED: &str =
     "Throughput exceeds the current capacity of your table or index.";

@@ -1,4 +1,4 @@
-//! Which call meets which fault: pure, seeded, time as an argument.
+//! Decides which call meets which fault: pure, seeded, time as an argument.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::call::{Call, Kind, Operation, Reply};
 use crate::clock::Micros;
 use crate::random;
 
-/// What goes wrong.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
@@ -34,17 +34,17 @@ pub enum FaultKind {
     /// The work is done, no answer comes, the connection stays open until the
     /// client gives up (at most 30 s).
     LostAnswer,
-    /// The work begins `delay_ms` late, even if the client has gone by then.
+    /// The work begins `delay_ms` late, even if the client is gone by then.
     SlowRequest,
     /// The answer comes `delay_ms` late.
     SlowAnswer,
-    /// `TransactionConflict`, as if another request were at the items.
+    /// `TransactionConflict`, as if another request held the items.
     TransactionConflict,
     /// `TransactionInProgressException`, as if the first were still running.
     TransactionInProgress,
-    /// The transaction's token is taken for another one: it runs again.
+    /// The transaction's token is treated as a new one: it runs again.
     ForgottenToken,
-    /// `GetRecords` answers no records although some lie ahead.
+    /// `GetRecords` returns no records although some lie ahead.
     EmptyPage,
     /// `GetRecords` answers `ExpiredIteratorException`.
     ExpiredIterator,
@@ -69,7 +69,7 @@ impl FaultKind {
     }
 }
 
-/// Which calls a fault is aimed at.
+/// The calls that a fault affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -101,28 +101,28 @@ impl Target {
     }
 }
 
-/// One fault, how often and when.
+/// A rule: one fault, how often and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// What goes wrong.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// The share of calls that meet it, 0 to 1.
+    /// The share of calls that it affects, 0 to 1.
     #[serde(default = "always")]
     pub rate: f64,
-    /// Which calls.
+    /// The calls that it affects.
     #[serde(default)]
     pub on: Target,
-    /// It begins this long after the rule was added, in milliseconds.
+    /// When it begins, in milliseconds after the rule was added.
     #[serde(default)]
     pub from_ms: u64,
-    /// It ends this long after the rule was added, in milliseconds; absent: never.
+    /// When it ends, in milliseconds after the rule was added; absent: never.
     #[serde(default)]
     pub until_ms: Option<u64>,
-    /// It ends after so many faults; absent: never.
+    /// The number of faults after which it ends; absent: never.
     #[serde(default)]
     pub count: Option<u64>,
-    /// For the slow kinds, in milliseconds.
+    /// The delay of the slow kinds, in milliseconds.
     #[serde(default)]
     pub delay_ms: u64,
     /// Only this operation, by its name in the API, such as `DescribeTable`.
@@ -150,7 +150,7 @@ fn always() -> f64 {
 }
 
 impl FaultRule {
-    /// `kind` for every call it concerns, from now on.
+    /// A rule of `kind` for every call it concerns, from now on.
     pub fn new(kind: FaultKind) -> Self {
         Self {
             kind,
@@ -169,53 +169,53 @@ impl FaultRule {
         }
     }
 
-    /// The error called `name` for every call.
+    /// A rule that answers every call with the error `name`.
     pub fn error(name: &str) -> Self {
         Self { error: Some(name.to_owned()), ..Self::new(FaultKind::Error) }
     }
 
-    /// The same for this operation alone, by its name in the API.
+    /// Limits it to this operation, by its name in the API.
     pub fn operation(self, name: &str) -> Self {
         Self { operation: Some(name.to_owned()), ..self }
     }
 
-    /// The same for this table alone.
+    /// Limits it to this table.
     pub fn table(self, name: &str) -> Self {
         Self { table: Some(name.to_owned()), ..self }
     }
 
-    /// The same for calls with this value of an attribute alone.
+    /// Limits it to calls with this value of an attribute.
     pub fn key(self, value: &str) -> Self {
         Self { key: Some(value.to_owned()), ..self }
     }
 
-    /// The same at `rate`, 0 to 1.
+    /// Sets the rate, 0 to 1.
     pub fn rate(self, rate: f64) -> Self {
         Self { rate, ..self }
     }
 
-    /// The same aimed at `on`.
+    /// Sets the affected calls.
     pub fn on(self, on: Target) -> Self {
         Self { on, ..self }
     }
 
-    /// The same for `count` faults at most.
+    /// Limits it to `count` faults.
     pub fn count(self, count: u64) -> Self {
         Self { count: Some(count), ..self }
     }
 
-    /// The same with the slow kinds' delay.
+    /// Sets the delay of the slow kinds.
     pub fn delay(self, delay: Duration) -> Self {
         Self { delay_ms: delay.as_millis() as u64, ..self }
     }
 
-    /// The same between two times after the rule is added.
+    /// Limits it to the time between two moments after the rule is added.
     pub fn between(self, from: Duration, until: Duration) -> Self {
         let until_ms = Some(until.as_millis() as u64);
         Self { from_ms: from.as_millis() as u64, until_ms, ..self }
     }
 
-    /// What is wrong with it, in one line.
+    /// The first problem with the rule, in one line.
     pub fn problem(&self) -> Option<&'static str> {
         let is_error = self.kind == FaultKind::Error;
         if !(0.0..=1.0).contains(&self.rate) {
@@ -253,12 +253,12 @@ impl FaultRule {
     }
 }
 
-/// A fault that a call meets.
+/// The fault of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) kind: FaultKind,
     pub(crate) delay: Duration,
-    /// For [`FaultKind::Error`]: what is answered.
+    /// The answer, for [`FaultKind::Error`].
     pub(crate) error: Option<Reply>,
 }
 
@@ -290,13 +290,12 @@ impl FaultSchedule {
         self.rules.clear();
     }
 
-    /// How many faults of each kind there were.
+    /// The number of faults of each kind.
     pub(crate) fn counts(&self) -> &BTreeMap<FaultKind, u64> {
         &self.counts
     }
 
-    /// The fault that `call` meets now: of the first rule, in the order they
-    /// were added, that hits.
+    /// The fault of `call` now: that of the first matching rule, in the order they were added.
     pub(crate) fn decide(&mut self, call: &Call, now: Micros) -> Option<Fault> {
         let mut body = None;
         for active in &mut self.rules {

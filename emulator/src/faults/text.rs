@@ -1,4 +1,4 @@
-//! A fault in one word, for flags: `lost_answer:rate=0.01,on=writes`.
+//! Faults as text, for flags: `lost_answer:rate=0.01,on=writes`.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::FaultRule;
 
-/// Why a text is no fault.
+/// Why a text is not a valid fault.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; for example lost_answer:rate=0.01,on=writes,until_ms=5000")]
 pub struct FaultTextError(String);

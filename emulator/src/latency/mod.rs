@@ -1,4 +1,4 @@
-//! The layer that makes calls take as long as a profile says.
+//! The layer that delays calls as a profile says.
 
 mod profile;
 
@@ -62,7 +62,7 @@ impl<S> Layer<S> for LatencyLayer {
     }
 }
 
-/// Makes each call of the service inside take its time.
+/// Delays each call of the inner service.
 #[derive(Clone)]
 pub(crate) struct Delayed<S> {
     inner: S,

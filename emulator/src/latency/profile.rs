@@ -1,4 +1,4 @@
-//! How long things take: pure, sampled from a seeded source.
+//! How long calls take: pure, sampled from a seeded source.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::random;
 
-/// No sample is longer, in milliseconds.
+/// The longest sample, in milliseconds.
 const DELAY_MS_MAX: f64 = 60_000.0;
 /// The 99th percentile of the standard normal distribution.
 const NORMAL_P99: f64 = 2.326_347_9;
@@ -18,14 +18,14 @@ const NORMAL_P99: f64 = 2.326_347_9;
 pub struct Delay {
     /// The shortest time, in milliseconds.
     pub base_ms: f64,
-    /// The tail's median, in milliseconds; 0 is no tail.
+    /// The median of the tail, in milliseconds; 0 for no tail.
     pub tail_median_ms: f64,
-    /// The tail's deviation, of its natural logarithm.
+    /// The standard deviation of the tail's natural logarithm.
     pub tail_sigma: f64,
 }
 
 impl Delay {
-    /// No time at all.
+    /// No delay.
     pub const NONE: Self = Self { base_ms: 0.0, tail_median_ms: 0.0, tail_sigma: 0.0 };
 
     /// Always `duration`.
@@ -64,11 +64,11 @@ impl Delay {
     }
 }
 
-/// What the stream keeps in order while records travel to it.
+/// Which records stay in order on their way to the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// All records of a partition key, as AWS is mostly seen to do.
+    /// All records of a partition key, as AWS is usually observed to do.
     #[default]
     Partition,
     /// Records of one item only, which is all that AWS promises (SOURCES.md#streams):
@@ -80,11 +80,11 @@ pub enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Propagation {
-    /// From commit to visible; one sample a partition key and 100 ms.
+    /// From commit to visible; one sample per partition key and 100 ms.
     pub delay: Delay,
-    /// Added to each record by itself, uniformly from 0, in milliseconds.
+    /// Added to each record individually, uniformly from 0, in milliseconds.
     pub spread_ms: f64,
-    /// What stays in order.
+    /// Which records stay in order.
     pub order: Order,
 }
 
@@ -114,19 +114,18 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Nothing is added.
+    /// No delays.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// What was published of AWS (SOURCES.md#latency).
+    /// The latencies published for AWS (SOURCES.md#latency).
     ///
-    /// Transactions: the row of five items, p50 25.3 and p99 92.5 ms. Other
-    /// writes, reads and the Streams API: the row of `PutItem`, p50 7.6 and p99
-    /// 16.2 ms. Propagation: 75 ms and a tail that gives the published p90 and
-    /// p99 of Streams to Lambda back once a uniform poll of 0-250 ms is added.
-    /// The published row includes Lambda's own `GetRecords`, so a path through
-    /// this profile is about 8 ms too slow rather than too fast.
+    /// Transactions: the row of five items, p50 25.3 and p99 92.5 ms. Other writes, reads and the
+    /// Streams API: the row of `PutItem`, p50 7.6 and p99 16.2 ms. Propagation: 75 ms and a tail
+    /// that yields the published p90 and p99 of Streams to Lambda once a uniform poll of 0-250 ms
+    /// is added. The published row includes Lambda's own `GetRecords`, so a path through this
+    /// profile is about 8 ms too slow rather than too fast.
     pub fn aws() -> Self {
         let put_item = Delay::lognormal(7.6, 16.2);
         Self {

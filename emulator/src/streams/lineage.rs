@@ -67,7 +67,7 @@ impl Shard {
 /// Why a shard was not split or rolled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ShardError {
-    /// No open shard has the id.
+    /// No open shard has this id.
     #[error("no open shard has that id")]
     NotOpen,
     /// There are too many open shards already.
@@ -76,7 +76,7 @@ pub enum ShardError {
     /// The shard holds one key hash only.
     #[error("the shard is too narrow to split")]
     TooNarrow,
-    /// The shard began only now.
+    /// The shard has only just started.
     #[error("the shard is too young to close")]
     TooYoung,
 }

@@ -1,5 +1,5 @@
-//! One stream: its shards, its records and who reads them. Every decision takes
-//! the time as an argument; nothing here does IO.
+//! One stream: its shards, its records and its readers. Every decision takes the time as an
+//! argument; nothing here does IO.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,24 +25,24 @@ pub struct StreamOptions {
     /// Shards that a stream starts with. 0: the engine's own single shard, which
     /// never closes, with none of the behaviours below.
     pub shards: u32,
-    /// How long a new child stays out of `DescribeStream`, in milliseconds.
+    /// How long a new child is hidden from `DescribeStream`, in milliseconds.
     pub child_hidden_ms: u64,
-    /// How long a shard iterator lives, in milliseconds. AWS: 15 minutes.
+    /// How long a shard iterator is valid, in milliseconds. AWS: 15 minutes.
     pub iterator_life_ms: u64,
-    /// How long a record is kept, in milliseconds. AWS: 24 hours. Whatever this
-    /// says, only the last 250,000 records of a stream are kept.
+    /// How long a record is kept, in milliseconds. AWS: 24 hours. In any case only the last 250,000
+    /// records of a stream are kept.
     pub retention_ms: u64,
-    /// Shards on a page of `DescribeStream`. AWS: 100.
+    /// Most shards in a page of `DescribeStream`. AWS: 100.
     pub page_shards: usize,
-    /// Readers of a shard at once; more are throttled. AWS: 2. 0: no limit.
+    /// Concurrent readers of a shard; more are throttled. AWS: 2. 0: no limit.
     pub readers_max: usize,
-    /// `DescribeStream` calls a second and stream. AWS: 10. 0: no limit.
+    /// `DescribeStream` calls a second per stream. AWS: 10. 0: no limit.
     pub describes_per_second: u32,
-    /// `GetRecords` calls a second and shard; more are throttled. 0: no limit.
-    /// AWS documents none; 5 is sometimes claimed (SOURCES.md#streams).
+    /// `GetRecords` calls a second per shard; more are throttled. 0: no limit. AWS documents none;
+    /// 5 is sometimes claimed (SOURCES.md#streams).
     pub reads_per_second: u32,
-    /// How far behind its request a LATEST iterator starts, in milliseconds:
-    /// what becomes visible in between is never shown to it.
+    /// How long after its request a LATEST iterator starts, in milliseconds: it never shows what
+    /// becomes visible in between.
     pub latest_late_ms: u64,
 }
 
@@ -63,7 +63,7 @@ impl Default for StreamOptions {
 }
 
 impl StreamOptions {
-    /// As AWS documents them (SOURCES.md#streams), with 4 shards.
+    /// The values that AWS documents (SOURCES.md#streams), with 4 shards.
     pub fn aws() -> Self {
         Self {
             shards: 4,
