@@ -8,7 +8,7 @@ const OTHERS: usize = 200;
 /// Checks whether this many watchers can connect from this process.
 ///
 /// # Errors
-/// One line with the limit, if not. Where the system does not tell, nothing is said.
+/// One line with the limit, if they cannot. An unknown limit is no error.
 pub fn check(watchers: usize) -> anyhow::Result<()> {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     match soft_limit(&limits) {

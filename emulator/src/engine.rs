@@ -28,7 +28,7 @@ use tokens::{Seen, Tokens};
 
 /// The longest token that DynamoDB takes; longer ones are refused by the engine.
 const TOKEN_CHARS_MAX: usize = 36;
-/// Bytes of written requests between two looks at how much the database holds.
+/// Bytes of written requests between two checks of the size of the database.
 const BYTES_BETWEEN_LOOKS: u64 = 64 * 1024;
 
 /// Records of a page and its bytes (SOURCES.md#streams).

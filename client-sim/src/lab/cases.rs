@@ -138,7 +138,7 @@ impl Lab {
     }
 }
 
-/// What the store's script does when, so often as it does it within the run.
+/// The steps of the store's script, as often as they occur within the run.
 fn script(case: &Case) -> Vec<(u64, String)> {
     let end_ms = case.scenario.duration.as_millis() as u64 + 3_000;
     let mut told = Vec::new();

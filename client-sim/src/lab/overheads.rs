@@ -78,7 +78,7 @@ pub fn plain_routes() -> Router {
 /// Measures them, `rounds` times each.
 ///
 /// # Errors
-/// When a server does not start, or does not answer as it should.
+/// When a server does not start, or gives an unexpected answer.
 pub async fn measure(rounds: usize) -> anyhow::Result<Overheads> {
     let server = Server::start(&[], false).await?;
     let plain = Plain::start().await?;

@@ -1,4 +1,4 @@
-//! The phases of a run, for tasks beside it: kills, and what is displayed.
+//! The phases of a run, for concurrent tasks: kills, and what is displayed.
 
 use tokio_util::sync::CancellationToken;
 

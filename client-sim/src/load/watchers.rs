@@ -319,7 +319,7 @@ impl Watching {
     /// Disconnects every watcher; returns what each received.
     ///
     /// # Errors
-    /// When a watcher was told something that is not the contract's.
+    /// When a watcher received something that does not match the contract.
     pub async fn stop(mut self) -> anyhow::Result<Vec<Log>> {
         self.stop_churn.cancel();
         self.stop.cancel();

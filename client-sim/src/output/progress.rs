@@ -13,7 +13,7 @@ const REDRAW_EVERY: Duration = Duration::from_millis(250);
 /// How often a line is written without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Shows a run until told to stop.
+/// Shows a run until stopped.
 pub(crate) async fn show(live: &Live, whole: Duration, stop: &CancellationToken) {
     let started = Instant::now();
     // A terminal that cannot show a dashboard gets lines.

@@ -5,7 +5,7 @@
 pub const SOCKETS_PER_USER: usize = 16;
 /// New sockets a second. A service allows 100 per address.
 pub const HANDSHAKES_PER_SECOND: u32 = 80;
-/// Bids of one user a second, on average. A service allows 20.
+/// Bids a second per user, on average. A service allows 20.
 pub const BIDS_PER_USER_PER_SECOND: f64 = 10.0;
 /// Concurrent bids, each on a connection of its own. A service allows 256 connections per address.
 pub const BIDS_IN_FLIGHT: usize = 180;

@@ -1,4 +1,4 @@
-//! How fast one partition key may be written: a token bucket a key, pure.
+//! How fast one partition key may be written: one token bucket per key, pure.
 
 use std::collections::HashMap;
 

@@ -12,7 +12,7 @@ pub(crate) struct KeyNames {
 }
 
 impl KeyNames {
-    /// The names in a key schema, as `DescribeTable` tells it.
+    /// The names in a key schema, as `DescribeTable` returns it.
     pub(crate) fn of_schema(json: &str) -> Option<Self> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "PascalCase")]

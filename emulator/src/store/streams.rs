@@ -1,9 +1,9 @@
 //! The engine's stream records and which stream each belongs to.
 //!
-//! The engine knows one stream a table, and forgets it when it is disabled. On AWS a stream that was
-//! disabled, or whose table was deleted, stays readable for a day; so what ended is noted here. A
-//! stream's records are those of its table with numbers from its beginning to its end: the engine
-//! numbers them by the microsecond of their commit, and never twice.
+//! The engine knows one stream per table, and forgets it when it is disabled. On AWS a stream that
+//! was disabled, or whose table was deleted, stays readable for a day; so ended streams are noted
+//! here. The records of a stream are those of its table with numbers from its beginning to its end:
+//! the engine numbers them by the microsecond of their commit, and never uses a number twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -50,9 +50,9 @@ pub(crate) struct Shard {
     pub(crate) starts: Micros,
     /// The first time whose records it no longer holds; `None`: still open.
     pub(crate) ends: Option<Micros>,
-    /// From when on `DescribeStream` tells of it.
+    /// When `DescribeStream` begins to list it.
     described_from: Micros,
-    /// Until when `DescribeStream` tells of it.
+    /// When `DescribeStream` stops listing it.
     described_until: Option<Micros>,
     /// The last of its records that was trimmed.
     pub(crate) trimmed: Option<Key>,
@@ -89,7 +89,7 @@ pub(crate) struct Lineage {
 }
 
 impl Lineage {
-    /// `count` open shards that start at `starts`, told of at once.
+    /// `count` open shards that start at `starts`, listed at once.
     ///
     /// `named` goes into their ids, so that a restart gives new ones.
     pub(crate) fn new(count: u32, starts: Micros, named: Micros) -> Self {
@@ -136,8 +136,8 @@ impl Lineage {
         self.shards.iter().filter(|shard| shard.ends.is_none())
     }
 
-    /// Closes the open shard `id` at `at` in favour of `children` new ones (1 is
-    /// a roll, 2 a split), which `DescribeStream` tells of from `described` on.
+    /// Closes the open shard `id` at `at` in favour of `children` new ones (1 is a roll, 2 a
+    /// split), which `DescribeStream` lists from `described` on.
     pub(crate) fn close(
         &mut self,
         id: &str,

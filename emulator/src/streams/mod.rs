@@ -42,7 +42,7 @@ pub use lineage::ShardError;
 pub use state::StreamOptions;
 pub(crate) use state::StreamState;
 
-/// Every stream that was looked at; shared with the control.
+/// Every stream that was read; shared with the control.
 pub(crate) struct Streams {
     engine: Engine,
     options: StreamOptions,

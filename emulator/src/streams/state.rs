@@ -127,7 +127,7 @@ pub(crate) struct StreamState {
 }
 
 impl StreamState {
-    /// A stream that was made at `made`, first looked at now.
+    /// A stream that was created at `made` and is read for the first time now.
     pub(crate) fn new(
         name: StreamName,
         options: StreamOptions,

@@ -21,7 +21,7 @@ pub(crate) struct Tail {
     writes: Option<u64>,
     /// The engine's count of table calls when the stream was last looked up.
     tables: u64,
-    /// Whether it was told that the stream has ended.
+    /// Whether the end of the stream was noticed.
     ended: bool,
 }
 

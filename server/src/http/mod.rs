@@ -124,8 +124,8 @@ async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> R
 }
 
 impl State {
-    /// Logs a page that is not allowed: its browser tells it nothing, so the operator must learn of
-    /// it.
+    /// Logs a page that is not allowed: its browser gives no reason, so the operator must learn of
+    /// it here.
     fn note_origin(&self, headers: &HeaderMap) {
         if self.sockets.limiter.origins().admit(headers) {
             return;

@@ -57,7 +57,7 @@ labels! {
         Operations = "operations_per_socket",
         /// Queries and mutations of a socket.
         ShortOperations = "short_operations_per_socket",
-        /// Messages of a socket a second.
+        /// Messages a second per socket.
         MessageRate = "message_rate",
         /// The id of an operation.
         OperationId = "operation_id",

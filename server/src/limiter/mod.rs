@@ -44,25 +44,25 @@ pub enum Limit {
     SocketsPerAddress,
     /// Sockets of a user.
     SocketsPerUser,
-    /// New sockets of an address a second.
+    /// New sockets a second per address.
     HandshakesPerAddress,
-    /// Bids of a user a second.
+    /// Bids a second per user.
     BidsPerUser,
-    /// Bids on an auction a second.
+    /// Bids a second per auction.
     BidsPerAuction,
-    /// Points of work of a user a second.
+    /// Points of work a second per user.
     WorkPerUser,
-    /// Points of work of an address a second, by callers without a token.
+    /// Points of work a second per address, by callers without a token.
     WorkPerAddress,
     /// Points of work a second of all callers without a token.
     AnonymousWork,
-    /// Points of work of an address a second, by all callers, with or without a token.
+    /// Points of work a second per address, by all callers, with or without a token.
     AllWorkPerAddress,
-    /// Operations of a socket a second.
+    /// Operations a second per socket.
     OperationsPerSocket,
     /// Messages a second on all sockets of a user, or of an address.
     MessagesPerClient,
-    /// Requests of an address for health and metrics a second.
+    /// Requests for health and metrics a second per address.
     ProbesPerAddress,
     /// Bids of history sent a second to a user, or to an address.
     ReplaysPerClient,
@@ -80,7 +80,7 @@ pub enum Limit {
     GroupsPerAuction,
     /// Weight of all groups.
     Groups,
-    /// Auctions that a user creates a second.
+    /// Auctions created a second per user.
     AuctionsPerUser,
 }
 
@@ -161,27 +161,27 @@ pub struct ClientLimits {
     pub sockets_per_address: usize,
     /// Sockets of a user.
     pub sockets_per_user: usize,
-    /// New sockets of an address a second.
+    /// New sockets a second per address.
     pub handshakes_per_second: u32,
-    /// Bids of a user a second.
+    /// Bids a second per user.
     pub bids_per_user_per_second: u32,
-    /// Bids on an auction a second.
+    /// Bids a second per auction.
     pub bids_per_auction_per_second: u32,
-    /// Points of work of a user a second.
+    /// Points of work a second per user.
     pub work_per_user: u32,
-    /// Points of work of an address a second, by callers without a token.
+    /// Points of work a second per address, by callers without a token.
     pub work_per_address: u32,
-    /// Points of work of an address a second, by all callers.
+    /// Points of work a second per address, by all callers.
     pub all_work_per_address: u32,
     /// Points of work a second of all callers without a token.
     pub anonymous_work: u32,
     /// Messages a second on all sockets of a user, or of an address.
     pub messages_per_client: u32,
-    /// Operations of a socket a second.
+    /// Operations a second per socket.
     pub operations_per_second: u32,
-    /// Messages of a socket a second.
+    /// Messages a second per socket.
     pub messages_per_second: u32,
-    /// Requests of an address for health and metrics a second.
+    /// Requests for health and metrics a second per address.
     pub probes_per_second: u32,
     /// Bids of history sent a second to a user, or to an address.
     pub replays_per_second: u32,
@@ -201,7 +201,7 @@ pub struct ClientLimits {
     pub groups_per_auction: usize,
     /// Weight of all groups.
     pub groups: usize,
-    /// Auctions that a user creates a second.
+    /// Auctions created a second per user.
     pub auctions_per_user_per_second: u32,
     /// The header in which one trusted proxy passes on its client's address.
     pub trusted_header: Option<HeaderName>,

@@ -12,16 +12,16 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 pub const SOCKETS_PER_ADDRESS_MAX: usize = 1_000;
 /// Concurrent sockets of a user.
 pub const SOCKETS_PER_USER_MAX: usize = 20;
-/// New sockets of an address a second.
+/// New sockets a second per address.
 pub const HANDSHAKES_PER_SECOND_MAX: u32 = 100;
-/// Bids of a user a second.
+/// Bids a second per user.
 pub const BIDS_PER_USER_PER_SECOND_MAX: u32 = 20;
-/// Auctions that a user creates a second.
+/// Auctions created a second per user.
 pub const AUCTIONS_PER_USER_PER_SECOND_MAX: u32 = 10;
-/// Bids on an auction a second: several times what AWS can write (SOURCES.md#writes), because most
+/// Bids a second per auction: several times what AWS can write (SOURCES.md#writes), because most
 /// are rejected.
 pub const BIDS_PER_AUCTION_PER_SECOND_MAX: u32 = 2_000;
-/// Points of work of a user a second: a point is roughly the cost of one field.
+/// Points of work a second per user: a point is roughly the cost of one field.
 pub const WORK_PER_USER_MAX: u32 = 20_000;
 /// The same for the callers without a token of one address.
 pub const WORK_PER_ADDRESS_MAX: u32 = 20_000;
@@ -31,11 +31,11 @@ pub const ALL_WORK_PER_ADDRESS_MAX: u32 = 100_000;
 pub const ANONYMOUS_WORK_MAX: u32 = 100_000;
 /// The burst of these budgets is what accrues in this time.
 pub const WORK_BURST: Duration = Duration::from_secs(2);
-/// Operations of a socket a second.
+/// Operations a second per socket.
 pub const OPERATIONS_PER_SECOND_MAX: u32 = 50;
-/// Messages of a socket a second: it is read no faster.
+/// Messages a second per socket: it is read no faster.
 pub const MESSAGES_PER_SECOND_MAX: u32 = 500;
-/// Requests of an address for /healthz, /readyz and /metrics a second, if they are on the public
+/// Requests for /healthz, /readyz and /metrics a second per address, if they are on the public
 /// address.
 pub const PROBES_PER_SECOND_MAX: u32 = 20;
 /// Messages a second on all sockets of a user, or of an address: they are read no faster.

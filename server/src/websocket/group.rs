@@ -40,7 +40,7 @@ pub struct GroupKey {
     pub view: View,
 }
 
-/// A subscriber that wants to join.
+/// A request to join a group.
 pub struct Join {
     /// The subscriber.
     pub subscriber: Arc<Subscriber>,

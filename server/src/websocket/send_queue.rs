@@ -350,7 +350,7 @@ impl Subscriber {
         self.send_queue.level.add(-i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Ends it because it does not keep up: its client is told where to resume.
+    /// Ends it because it does not keep up; its client is sent the point where to resume.
     pub fn overflow(self: &Arc<Self>) {
         if !self.over.swap(true, Ordering::AcqRel) {
             if let Some(overflowed) = &mut *self.send_queue.overflowed.lock() {
