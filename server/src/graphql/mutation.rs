@@ -1,4 +1,4 @@
-//! Mutations: checks of who may, then the lane. A refused bid is data.
+//! Mutations: checks of permissions, then the lane. A rejected bid is data.
 
 use std::sync::Arc;
 

@@ -156,12 +156,12 @@ async fn work_edge(flags: &[&str], user: Option<&str>, said: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_work_of_an_address() {
-    work_edge(&["--work-per-address", "1500"], None, "your address asks").await;
+    work_edge(&["--work-per-address", "1500"], None, "your address has used up").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_work_of_a_user() {
-    work_edge(&["--work-per-user", "1500"], Some("ann"), "you ask for more work").await;
+    work_edge(&["--work-per-user", "1500"], Some("ann"), "you have used up").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
