@@ -104,8 +104,8 @@ impl Behaviour {
             Some("streams: shards must be at most 256")
         } else if !self.faults.iter().all(FaultRule::is_valid) {
             Some(
-                "faults: a rate must be from 0 to 1, an operation must exist in the API, and error, \
-                  status (400 to 599) and message need the kind error",
+                "faults: a rate must be from 0 to 1, an operation must exist in the API, and \
+                  error, status (400 to 599) and message need the kind error",
             )
         } else if !has_shards && self.script.iter().any(|step| step.command.needs_shards()) {
             Some("script: a step on streams needs at least 1 shard")

@@ -119,7 +119,7 @@ fn delete_left_over(root: &Path) {
             && is_left_over(&entry.path(), LEFT_OVER_AGE)
             && let Err(error) = fs::remove_dir_all(entry.path())
         {
-            tracing::debug!(path = %entry.path().display(), %error, "cannot delete a left-over directory");
+            tracing::debug!(path = %entry.path().display(), %error, "left-over files remain");
         }
     }
 }

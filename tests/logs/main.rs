@@ -102,7 +102,7 @@ async fn a_failure_is_one_line_with_the_trace_that_it_is_about() {
     let lines = json_log.lines(&id);
     assert_eq!(lines.len(), 2, "{lines:#?}");
     // The outage itself, a line a part of the service however often it tried.
-    for outage in [unseen, "cannot read a shard; retrying"] {
+    for outage in [unseen, "cannot read shard; retrying"] {
         let lines = json_log.lines(outage);
         assert_eq!(lines.len(), 1, "{lines:#?}");
     }

@@ -58,8 +58,8 @@ impl ServiceArgs {
             (None, _) if !self.token.is_empty() => Tokens::Given(self.token.clone()),
             (None, Some(secret)) => Tokens::Secret(secret.clone()),
             (None, None) => bail!(
-                "--url needs --jwt-secret (or GAVEL_JWT_SECRET) with the secret of the service or, if \
-                 an identity provider signs its tokens, --token or --token-command"
+                "--url needs --jwt-secret (or GAVEL_JWT_SECRET) with the secret of the service or, \
+                 if an identity provider signs its tokens, --token or --token-command"
             ),
         };
         Ok(Some((url, tokens)))

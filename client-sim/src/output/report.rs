@@ -308,7 +308,7 @@ fn broken(checked: &Checked, latencies: &Latencies, unclean: Option<&str>) -> Ve
         (told.duplicate, "deliveries were repeated"),
         (told.out_of_order, "deliveries were out of order"),
         (table.accepted_missing, "bids were accepted but are not in the table"),
-        (table.refused_present, "bids were rejected but are in the table"),
+        (table.refused_present, "bids were not accepted but are in the table"),
         (table.twice, "bids are in the table twice"),
         (table.disordered, "bids break the sequence or do not raise the price"),
         (table.late, "bids were accepted after the end of their auction"),

@@ -86,7 +86,8 @@ async fn a_fault_has_any_name_and_meets_one_operation_one_table_or_one_key() {
     assert_eq!(put_refusal(&on, "table", "a", "v").await, name);
     assert_eq!(put_refusal(&on, "table", "b", "v").await, None);
     let unknown = Command::Fault(error().operation("putItem"));
-    assert!(emulator.control().apply(unknown).unwrap_err().to_string().contains("unknown operation"));
+    let problem = emulator.control().apply(unknown).unwrap_err();
+    assert!(problem.to_string().contains("unknown operation"));
     emulator.shutdown().await;
 }
 

@@ -28,8 +28,8 @@ pub async fn upgrade(
     let sockets = state.sockets;
     let limiter = &sockets.limiter;
     if !limiter.origins().admit(&headers) {
-        let message = "pages of this origin may not open a socket; see --allow-origin, and have a proxy \
-                       forward the Host header";
+        let message = "pages of this origin may not open a socket; see --allow-origin, and have a \
+                       proxy forward the Host header";
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, message);
     }
     let authorization = match authorization(&headers) {

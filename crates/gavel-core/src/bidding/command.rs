@@ -86,8 +86,8 @@ pub enum LaneError {
     /// The lane's queue is full, or there are too many lanes. This request wrote nothing; its key
     /// was not looked up.
     #[error(
-        "too many bids are waiting for this auction; this request wrote nothing (an earlier one with the \
-         same idempotency key may have), try again"
+        "too many bids are waiting for this auction; this request wrote nothing (an earlier one \
+         with the same idempotency key may have), try again"
     )]
     Overloaded,
     /// The auction cannot change in this way.

@@ -62,7 +62,7 @@ impl<T: Table> Broker<T> {
                 Err(error) => {
                     missing_range.forget();
                     if outage.failed(Instant::now()) {
-                        warn!(auction.id = %topic.id(), %error, "a repair cannot read the table; retrying");
+                        warn!(auction.id = %topic.id(), %error, "a repair cannot read; retrying");
                     }
                     sleep(limits::REPAIR_ERROR_PAUSE).await;
                 }

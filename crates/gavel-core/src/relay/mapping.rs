@@ -123,7 +123,7 @@ impl<S: Stream, T: Table> Mapping<S, T> {
             part.line.answered(&answer);
             let given_up = part.line.take_given_up();
             if !given_up.is_empty() {
-                warn!(shard.id = %self.shard, records = given_up.len(), "the mapping gave up records");
+                warn!(shard.id = %self.shard, records = given_up.len(), "records given up");
                 part.handler.tally.given_up += given_up.len() as u64;
                 part.handler.forget(&given_up);
             }

@@ -100,7 +100,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
                     let expired_anew = !waits && !std::mem::replace(&mut expired, true);
                     if !expired_anew {
                         if outage.failed(Instant::now()) {
-                            warn!(shard.id = %self.shard, %problem, "cannot read a shard; retrying");
+                            warn!(shard.id = %self.shard, %problem, "cannot read shard; retrying");
                         }
                         self.back_off(outage.in_a_row()).await;
                     }
