@@ -1,8 +1,9 @@
-//! Whether the service can serve, looked at again and again: once for everybody who asks.
+//! Whether the service can serve, checked periodically on behalf of everybody who asks.
 //!
-//! Two questions, two answers. A service that cannot reach its table cannot serve, and another one
-//! in its place may. One whose stream is late or not read at all is degraded: bids are taken, and
-//! watchers are sent them from the lane or the table, so to replace it would only cut their sockets.
+//! There are two separate questions. A service that cannot reach its table cannot serve, and
+//! another one in its place may. One whose stream is late or not read is only degraded: bids are
+//! accepted, and watchers are sent them from the lane or the table, so replacing it would only cut
+//! their sockets.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,13 +26,13 @@ use crate::limits;
 /// Whether the service can serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Not yet: it has just started.
+    /// Not yet: the service has just started.
     Starting,
-    /// Yes.
+    /// It can serve.
     Serving,
-    /// Yes, and something needs attention.
+    /// It can serve, but something needs attention.
     Degraded,
-    /// No.
+    /// It cannot serve.
     Unavailable,
 }
 
@@ -46,23 +47,23 @@ impl State {
         }
     }
 
-    /// Whether requests are to be sent to it.
+    /// Whether requests should be sent to it.
     pub fn is_ready(self) -> bool {
         matches!(self, Self::Serving | Self::Degraded)
     }
 }
 
-/// What a request to the store came to. The error itself is for the log: it names accounts, roles
-/// and tables.
+/// The result of a request to the store. The error itself is only logged, because it names
+/// accounts, roles and tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// As it should be.
+    /// The request succeeded.
     Ok,
-    /// The table takes no more just now.
+    /// The table accepts no more at the moment.
     Throttled,
-    /// Credentials, permissions, key or table.
+    /// Access is denied: credentials, permissions, key or table.
     Denied,
-    /// No answer, or an error of DynamoDB's own.
+    /// No answer, or a server error of DynamoDB.
     Failed,
 }
 
@@ -77,31 +78,31 @@ impl From<&Result<(), StoreError>> for Answer {
     }
 }
 
-/// What is known of the parts of a service.
+/// The observed condition of the parts of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// What the last read came to; `None` before the first.
+    /// The result of the last read; `None` before the first.
     pub read: Option<Answer>,
     /// For how long reads have been failing.
     pub reads_fail_for: Duration,
-    /// What a write came to, if it was tried because bids are not written.
+    /// The result of a write, if one was tried because bids are not written.
     pub write: Option<Answer>,
-    /// How the relay stands.
+    /// The condition of the relay.
     pub relay: Standing,
     /// Whether the bus of the cluster is there and no node is missing; also without a cluster.
     pub bus_is_trusted: bool,
     /// How far the clock is ahead of DynamoDB's, at least; below 0: behind.
     pub clock_ahead_us: i64,
-    /// For how long the service has run.
+    /// How long the service has run.
     pub up_for: Duration,
 }
 
-/// Why a part is not as it should be, in words that strangers may read.
+/// What is wrong with a part, in words that anyone may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
     /// The store was not queried yet.
     StoreNotAsked,
-    /// A read of the table fails, and why.
+    /// Reads of the table fail, and why.
     Reads(Answer),
     /// Writes to the table fail although reads do not, and why.
     Writes(Answer),
@@ -137,14 +138,14 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Whether the service can serve, and what is wrong with each part.
+/// The state of the service, and what is wrong with each part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// The whole.
+    /// The state of the whole service.
     pub state: State,
-    /// The table.
+    /// The problem of the table.
     pub store: Option<Problem>,
-    /// The relay.
+    /// The problem of the relay.
     pub relay: Option<Problem>,
     /// The bus of the cluster.
     pub bus: Option<Problem>,
@@ -152,11 +153,11 @@ pub struct Verdict {
     pub clock: Option<Problem>,
 }
 
-/// Judges what is known.
+/// Derives the verdict from the observed condition.
 pub fn judge(seen: &Seen) -> Verdict {
     let (store, store_problem) = match (seen.read, seen.write) {
         (None, _) => (State::Starting, Some(Problem::StoreNotAsked)),
-        // One that throttles answers.
+        // A store that throttles does answer.
         (Some(Answer::Throttled), _) => (State::Degraded, Some(Problem::Reads(Answer::Throttled))),
         (Some(Answer::Ok), None | Some(Answer::Ok)) => (State::Serving, None),
         (Some(Answer::Ok), Some(Answer::Throttled)) => {
@@ -166,7 +167,7 @@ pub fn judge(seen: &Seen) -> Verdict {
         (Some(answer), _) if seen.reads_fail_for >= limits::STORE_DOWN_AFTER => {
             (State::Unavailable, Some(Problem::Reads(answer)))
         }
-        // A moment is no outage.
+        // A brief failure is no outage.
         (Some(answer), _) => (State::Degraded, Some(Problem::Reads(answer))),
     };
     let relay = match seen.relay {
@@ -174,7 +175,7 @@ pub fn judge(seen: &Seen) -> Verdict {
         Standing::Starting if seen.up_for < limits::RELAY_START_GRACE => State::Starting,
         _ => State::Degraded,
     };
-    // It serves: but ends, tokens and stamps are wrong by as much.
+    // It can serve, but auction ends, tokens and timestamps are wrong by as much.
     let is_off = seen.clock_ahead_us.unsigned_abs() > limits::CLOCK_SKEW_MAX.as_micros() as u64;
     let clock = if is_off { State::Degraded } else { State::Serving };
     let bus = if seen.bus_is_trusted { State::Serving } else { State::Degraded };
@@ -198,7 +199,7 @@ pub struct Readiness {
     state: Arc<Mutex<Known>>,
 }
 
-/// What looking at the store has shown.
+/// What checks of the store have shown.
 #[derive(Debug)]
 struct Known {
     began: Instant,
@@ -225,7 +226,7 @@ impl Readiness {
         Self { store, relay, node, state: Arc::new(Mutex::new(known)) }
     }
 
-    /// Whether the service can serve, as it was last seen. Costs nothing.
+    /// Whether the service can serve, as of the last check. Costs nothing.
     pub fn verdict(&self) -> Verdict {
         let now = Instant::now();
         let known = self.state.lock();
@@ -240,7 +241,7 @@ impl Readiness {
         })
     }
 
-    /// How far the clock is ahead of DynamoDB's, at least, in microseconds; below 0: behind.
+    /// The least that the clock is ahead of DynamoDB's, in microseconds; negative: behind.
     pub fn clock_ahead_us(&self) -> i64 {
         self.state.lock().skew.ahead_us()
     }
@@ -250,14 +251,15 @@ impl Readiness {
         self.state.lock().clock_steps
     }
 
-    /// Looks again and again until shutdown: half a read unit each time.
+    /// Checks periodically until shutdown: half a read unit each time.
     pub async fn run(self, shutdown: CancellationToken) {
         let looking = async {
             loop {
                 self.follow_clock();
                 self.look().await;
                 self.report();
-                // At another moment of the second each time: DynamoDB's date has whole ones.
+                // At a different fraction of the second each time, because DynamoDB's date shows
+                // only whole seconds.
                 let share = rand::rng().random_range(0.75..=1.25);
                 sleep(limits::READY_EVERY.mul_f64(share)).await;
             }
@@ -282,7 +284,8 @@ impl Readiness {
         let began = Instant::now();
         let mut dated = None;
         let read = answer_of(self.store.probe_read(&mut dated)).await;
-        // Bids that are not written may be the fault of one auction's item; then this is.
+        // If bids are not written, one auction's item may be the cause; this write shows whether it
+        // is.
         let bids_fail =
             self.store.writes_fail_for().is_some_and(|lasts| lasts >= limits::STORE_DOWN_AFTER);
         let write = match read {
@@ -301,7 +304,7 @@ impl Readiness {
         };
     }
 
-    /// Says in the log that the service can serve no more, or can again.
+    /// Logs when the state of the service changes.
     fn report(&self) {
         let verdict = self.verdict();
         let before = std::mem::replace(&mut self.state.lock().reported, verdict.state);

@@ -1,4 +1,4 @@
-//! The way of a bid, from the rules to the watchers' topics: no HTTP, no GraphQL, no sockets.
+//! The path of a bid, from the rules to the watchers' topics: no HTTP, no GraphQL, no sockets.
 //!
 //! Modules stand in the order in which they may import, each those above it: rules, table, broker,
 //! other nodes, lanes, stream.

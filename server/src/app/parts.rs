@@ -1,4 +1,4 @@
-//! The parts of a service: how they are put together, started and stopped.
+//! The components of a service: how they are connected, started and stopped.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ use crate::readiness::Readiness;
 use crate::websocket::Sockets;
 use crate::websocket::fanout::Fanout;
 
-/// Where a service is reached.
+/// The listening sockets of a service.
 pub(super) struct Listeners {
     pub(super) public: TcpListener,
     pub(super) admin: Option<TcpListener>,
@@ -87,7 +87,7 @@ impl Components {
         let mut broker = Broker::new(Arc::clone(&reading), demand.clone(), tasks.clone())
             .traced(tracer.clone())
             .with_room_for(args.service.auctions_watched)
-            // The model of a trigger is to show what a trigger does, and no more.
+            // The model of a trigger shows what a trigger does, and no more.
             .checking_per_second(match args.delivery.relay {
                 #[cfg(feature = "lambda-model")]
                 RelayMode::Lambda => 0,
@@ -229,7 +229,8 @@ impl Components {
                 let public = http::routes(state, Some(told));
                 running.serve("http", listener, public, limiter, &running.serving);
             }
-            // On an address of their own, health and metrics are told until the end, to whoever asks.
+            // With an address of their own, health and metrics are served until the end, to anyone
+            // who asks.
             Some(admin) => {
                 let open = ClientLimiter::new(ClientLimits::default());
                 let public = http::routes(state, None);
@@ -241,14 +242,14 @@ impl Components {
     }
 }
 
-/// A service that runs.
+/// A running service.
 pub(super) struct RunningService {
     connections: ConnectionLimits,
     pub(super) tasks: Tasks,
     lanes: Lanes<Dynamo>,
-    /// HTTP and sockets; ends first.
+    /// Stops HTTP and sockets, first.
     serving: CancellationToken,
-    /// Relay, broker, schedule and health; ends second.
+    /// Stops relay, broker, schedule and health, second.
     background: CancellationToken,
 }
 
@@ -265,12 +266,12 @@ impl RunningService {
         self.tasks.spawn(name, serve(listener, router, limiter, limits, tasks, until.clone()));
     }
 
-    /// The shutdown sequence: stop accepting and close sockets with 1012, finish what runs, finish
-    /// lanes, stop the relay; all within a deadline.
+    /// The shutdown sequence: stop accepting and close sockets with 1012, finish running requests,
+    /// finish lanes, stop the relay; all within a deadline.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         info!(tasks = self.tasks.running(), "stopping");
         self.serving.cancel();
-        // A mutation that has reached its lane is finished; a later one is told: not written.
+        // A mutation that has reached its lane is finished; a later one is rejected as not written.
         self.lanes.close();
         self.background.cancel();
         let clean = timeout(limits::SHUTDOWN_TIMEOUT, self.tasks.finished()).await.is_ok();

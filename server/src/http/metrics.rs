@@ -1,5 +1,5 @@
-//! /metrics: what every part has counted, in Prometheus' text format. docs/METRICS.md says what each
-//! name means; a test holds the two against each other.
+//! /metrics: the counts of all parts, in Prometheus' text format. docs/METRICS.md explains each
+//! name; a test compares the two.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -61,7 +61,7 @@ async fn scrape(State(metrics): State<Metrics>) -> Response {
 }
 
 impl Metrics {
-    /// What a scrape is answered with.
+    /// The answer to a scrape.
     pub fn page(&self) -> Exposition {
         let mut page = Exposition::default();
         self.bids(&mut page);
@@ -73,9 +73,9 @@ impl Metrics {
         self.readiness(&mut page);
         self.clock(&mut page);
         let build = [("version", env!("CARGO_PKG_VERSION")), ("commit", version::COMMIT)];
-        page.info("gavel_build_info", "The version that runs", &build);
+        page.info("gavel_build_info", "The running version", &build);
         let tasks = self.tasks.running() as f64;
-        page.gauge("gavel_tasks", "Tasks of the process that run", tasks);
+        page.gauge("gavel_tasks", "Running tasks of the process", tasks);
         page
     }
 
@@ -90,7 +90,7 @@ impl Metrics {
             ("bus", verdict.bus.is_some()),
             ("clock", verdict.clock.is_some()),
         ];
-        let help = "Whether a part of the service is not as it should be";
+        let help = "Whether a part of the service has a problem";
         page.gauges("gavel_degraded", help, "part", parts.map(|(part, of)| (part, is(of))));
     }
 
@@ -103,7 +103,7 @@ impl Metrics {
     }
 
     fn clock(&self, page: &mut Exposition) {
-        let help = "How far the clock is ahead of DynamoDB's, at least";
+        let help = "The least that the clock is ahead of DynamoDB's";
         page.gauge("gavel_clock_skew_seconds", help, self.readiness.clock_ahead_us() as f64 / 1e6);
         let help = "How often the machine's clock was set while the process ran";
         page.counter("gavel_clock_steps_total", help, self.readiness.clock_steps());
@@ -113,10 +113,10 @@ impl Metrics {
         self.lanes.counts().expose(page);
         page.gauge("gavel_lanes", "Auctions that are being written", self.lanes.count() as f64);
         let (all, longest) = self.lanes.queued();
-        page.gauge("gavel_lane_queued", "Commands that wait for their lane", all as f64);
+        page.gauge("gavel_lane_queued", "Commands waiting for their lane", all as f64);
         let help = "Commands in the longest queue of a lane";
         page.gauge("gavel_lane_queue_longest", help, longest as f64);
-        let help = "Requests to DynamoDB that failed, by what is known of them";
+        let help = "Failed requests to DynamoDB, by what is known of their outcome";
         page.counters("gavel_store_errors_total", help, "kind", self.store.errors().each());
     }
 
@@ -127,7 +127,7 @@ impl Metrics {
         let results = [("records", polls.saturating_sub(empty)), ("empty", empty)];
         let help = "GetRecords calls that answered";
         page.counters("gavel_relay_polls_total", help, "result", results);
-        let help = "What AWS would charge for them, about";
+        let help = "Approximate charge of AWS for these calls";
         let dollars = polls as f64 * limits::READ_PRICE_USD;
         page.amount("gavel_relay_estimated_cost_usd_total", help, dollars);
         page.counter("gavel_relay_records_total", "Stream records read", get(&stats.records));
@@ -137,12 +137,12 @@ impl Metrics {
             ("undecodable", get(&stats.undecodable)),
             ("failed", get(&stats.errors)),
         ];
-        let help = "What went wrong with reading the stream";
+        let help = "Problems with reading the stream";
         page.counters("gavel_relay_errors_total", help, "kind", problems);
-        let help = "From seal to read, of the last record that was read";
+        let help = "Time from seal to read of the last record";
         page.gauge("gavel_relay_lag_seconds", help, stats.lag_us.get() as f64 / 1e6);
         let (shards, age) = self.relay.ages();
-        let help = "Since the shard that waits longest was read";
+        let help = "Time since the least recently read shard was read";
         page.gauge("gavel_relay_iterator_age_seconds", help, age.as_secs_f64());
         page.gauge("gavel_relay_shards", "Shards that are read", shards as f64);
         let stands = [Standing::Reading, Standing::Standby].contains(&self.relay.standing());
@@ -155,7 +155,7 @@ impl Metrics {
     fn broker(&self, page: &mut Exposition) {
         let broker = &self.sockets.broker;
         broker.counts().expose(page);
-        page.gauge("gavel_topics", "Auctions that are watched", broker.count() as f64);
+        page.gauge("gavel_topics", "Watched auctions", broker.count() as f64);
     }
 
     fn clients(&self, page: &mut Exposition) {
@@ -164,7 +164,7 @@ impl Metrics {
         page.gauge("gavel_groups", "Groups of equal subscriptions", fanout.count() as f64);
         page.gauge("gavel_sockets", "Open sockets", self.sockets.open() as f64);
         let open = self.sockets.limiter.open() as f64;
-        page.gauge("gavel_http_connections", "Open HTTP connections, sockets not counted", open);
+        page.gauge("gavel_http_connections", "Open HTTP connections, sockets excluded", open);
         self.sockets.api.counts().totals.expose(page);
     }
 
@@ -179,12 +179,12 @@ impl Metrics {
             ("table_reads", self.store.waited()),
         ];
         let all = limiter.met().each().chain(clients).chain(lanes.no_place.each()).chain(parts);
-        let help = "How often each limit of docs/LIMITS.md was met";
+        let help = "How often each limit of docs/LIMITS.md was reached";
         page.counters("gavel_limit_refusals_total", help, "limit", all);
     }
 }
 
-/// What the modelled Lambda trigger has done.
+/// Counts of the modelled Lambda trigger.
 #[cfg(feature = "lambda-model")]
 fn lambda(page: &mut Exposition, handlers: lambda_model::Tally) {
     let results = [("ok", handlers.invocations - handlers.failed), ("failed", handlers.failed)];

@@ -22,10 +22,10 @@ pub struct CommitNotifier<T = Dynamo> {
 pub enum Notified<T = Dynamo> {
     /// The relay: which version is about to be written, and when it was acknowledged.
     Relay(Demand),
-    /// The broker: what was written, as soon as it was acknowledged. The stream repairs, and brings
-    /// what other servers write.
+    /// The broker: receives what was written, as soon as it was acknowledged. The stream fills gaps
+    /// and brings the writes of other servers.
     Broker(Broker<T>),
-    /// Nobody: what reads the stream keeps its own time.
+    /// Nobody: the stream is read on a schedule of its own.
     Nobody,
 }
 
@@ -62,7 +62,7 @@ impl<T: Table> CommitNotifier<T> {
         }
     }
 
-    /// It was acknowledged.
+    /// The write was acknowledged.
     pub(super) fn committed(&self, written: &Transaction, committed_at: Timestamp) {
         let auction = &written.auction;
         match &self.to {
@@ -84,7 +84,7 @@ impl<T: Table> CommitNotifier<T> {
         }
     }
 
-    /// It was not written.
+    /// The version was not written.
     pub(super) fn not_written(&self, id: &AuctionId, version: u64) {
         if let Notified::Relay(demand) = &self.to {
             demand.withdraw(id, version);

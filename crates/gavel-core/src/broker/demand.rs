@@ -1,7 +1,8 @@
-//! Demand: which writes a local watcher waits for, and so how fast the stream must be read.
+//! Demand: the writes that local watchers wait for, and so how often the stream must be read.
 //!
-//! A lane declares the version it is about to write; the broker withdraws it when the topic has
-//! released that version. What is not seen in time has expired, and is repaired from the table.
+//! A lane declares the version it is about to write; the broker withdraws it once the topic has
+//! released that version. A version that is not seen in time has expired, and is repaired from the
+//! table.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,23 +15,23 @@ use tokio::time::Instant;
 use crate::auction::AuctionId;
 use crate::limits;
 
-/// How eagerly a shard is read.
+/// How often a shard is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PollInterval {
     /// Nobody watches anything.
     Idle,
     /// An auction is watched.
     Watched,
-    /// A bid that a watcher waits for is outstanding.
+    /// A watcher waits for a bid that is being written.
     Busy,
 }
 
-/// What readers wake for.
+/// What readers wake up for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
-    /// The pace to read at.
+    /// The poll interval to use.
     pub poll_interval: PollInterval,
-    /// Raised when a write was acknowledged: its record is worth a look at once.
+    /// Raised when a write was acknowledged: its record is worth an immediate read.
     pub wake_up: u64,
 }
 
@@ -47,7 +48,8 @@ struct Inner {
     call: watch::Sender<Call>,
 }
 
-/// What is waited for. Nothing here looks at every topic: a bid would cost as much as there are.
+/// The writes that are waited for. Nothing here iterates over all topics, or the cost of a bid
+/// would grow with their number.
 #[derive(Debug, Default)]
 struct Waits {
     live: HashSet<AuctionId>,
@@ -55,14 +57,14 @@ struct Waits {
     elsewhere: bool,
     /// Of live topics, or awaited on other nodes, and at most one each.
     outstanding: HashMap<AuctionId, Outstanding>,
-    /// How many of these have not expired.
+    /// The number of these that have not expired.
     urgent: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Outstanding {
     version: u64,
-    /// An earlier version that was not seen either: should this one be withdrawn.
+    /// An earlier version that was not seen either, for when this one is withdrawn.
     before: Option<u64>,
     deadline: Instant,
     expired: bool,
@@ -94,13 +96,13 @@ impl Waits {
 }
 
 impl Demand {
-    /// No demand yet; a write that is not seen within `expiry` has expired.
+    /// Makes an empty demand; a write that is not seen within `expiry` has expired.
     pub fn new(expiry: Duration) -> Self {
         let call = watch::Sender::new(Call { poll_interval: PollInterval::Idle, wake_up: 0 });
         Self { inner: Arc::new(Inner { expiry, waits: Mutex::default(), call }) }
     }
 
-    /// An auction is watched.
+    /// An auction is watched from now on.
     pub fn topic_live(&self, id: &AuctionId) {
         let mut waits = self.inner.waits.lock();
         waits.live.insert(id.clone());
@@ -115,12 +117,12 @@ impl Demand {
         self.call(&waits, false);
     }
 
-    /// A version is about to be written. Counts only while the auction is watched.
+    /// A version is about to be written. It counts only while the auction is watched.
     pub fn declare(&self, id: &AuctionId, version: u64, now: Instant) {
         self.raise(id, version, now, false);
     }
 
-    /// A version was acknowledged: readers look at once, and its expiry starts anew.
+    /// A version was acknowledged: readers look at once, and its expiry restarts.
     pub fn committed(&self, id: &AuctionId, version: u64, now: Instant) {
         self.raise(id, version, now, true);
     }
@@ -176,7 +178,7 @@ impl Demand {
         });
     }
 
-    /// Watched auctions whose outstanding version was not seen in time; each is told again only
+    /// Watched auctions whose outstanding version was not seen in time; each is returned again only
     /// after another `expiry`.
     pub fn expired(&self, now: Instant) -> Vec<AuctionId> {
         let mut waits = self.inner.waits.lock();
@@ -202,7 +204,7 @@ impl Demand {
         expired
     }
 
-    /// What readers wake for; the receiver changes when they should look.
+    /// What readers wake up for; the receiver changes when they should look.
     pub fn calls(&self) -> watch::Receiver<Call> {
         self.inner.call.subscribe()
     }
@@ -234,8 +236,8 @@ impl Demand {
         }
     }
 
-    /// Tells readers, if anything has changed for them. Under the lock, so that the last word is
-    /// the truth.
+    /// Notifies readers if anything has changed for them. Runs under the lock, so that the last
+    /// notification matches the state.
     fn call(&self, waits: &Waits, ring: bool) {
         let poll_interval = waits.poll_interval();
         self.inner.call.send_if_modified(|call| {

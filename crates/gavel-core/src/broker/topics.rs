@@ -1,4 +1,5 @@
-//! The topics of a process: made when first watched, checked against the table, dropped when idle.
+//! The topics of a process: created when first watched, checked against the table, dropped when
+//! idle.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub enum TopicError {
     /// There is no such auction.
     #[error("no auction has this id")]
     NotFound,
-    /// The process watches as many auctions as it may.
+    /// The process watches as many auctions as it can.
     #[error("too many auctions are watched on this server")]
     TooMany,
     /// The table did not answer.
@@ -58,9 +59,9 @@ pub struct Broker<T = Dynamo> {
     topics: Arc<Mutex<HashMap<AuctionId, Arc<Topic>>>>,
     tracer: Tracer,
     topics_max: usize,
-    /// When each shard of the stream last showed something.
+    /// When each shard of the stream last showed a record.
     activity: StreamActivity,
-    /// Auctions that are read in a second while one shows nothing, at most.
+    /// Most auctions that are read a second while a shard shows nothing.
     quiet_checks_per_second: usize,
     interest: Option<Arc<dyn Interest>>,
     /// What the checks of topics have seen of failures.
@@ -91,8 +92,8 @@ impl<T> Clone for Broker<T> {
     }
 }
 
-/// A topic whose first read is under way. If that fails, or whoever asked for it goes meanwhile,
-/// nothing is left of the topic unless somebody else waits for it.
+/// A topic whose first read is under way. If the read fails, or its caller goes away, the topic is
+/// dropped unless somebody else waits for it.
 struct Starting<'a, T: Table> {
     broker: &'a Broker<T>,
     reader: Option<Reader>,
@@ -114,7 +115,7 @@ impl<T: Table> Drop for Starting<'_, T> {
 }
 
 impl<T: Table> Broker<T> {
-    /// A broker over a table. Repairs run on `tasks`.
+    /// Makes a broker over a table. Repairs run on `tasks`.
     pub fn new(store: Arc<T>, demand: Demand, tasks: Tasks) -> Self {
         Self {
             store,
@@ -131,17 +132,17 @@ impl<T: Table> Broker<T> {
         }
     }
 
-    /// The same, telling of its publications.
+    /// The same broker, with its publications traced.
     pub fn traced(self, tracer: Tracer) -> Self {
         Self { tracer, ..self }
     }
 
-    /// The same with room for so many auctions.
+    /// The same broker, for at most this many auctions.
     pub fn with_room_for(self, topics_max: usize) -> Self {
         Self { topics_max, ..self }
     }
 
-    /// The same that reads so many auctions a second, at most, while the stream shows nothing.
+    /// The same broker, reading at most this many auctions a second while the stream shows nothing.
     pub fn checking_per_second(self, quiet_checks_per_second: usize) -> Self {
         Self { quiet_checks_per_second, ..self }
     }
@@ -156,7 +157,7 @@ impl<T: Table> Broker<T> {
         &self.activity
     }
 
-    /// What it counts.
+    /// The counts of the broker.
     pub fn counts(&self) -> Arc<BrokerCounts> {
         Arc::clone(&self.counts)
     }
@@ -183,7 +184,7 @@ impl<T: Table> Broker<T> {
         }
     }
 
-    /// Takes an event of any source. Events of auctions that nobody watches are dropped here.
+    /// Takes an event from any source. Events of auctions that nobody watches are dropped here.
     pub fn publish(&self, envelope: Envelope) {
         let Some(topic) = self.find(envelope.event.auction_id()) else { return };
         let published = topic.publish(envelope, Instant::now());
@@ -217,8 +218,8 @@ impl<T: Table> Broker<T> {
         self.topics.lock().len()
     }
 
-    /// Reads the state of every live topic from the table: what the stream did not show is seen
-    /// by its counter, and repaired.
+    /// Reads the state of every live topic from the table: bids that the stream did not show are
+    /// noticed by the counter, and repaired.
     pub async fn check_live_topics(&self, why: &'static str) {
         let ids: Vec<AuctionId> = self.topics.lock().keys().cloned().collect();
         if !ids.is_empty() {
@@ -227,7 +228,7 @@ impl<T: Table> Broker<T> {
         }
     }
 
-    /// Runs until shutdown: expired demand, checks of live topics, idle topics.
+    /// Runs until shutdown: repairs expired demand, checks live topics, drops idle ones.
     pub async fn run(self, shutdown: CancellationToken) {
         tokio::select! {
             () = shutdown.cancelled() => {}
@@ -236,7 +237,7 @@ impl<T: Table> Broker<T> {
         }
     }
 
-    /// What lanes announced, and the stream has not shown in time, is read from the table.
+    /// Reads from the table what lanes announced and the stream has not shown in time.
     async fn repair_late_writes(&self) {
         let mut ticks = interval(limits::BROKER_TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -265,8 +266,8 @@ impl<T: Table> Broker<T> {
         }
     }
 
-    /// Reads auctions of which nothing was heard while the stream shows nothing: what another server
-    /// has written to them may be hidden.
+    /// Reads auctions of which nothing was received while the stream shows nothing: it may be
+    /// hiding the writes of another server.
     async fn check_quiet(&self, now: Instant) {
         let per_second = self.quiet_checks_per_second;
         if per_second == 0 || !self.activity.is_quiet(now) {
@@ -281,7 +282,7 @@ impl<T: Table> Broker<T> {
         }
         self.counts.quiet_checks.add(ids.len() as u64);
         self.check(&ids, "the stream is quiet").await;
-        // One that cannot be read waits its turn as the others do.
+        // A topic that cannot be read waits its turn like the others.
         ids.iter().filter_map(|id| self.find(id)).for_each(|topic| topic.heard(Instant::now()));
     }
 

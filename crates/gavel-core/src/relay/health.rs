@@ -1,4 +1,4 @@
-//! Whether the relay reads, and what it has counted.
+//! The health of the relay, and its counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,35 +19,35 @@ use crate::auction::Timestamp;
 use crate::limits;
 use crate::metrics::Gauge;
 
-/// Counters of the relay, since start.
+/// Counters of the relay, since the start.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// GetRecords calls that answered.
     pub polls: AtomicU64,
-    /// Those without a record.
+    /// Of these, calls without a record.
     pub empty_polls: AtomicU64,
     /// Records read.
     pub records: AtomicU64,
-    /// Records that are not ours.
+    /// Records that are not from Gavel.
     pub undecodable: AtomicU64,
     /// Iterators that had expired.
     pub expired_iterators: AtomicU64,
-    /// Times that records were trimmed before they were read.
+    /// How often records were trimmed before they were read.
     pub trimmed: AtomicU64,
     /// Calls that failed.
     pub errors: AtomicU64,
-    /// How long the last record that was read had been on its way since its seal, in microseconds.
+    /// The time from the seal to the read of the last record, in microseconds.
     pub lag_us: Gauge,
-    /// The handlers of `--relay lambda`.
+    /// The counts of the handlers of `--relay lambda`.
     #[cfg(feature = "lambda-model")]
     pub handlers: Mutex<Tally>,
 }
 
-/// How a relay stands. Whatever it is, bids are taken, and watchers are sent them from the lane or
-/// the table.
+/// The condition of a relay. In any of them, bids are accepted, and watchers are sent them from the
+/// lane or the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It has not found a shard since the start of the process.
+    /// It has found no shard since the start of the process.
     Starting,
     /// Every shard is read.
     Reading,
@@ -55,9 +55,9 @@ pub enum Standing {
     Standby,
     /// The table has no stream that takes records.
     NoStream,
-    /// No shard is read, for some seconds.
+    /// No shard has been read for some seconds.
     Nothing,
-    /// So many shards cannot be read, for some seconds.
+    /// This many shards have been unreadable for some seconds.
     Failing(usize),
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for Standing {
 pub struct Health {
     stats: Arc<Stats>,
     state: Arc<Mutex<State>>,
-    /// Notified when the stream, or a shard of it, is said to be gone.
+    /// Notified when the stream, or one of its shards, is reported gone.
     gone: Arc<Notify>,
 }
 
@@ -90,11 +90,11 @@ struct State {
     standby: bool,
     /// Whether the table has no stream that takes records.
     no_stream: bool,
-    /// Shards whose last read failed, since when.
+    /// Shards whose last read failed, and since when.
     failing: BTreeMap<ShardId, Instant>,
     /// When each shard was last read, or assigned to a reader.
     read: BTreeMap<ShardId, Instant>,
-    /// Since when there is none.
+    /// Since when no shard is read.
     nothing_since: Instant,
 }
 
@@ -151,8 +151,8 @@ impl Health {
         self.state.lock().standing(Instant::now())
     }
 
-    /// How many shards are being read, and for how long the one that waits longest was not; without
-    /// any, for how long that has been so.
+    /// The number of shards being read, and the longest time that one of them has not been read;
+    /// without any shard, for how long there was none.
     pub fn ages(&self) -> (usize, Duration) {
         let state = self.state.lock();
         let oldest = state.read.values().min().copied().unwrap_or(state.nothing_since);
@@ -163,12 +163,12 @@ impl Health {
         self.state.lock().started = true;
     }
 
-    /// The table was asked for its stream.
+    /// Records whether the table has a stream.
     pub(super) fn table_has_stream(&self, has_stream: bool) {
         self.state.lock().no_stream = !has_stream;
     }
 
-    /// Another stream is read from now on.
+    /// A new stream is read from now on.
     pub(super) fn stream_changed(&self) {
         let mut state = self.state.lock();
         if !state.read.is_empty() {
@@ -179,20 +179,21 @@ impl Health {
         state.no_stream = false;
     }
 
-    /// Ends when a reader is told that the stream, or its shard, is gone.
+    /// Returns when a reader learns that the stream, or its shard, is gone.
     pub(super) async fn stream_is_gone(&self) {
         self.gone.notified().await;
     }
 
-    /// A shard is given to a reader.
+    /// A shard is assigned to a reader.
     pub(super) fn begins(&self, shard: &ShardId) {
         let mut state = self.state.lock();
-        // One that was given up and is tried again has not been read meanwhile.
+        // A shard that was given up and is tried again was not read meanwhile.
         let since = state.failing.get(shard).copied().unwrap_or_else(Instant::now);
         state.read.insert(shard.clone(), since);
     }
 
-    /// The stream has these shards: what was given up and is not among them fails no more.
+    /// The stream has these shards: those that were given up and are not among them no longer count
+    /// as failing.
     pub(super) fn listed<'s>(&self, shards: impl Iterator<Item = &'s ShardId>) {
         let mut state = self.state.lock();
         let listed: BTreeSet<&ShardId> = shards.collect();
@@ -200,7 +201,7 @@ impl Health {
         failing.retain(|shard, _| listed.contains(shard) || read.contains_key(shard));
     }
 
-    /// A handler has gone from this tally to that.
+    /// The counts of a handler have changed.
     #[cfg(feature = "lambda-model")]
     pub(super) fn handled(&self, before: &Tally, after: &Tally) {
         self.stats.handlers.lock().add(before, after);
@@ -228,7 +229,7 @@ impl Health {
         state.end(shard, Instant::now());
     }
 
-    /// A shard was given up: it fails until it is read again, or leaves the stream.
+    /// A shard was given up: it counts as failing until it is read again, or leaves the stream.
     pub(super) fn gave_up(&self, shard: &ShardId) {
         self.state.lock().end(shard, Instant::now());
     }
@@ -238,7 +239,7 @@ impl Health {
         self.stats.lag_us.set(read_at.as_micros().saturating_sub(written_at.as_micros()));
     }
 
-    /// A call has failed.
+    /// Records a failed call.
     pub(super) fn failed(&self, problem: &StreamError) {
         let counter = match problem {
             StreamError::Expired => &self.stats.expired_iterators,

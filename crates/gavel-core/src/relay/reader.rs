@@ -1,4 +1,4 @@
-//! The reader of one shard: GetRecords at the pace of demand.
+//! The reader of one shard: calls GetRecords as often as demand requires.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,10 +22,10 @@ use crate::outage::Outage;
 use crate::store::Table;
 use crate::{clock, limits};
 
-/// How often a shard is read at each pace.
+/// Poll intervals of a shard, by demand.
 #[derive(Debug, Clone, Copy)]
 pub struct PollIntervals {
-    /// While a bid that a watcher waits for is outstanding.
+    /// While a watcher waits for a bid that is being written.
     pub busy: Duration,
     /// While any auction is watched.
     pub watched: Duration,
@@ -43,12 +43,12 @@ impl PollIntervals {
     }
 }
 
-/// Why a reader has ended.
+/// Why a reader ended.
 #[derive(Debug)]
 pub(super) enum End {
     /// The shard is closed and read to its end.
     Closed,
-    /// The shard was said to be gone for so long that it was given up.
+    /// The shard was reported gone for so long that it was given up.
     Gone(String),
 }
 
@@ -73,11 +73,11 @@ impl<S: Stream, T: Table> Reader<S, T> {
         }
     }
 
-    /// Reads until the shard is closed and read to its end, or gone with what it held.
+    /// Reads until the shard is closed and read to its end, or gone.
     pub(super) async fn run(mut self, mut iterator: Option<String>) -> End {
         let mut outage = Outage::default();
         let mut gone_since: Option<Instant> = None;
-        // Whether an iterator has expired since the last read: another one waits.
+        // Whether an iterator has expired since the last read: a second expiry in a row waits.
         let mut expired = false;
         loop {
             let result = self.step(iterator.take()).await;
@@ -109,13 +109,13 @@ impl<S: Stream, T: Table> Reader<S, T> {
         }
     }
 
-    /// One page, then the wait for the next. `None`: the shard has ended.
+    /// Reads one page, then waits for the next. `None`: the shard has ended.
     async fn step(&mut self, iterator: Option<String>) -> Result<Option<String>, StreamError> {
         let iterator = match iterator {
             Some(iterator) => iterator,
             None => self.reposition().await?,
         };
-        // Taken before the read: a bell that rings while it is under way asks for another.
+        // Taken before the read: a wake-up during the read asks for another one.
         let wake_up = self.calls.borrow_and_update().wake_up;
         let started = Instant::now();
         let page = self.stream.records(&iterator).await?;
@@ -128,7 +128,8 @@ impl<S: Stream, T: Table> Reader<S, T> {
         Ok(Some(next))
     }
 
-    /// Another iterator. One at LATEST skips what was written before it: the table is asked.
+    /// Obtains a new iterator. One at LATEST skips what was written before it, so the table is
+    /// read.
     async fn reposition(&self) -> Result<String, StreamError> {
         let iterator = self.stream.iterator(&self.shard, &self.position).await?;
         if self.position == Position::Latest {
@@ -180,7 +181,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
         }
     }
 
-    /// Waits as long as the pace says, or until it rises or the bell rings (or has rung since).
+    /// Waits for the poll interval, or until it shortens or a wake-up comes (or has come since).
     async fn wait(&mut self, since: Instant, wake_up: u64) {
         loop {
             let call = *self.calls.borrow_and_update();
@@ -199,7 +200,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
         }
     }
 
-    /// Finds another place to read from. True: wait before trying again.
+    /// Finds a new position to read from. Returns whether to wait before trying again.
     async fn recover(&mut self, problem: &StreamError) -> bool {
         self.health.failed(problem);
         match problem {
@@ -217,7 +218,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
         }
     }
 
-    /// Our own back-off: from 50 ms to 1 s with jitter, instead of the SDK's silent second.
+    /// Backs off from 50 ms to 1 s with jitter, instead of the SDK's silent second.
     async fn back_off(&self, failures: u32) {
         let ceiling_ms = 50_u64.saturating_mul(1 << failures.min(5)).min(1000);
         let wait_ms = rand::rng().random_range(ceiling_ms / 2..=ceiling_ms);
@@ -226,7 +227,7 @@ impl<S: Stream, T: Table> Reader<S, T> {
     }
 }
 
-/// Whether a shard that is said to be gone has been so for long: not a mistake of a moment.
+/// Whether a shard has been reported gone for long enough to rule out a passing error.
 fn is_over(gone_since: &mut Option<Instant>) -> bool {
     gone_since.get_or_insert_with(Instant::now).elapsed() >= limits::SHARD_GONE_AFTER
 }

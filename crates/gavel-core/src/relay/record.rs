@@ -1,4 +1,4 @@
-//! A stream record -> an event. REMOVE records (TTL) are ignored.
+//! Turns a stream record into an event. REMOVE records (TTL) are ignored.
 
 use std::collections::HashMap;
 
@@ -10,17 +10,17 @@ use crate::broker::{Envelope, Event, Source};
 use crate::cluster::digest::Reached;
 use crate::store::item::{self, Image, Item, ItemError};
 
-/// What a record is about: known from a few attributes, before it is decoded.
+/// What a record is about, known from a few attributes before it is decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// The auction that has a bid, or another state.
+    /// The auction with a new bid or a new state.
     pub auction_id: AuctionId,
-    /// When it was sealed, if the record says so.
+    /// When the transaction was sealed, if the record says so.
     pub written_at: Option<Timestamp>,
 }
 
-/// What a record is about, if it tells of an event: most are idempotency keys, or of auctions that
-/// nobody watches, and need no decoding.
+/// What a record is about, if it is an event. Most records are idempotency keys, or belong to
+/// auctions that nobody watches, and need no decoding.
 pub fn subject(record: &Record) -> Option<Subject> {
     if record.event_name() == Some(&OperationType::Remove) {
         return None;
@@ -32,7 +32,7 @@ pub fn subject(record: &Record) -> Option<Subject> {
     Some(Subject { auction_id, written_at: written_at.map(Timestamp::from_micros) })
 }
 
-/// The event that a record tells of, if it tells of one.
+/// Decodes the event of a record, if it is one.
 pub fn event(record: &Record, read_at: Timestamp) -> Result<Option<Envelope>, ItemError> {
     if record.event_name() == Some(&OperationType::Remove) {
         return Ok(None);

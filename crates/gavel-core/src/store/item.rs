@@ -1,4 +1,4 @@
-//! Items of the table <-> domain. The one place that knows attribute names.
+//! Converts between items of the table and the domain. The only place that knows attribute names.
 //!
 //! `pk = AUCTION#<id>` with `sk = STATE` or `sk = BID#<sequence>`; `pk = KEY#<hash>` for
 //! idempotency keys, `pk = RELAY#<n>` for leases. Times are microseconds since the epoch, but for `expiresAt`, which DynamoDB's
@@ -16,7 +16,7 @@ use super::{NewBid, StoredBid};
 use crate::auction::{Amount, Auction, AuctionId, Bid, BidId, Currency, Status, Timestamp, UserId};
 use crate::limits;
 
-/// An item as the SDK has it.
+/// An item in the SDK's type.
 pub type Item = HashMap<String, AttributeValue>;
 
 /// The sort key of an auction's state.
@@ -29,24 +29,24 @@ const SK_KEY: &str = "KEY";
 const PK_LEASE: &str = "RELAY#";
 const SK_LEASE: &str = "LEASE";
 
-/// An attribute is missing or is not what it should be.
+/// An attribute is missing or malformed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("attribute {attribute} is missing or malformed in item {item}")]
 pub struct ItemError {
-    /// The attribute's name.
+    /// The name of the attribute.
     pub attribute: String,
-    /// The item's keys.
+    /// The keys of the item.
     pub item: String,
 }
 
-/// What a stream image shows.
+/// The content of a stream image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Image {
     /// An auction's state, and when it was sealed.
     State(Box<Auction>, Timestamp),
     /// A bid.
     Bid(StoredBid),
-    /// An item that is no event: an idempotency key, or not ours.
+    /// An item that is no event: an idempotency key, or not from Gavel.
     Other,
 }
 
@@ -60,8 +60,8 @@ pub fn bid_sk(sequence: u64) -> String {
     format!("{SK_BID}{sequence:012}")
 }
 
-/// Whether an item is a bid by its sort key. Somebody else may keep an item beside it, under a key
-/// that begins like its own.
+/// Whether an item is a bid, by its sort key. Others may keep an item beside it, under a key with
+/// the same prefix.
 pub fn is_bid(item: &Item) -> bool {
     text(item, "sk").is_ok_and(is_bid_sk)
 }
@@ -81,17 +81,17 @@ pub fn bid_key(id: &AuctionId, sequence: u64) -> Item {
     primary_key(auction_pk(id), bid_sk(sequence))
 }
 
-/// The primary key of a remembered idempotency key.
+/// The primary key of an idempotency key's item.
 pub fn idempotency_item_key(key: &IdempotencyKey) -> Item {
     primary_key(idempotency_pk(key), SK_KEY.to_owned())
 }
 
-/// The partition key of a remembered idempotency key: a partition of its own.
+/// The partition key of an idempotency key's item: a partition of its own.
 pub fn idempotency_pk(key: &IdempotencyKey) -> String {
     format!("{PK_KEY}{}", key.as_hex())
 }
 
-/// The key of an auction in the index of what is due.
+/// The key of an auction in the index of due auctions.
 pub fn index_key(partition: &str, place: &Place) -> Item {
     let mut key = state_key(&place.id);
     put_text(&mut key, "due", partition);
@@ -103,12 +103,12 @@ fn primary_key(pk: String, sk: String) -> Item {
     Item::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
 }
 
-/// The id in a partition key, if it is an auction's.
+/// The auction id in a partition key, if it has one.
 pub fn auction_id_of(pk: &str) -> Option<AuctionId> {
     pk.strip_prefix(PK_AUCTION).map(AuctionId::from)
 }
 
-/// The auction whose state or bid an item with these keys is.
+/// The auction whose state or bid has these keys.
 pub fn subject(pk: &str, sk: &str) -> Option<AuctionId> {
     auction_id_of(pk).filter(|_| sk == SK_STATE || is_bid_sk(sk))
 }
@@ -133,7 +133,7 @@ pub fn auction_item(auction: &Auction, written_at: Timestamp) -> Item {
     item
 }
 
-/// The attributes of an auction that writes after its creation may change.
+/// The attributes of an auction that may change after its creation.
 pub fn changing_attributes(auction: &Auction, written_at: Timestamp) -> Item {
     let mut item = Item::new();
     put_text(&mut item, "status", status_text(auction.status));
@@ -177,7 +177,7 @@ pub fn bid_item(bid: &Bid, written_at: Timestamp) -> Item {
     item
 }
 
-/// What is remembered of a bid under its key.
+/// The item that stores an accepted bid's idempotency key.
 pub fn key_item(new: &NewBid, key: &IdempotencyKey, written_at: Timestamp) -> Item {
     let mut item = idempotency_item_key(key);
     put_text(&mut item, "bidId", new.bid.id.as_str());
@@ -241,7 +241,7 @@ pub fn bid(item: &Item) -> Result<StoredBid, ItemError> {
     read_bid(id, item)
 }
 
-/// Reads what is remembered under a key, unless it has expired (TTL may delete late).
+/// Reads an idempotency key's item, unless it has expired (TTL may delete late).
 pub fn key_record(item: &Item, now: Timestamp) -> Result<Option<KeyRecord>, ItemError> {
     if number::<i64>(item, "expiresAt")? < now.as_micros() / 1_000_000 {
         return Ok(None);
@@ -253,7 +253,7 @@ pub fn key_record(item: &Item, now: Timestamp) -> Result<Option<KeyRecord>, Item
     }))
 }
 
-/// Reads an entry of the index of what is due.
+/// Reads an entry of the index of due auctions.
 pub fn place(item: &Item) -> Result<Place, ItemError> {
     let id = auction_id_of(text(item, "pk")?).ok_or_else(|| malformed(item, "pk"))?;
     if text(item, "sk")? != SK_STATE {

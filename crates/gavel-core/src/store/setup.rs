@@ -1,4 +1,5 @@
-//! The table: made at start if it is absent and that is asked for, checked if present, never altered.
+//! The table: created at start if it does not exist and that is allowed, checked if it exists,
+//! never altered.
 
 use std::time::Duration;
 
@@ -16,29 +17,29 @@ use tracing::{info, warn};
 
 use super::error::{StoreError, chain, classify};
 
-/// The sparse index of what is due, and of what is listed.
+/// The sparse index of due and listed auctions.
 pub const DUE_INDEX: &str = "due";
-/// How long a DynamoDB that does not answer is tried at start.
+/// How long the start waits for a DynamoDB that does not answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
-/// How often the table is looked at while it is waited for: at first, and at last.
+/// How often a table that is not ready is checked: at first, and at last.
 const POLLS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(5)];
 /// How long a stream that is switched off is waited for: somebody may be switching it off and on.
 const STREAM_WITHIN: Duration = Duration::from_secs(10);
 /// How often the log says what is waited for.
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
-/// Why the table cannot be used. One line each; nothing was touched.
+/// Why the table cannot be used, in one line. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// DynamoDB does not answer as it should.
+    /// DynamoDB does not answer, or answers with an error.
     #[error("cannot reach DynamoDB for table {table}: {problem}")]
     Unreachable {
         /// The table.
         table: String,
-        /// What the SDK said.
+        /// The SDK's error.
         problem: String,
     },
-    /// The table is there and is not ours.
+    /// The table exists and is not one of Gavel.
     #[error("table {table} exists but {problem}; choose another with --table, nothing was changed")]
     Unfit {
         /// The table.
@@ -46,7 +47,7 @@ pub enum SetupError {
         /// What is wrong with it.
         problem: String,
     },
-    /// There is no such table, and none is to be made.
+    /// The table does not exist and may not be created.
     #[error(
         "table {table} does not exist in {place}; create it with --create-table, choose another \
          with --table, or check the region and the account"
@@ -59,20 +60,20 @@ pub enum SetupError {
     },
 }
 
-/// What is known of a table.
+/// The state of a table.
 #[derive(Debug, PartialEq, Eq)]
 enum Stage {
     Absent,
-    /// It will be usable: what is waited for.
+    /// It will become usable: what is waited for.
     Waits(&'static str),
-    /// It is usable; its stream.
+    /// It is usable: the ARN of its stream.
     Ready(String),
     /// It had a stream, and that is switched off now.
     StreamOff,
     Unfit(String),
 }
 
-/// Makes the table if it is absent, checks it if it is present; returns its stream's ARN.
+/// Creates the table if it does not exist, checks it if it does; returns the ARN of its stream.
 ///
 /// # Errors
 /// When it cannot be used.
@@ -81,8 +82,8 @@ pub async fn ensure_table(client: &Client, table: &str) -> Result<String, SetupE
     Ok(opened.expect("a table that is absent is made"))
 }
 
-/// Checks the table, or makes it; waits for it as long as that takes, and says for what. Returns its
-/// stream's ARN; `None` if there is no table and none is to be made.
+/// Checks or creates the table; waits for it as long as necessary, and logs for what. Returns the
+/// ARN of its stream; `None` if it does not exist and may not be created.
 ///
 /// # Errors
 /// When it cannot be used.
@@ -147,7 +148,7 @@ impl<'t> Waiting<'t> {
         Self { table, began: Instant::now(), said: None, polls: 0 }
     }
 
-    /// What an error lets one wait for: to be throttled ends, a failure of a moment does, too.
+    /// What to wait for after an error: throttling ends, and a brief failure does too.
     fn tolerates(&mut self, error: StoreError) -> Result<Stage, SetupError> {
         match error {
             StoreError::Throttled(_) => {
@@ -169,7 +170,7 @@ impl<'t> Waiting<'t> {
         }
     }
 
-    /// Says what is waited for, once, and each minute.
+    /// Logs what is waited for, once, and then every minute.
     fn says(&mut self, what: &'static str) {
         let now = Instant::now();
         let is_new = self.said.is_none_or(|(at, said)| said != what || now - at >= SAID_EVERY);
@@ -199,7 +200,7 @@ async fn describe(client: &Client, table: &str) -> Result<Option<TableDescriptio
 async fn create(client: &Client, table: &str) -> Result<(), StoreError> {
     match definition(client, table).send().await {
         Ok(_) => Ok(()),
-        // Another server makes it at this moment.
+        // Another server is creating it.
         Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
         Err(error) => Err(classify(&error)),
     }
@@ -250,7 +251,7 @@ fn key(name: &str, kind: KeyType) -> KeySchemaElement {
         .expect("name and type are set")
 }
 
-/// How far a table has come.
+/// The state of a described table.
 fn stage_of(table: &TableDescription) -> Stage {
     let unfit = |problem: &str| Stage::Unfit(problem.to_owned());
     match table.table_status() {
@@ -260,7 +261,7 @@ fn stage_of(table: &TableDescription) -> Stage {
             return unfit("its encryption key cannot be used");
         }
         Some(TableStatus::Archiving | TableStatus::Archived) => return unfit("it is archived"),
-        // One in UPDATING reads and writes as ever.
+        // A table in UPDATING reads and writes as usual.
         _ => {}
     }
     if !has_keys(table.key_schema(), "pk", "sk") {
@@ -306,7 +307,7 @@ fn has_keys(schema: &[KeySchemaElement], hash: &str, range: &str) -> bool {
     schema.len() == 2 && has(hash, &KeyType::Hash) && has(range, &KeyType::Range)
 }
 
-/// Old idempotency keys are deleted by DynamoDB; without that they only cost storage.
+/// DynamoDB deletes expired idempotency keys; without that they only cost storage.
 async fn enable_expiry(client: &Client, table: &str) {
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("expiresAt");
     let sent = client
