@@ -48,7 +48,7 @@ impl Shares {
 
     /// Adds a member. If the group has grown enough, the largest share is divided.
     pub(super) fn push(&mut self, member: Member) {
-        let wanted = (self.len() / limits::GROUP_SHARE).clamp(1, self.writers_max);
+        let wanted = ((self.len() + 1) / limits::GROUP_SHARE).clamp(1, self.writers_max);
         if self.shares.len() < wanted
             && let Some(largest) = self.shares.iter_mut().max_by_key(|share| share.len())
         {
@@ -83,20 +83,21 @@ impl Shares {
         counts: &Arc<SocketCounts>,
         notes_times: bool,
     ) -> Times {
-        let mut shares = std::mem::take(&mut self.shares).into_iter();
-        let Some(own) = shares.next() else { return Times::new() };
-        if shares.len() == 0 {
-            let (own, times) = write(own, events, Arc::clone(counts), notes_times).await;
-            self.shares.extend(Some(own).filter(|share| !share.is_empty()));
+        let mut shares = std::mem::take(&mut self.shares);
+        if shares.len() <= 1 {
+            let Some(only) = shares.pop() else { return Times::new() };
+            let (only, times) = write(only, events, Arc::clone(counts), notes_times).await;
+            self.shares.extend(Some(only).filter(|share| !share.is_empty()));
             return times;
         }
-        // They end with this future.
+        // Each on a task, also the first: the task that a worker has made last waits for this very
+        // worker, and only those made before it may be taken by another one. They end with this
+        // future.
         let mut writers = JoinSet::new();
         for share in shares {
             writers.spawn(write(share, Arc::clone(&events), Arc::clone(counts), notes_times));
         }
-        let (own, mut times) = write(own, events, Arc::clone(counts), notes_times).await;
-        self.shares.push(own);
+        let mut times = Times::new();
         while let Some(written) = writers.join_next().await {
             let (share, more) = written.unwrap_or_else(|error| panic!("a writer failed: {error}"));
             self.shares.push(share);
