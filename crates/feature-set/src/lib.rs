@@ -6,6 +6,7 @@ use futures_io as _;
 use getrandom as _;
 use hashbrown as _;
 use hyper_util as _;
+use libc as _;
 use mio as _;
 use num_traits as _;
 use rand_chacha as _;
