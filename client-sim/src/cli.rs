@@ -10,7 +10,7 @@ use crate::measure::slo::Slo;
 use crate::service::base_url;
 use crate::service::last_mile::LastMile;
 use crate::service::nodes::Layout;
-use crate::service::server::VERSION;
+use crate::service::server::{Switch, VERSION};
 use service::ServiceArgs;
 
 pub mod bid;
@@ -122,10 +122,14 @@ pub struct RunArgs {
     /// Share of watchers that stop reading, for example 0.1.
     #[arg(long, value_parser = values::number)]
     pub stalled: Option<f64>,
-    /// Number of servers to start: they share one table, and DynamoDB Streams allows at most two
-    /// readers per shard. Bidders and watchers are spread over them.
+    /// Number of servers to start over one table, with a nats-server between them. Bidders and
+    /// watchers are spread over them.
     #[arg(long, value_parser = values::whole::<usize>)]
     pub nodes: Option<usize>,
+    /// Whether a nats-server connects the servers of --nodes. Without it at most two servers can
+    /// share a table, because DynamoDB Streams allows two readers per shard.
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub bus: Switch,
     /// Number of times a server is killed; for chaos.
     #[arg(long, value_parser = values::whole::<usize>)]
     pub kills: Option<usize>,

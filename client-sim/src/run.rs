@@ -8,6 +8,7 @@ use crate::clock;
 use crate::load::chaos;
 use crate::load::course::Course;
 use crate::load::plan::{Plan, Target, View};
+use crate::load::rolling;
 use crate::load::scenario::Scenario;
 use crate::load::session::Session;
 use crate::measure::environment::Environment;
@@ -173,6 +174,7 @@ impl Own<'_> {
         let (faults, directory) = (faults.as_deref(), directory.path());
         let start = Start {
             servers: plan.scenario.nodes,
+            bus: plan.scenario.bus,
             relay,
             flags,
             layout: *layout,
@@ -222,7 +224,7 @@ impl Own<'_> {
     }
 
     async fn run_on(&self, nodes: &mut Nodes) -> anyhow::Result<(Seen, Vec<Event>)> {
-        let Scenario { kills, duration, .. } = self.plan.scenario;
+        let Scenario { kills, restarts, duration, .. } = self.plan.scenario;
         let (urls, tokens) = (nodes.urls(), Tokens::Secret(nodes.secret()));
         let course = Course::default();
         let mut proxies = Vec::new();
@@ -233,7 +235,7 @@ impl Own<'_> {
         let edges = if edges.is_empty() { &urls } else { &edges };
         let playing =
             Box::pin(run_session(self.plan, &urls[0], edges, &tokens, false, course.clone()));
-        if kills == 0 {
+        if kills == 0 && !restarts {
             // A service that is gone answers nothing: its exit explains more than the time-outs
             // would.
             return tokio::select! {
@@ -243,6 +245,9 @@ impl Own<'_> {
         }
         let killing = async {
             let seed = self.plan.seed;
+            if restarts {
+                return rolling::restart_in_turn(nodes, duration, course.over.clone()).await;
+            }
             chaos::kill_again_and_again(nodes, kills, duration, seed, course.over.clone()).await
         };
         tokio::try_join!(playing, killing)

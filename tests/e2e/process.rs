@@ -33,7 +33,8 @@ async fn health_and_the_playground_are_served() {
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!(
         body,
-        json!({ "ready": true, "state": "serving", "store": "ok", "relay": "ok", "clock": "ok" })
+        json!({ "ready": true, "state": "serving", "store": "ok", "relay": "ok", "bus": "ok",
+                "clock": "ok" })
     );
     let page = reqwest::Client::new()
         .get(format!("{}/graphql", gavel.base))

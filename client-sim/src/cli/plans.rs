@@ -12,6 +12,7 @@ use crate::load::scenario::Scenario;
 use crate::open_files;
 use crate::service::last_mile::LastMile;
 use crate::service::nodes::Layout;
+use crate::service::server::Switch;
 use crate::service::token::Mint;
 
 impl Default for RunArgs {
@@ -41,6 +42,12 @@ impl RunArgs {
         scenario.stalled = self.stalled.unwrap_or(scenario.stalled);
         scenario.kills = self.kills.unwrap_or(scenario.kills);
         scenario.nodes = self.nodes.unwrap_or(scenario.nodes);
+        let is_lambda = self.relay.as_deref() == Some("lambda");
+        scenario.bus = self.bus == Switch::On && scenario.nodes > 1 && !is_lambda;
+        anyhow::ensure!(
+            scenario.bus || scenario.nodes <= 2,
+            "--nodes must be 1 or 2 with --bus off"
+        );
         scenario.check().map_err(anyhow::Error::msg)?;
         open_files::check(scenario.watchers)?;
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
@@ -50,9 +57,10 @@ impl RunArgs {
                     self.server_flag.is_empty()
                         && self.layout.is_none()
                         && self.nodes.is_none()
-                        && scenario.kills == 0,
-                    "--server-flag, --layout, --nodes and --kills (also the kills of chaos) cannot \
-                     be used with --url"
+                        && scenario.kills == 0
+                        && !scenario.restarts,
+                    "--server-flag, --layout, --nodes and --kills (also the kills of chaos and the \
+                     restarts of rolling) cannot be used with --url"
                 );
                 let is_chosen =
                     Chosen { rate: self.rate.is_some(), bidders: self.bidders.is_some() };
@@ -107,6 +115,9 @@ impl RunArgs {
         self.stalled.iter().for_each(|share| flag("stalled", &share.to_string()));
         self.kills.iter().for_each(|kills| flag("kills", &kills.to_string()));
         self.nodes.iter().for_each(|nodes| flag("nodes", &nodes.to_string()));
+        if self.bus == Switch::Off {
+            flag("bus", "off");
+        }
         let layout = self.layout.and_then(|layout| layout.to_possible_value());
         layout.iter().for_each(|layout| flag("layout", layout.get_name()));
         if let Some(mile) =

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use dynamodb_emulator::{
     Behaviour, Command, Delay, FaultKind, FaultRule, Latency, Limits, Order, Propagation, Step,
     StreamOptions, Target,
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::measure::series::Event;
+use crate::service::bus::pause;
 use crate::service::nodes::Nodes;
 
 /// The name of a kill in the report.
@@ -21,6 +23,8 @@ pub const KILLED: &str = "server killed";
 const STREAM_OFF_MS: std::ops::Range<u64> = 6_500..6_900;
 const DISABLE: Command = Command::DisableStream { table: None };
 const ENABLE: Command = Command::EnableStream { table: None };
+/// How long the bus is away, or a server stands still.
+const PAUSED_MS: std::ops::Range<u64> = 500..3_000;
 /// How long the server stays down.
 const DEAD_MS: std::ops::Range<u64> = 200..1_500;
 
@@ -121,12 +125,42 @@ pub async fn kill_again_and_again(
             () = tokio::time::sleep(wait) => {}
         }
         let number = random.random_range(0..nodes.count());
+        let dead = Duration::from_millis(random.random_range(DEAD_MS));
+        let at_us = clock::now_us();
+        if nodes.bus().is_some() {
+            disturb_bus(nodes, number, &mut random).await?;
+        }
         nodes.server(number).kill().await?;
-        killed.push(Event { at_us: clock::now_us(), what: KILLED.to_owned() });
-        tokio::time::sleep(Duration::from_millis(random.random_range(DEAD_MS))).await;
+        killed.push(Event { at_us, what: KILLED.to_owned() });
+        tokio::time::sleep(dead).await;
         nodes.server(number).start_again().await?;
     }
     Ok(killed)
+}
+
+/// Before a server of a cluster is killed: the bus is killed or paused, or another server is paused
+/// (SIGSTOP), its connections half open.
+async fn disturb_bus(
+    nodes: &mut Nodes,
+    number: usize,
+    random: &mut ChaCha8Rng,
+) -> anyhow::Result<()> {
+    let lasts = Duration::from_millis(random.random_range(PAUSED_MS));
+    let (what, count) = (random.random_range(0..4), nodes.count());
+    if what == 2 && count > 1 {
+        let other = nodes.server((number + 1) % count).pid();
+        return pause(other.context("the server does not run")?, lasts).await;
+    }
+    let Some(bus) = nodes.bus() else { return Ok(()) };
+    match what {
+        0 => {
+            bus.kill().await?;
+            tokio::time::sleep(lasts).await;
+            bus.start_again().await
+        }
+        1 => bus.pause(lasts).await,
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -11,3 +11,4 @@ pub mod bidders;
 pub mod watchers;
 pub mod session;
 pub mod chaos;
+pub mod rolling;

@@ -23,6 +23,8 @@ pub enum Name {
     Snipe,
     /// Faults in the store and its stream; a server is killed and restarted.
     Chaos,
+    /// Every server of a cluster is restarted in turn.
+    Rolling,
     /// One auction with many watchers; every bid is accepted.
     Fanout,
 }
@@ -38,6 +40,7 @@ impl Name {
             Self::Slow => "slow",
             Self::Snipe => "snipe",
             Self::Chaos => "chaos",
+            Self::Rolling => "rolling",
             Self::Fanout => "fanout",
         }
     }
@@ -70,6 +73,7 @@ pub struct Closing {
 
 /// What is simulated.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each holds by itself")]
 pub struct Scenario {
     /// The name of the scenario.
     pub name: Name,
@@ -95,8 +99,12 @@ pub struct Scenario {
     pub closing: Option<Closing>,
     /// Servers of the service, if it is started for the run.
     pub nodes: usize,
+    /// Whether a bus connects them.
+    pub bus: bool,
     /// How often a server is killed.
     pub kills: usize,
+    /// Whether each server is restarted once.
+    pub restarts: bool,
     /// Whether each bid exceeds every bid before it, whatever bidders have seen.
     pub rising: bool,
     /// Whether the store and its stream have faults (`chaos::behaviour`), if it is started for the run.
@@ -125,7 +133,9 @@ impl Scenario {
             keyless: 0.0,
             closing: None,
             nodes: 1,
+            bus: false,
             kills: 0,
+            restarts: false,
             rising: false,
             faults: false,
             patience: second(5),
@@ -168,6 +178,14 @@ impl Scenario {
                 judges_latency: false,
                 ..scenario(8, 40, 40, 40.0, second(60), Arrivals::Crowded)
             },
+            Name::Rolling => Self {
+                nodes: 3,
+                restarts: true,
+                // A node that goes finishes what it began; what comes meanwhile is sent again.
+                patience: second(30),
+                judges_latency: false,
+                ..scenario(20, 100, 200, 50.0, second(30), Arrivals::Spread)
+            },
             Name::Fanout => {
                 Self { rising: true, ..scenario(1, 1, 1_000, 5.0, second(20), Arrivals::Even) }
             }
@@ -195,7 +213,7 @@ impl Scenario {
             ("--auctions", self.auctions, 1, 10_000),
             ("--bidders", self.bidders, 1, 100_000),
             ("--watchers", self.watchers, 1, 50_000),
-            ("--nodes", self.nodes, 1, 2),
+            ("--nodes", self.nodes, 1, 16),
         ];
         for (flag, value, min, max) in bounds {
             if !(min..=max).contains(&value) {

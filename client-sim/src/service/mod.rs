@@ -12,5 +12,6 @@ pub(crate) mod credentials;
 pub mod socket;
 mod process;
 pub mod server;
+pub mod bus;
 pub mod nodes;
 pub mod last_mile;

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use futures_util::future::select_all;
 use serde::{Deserialize, Serialize};
 
+use crate::service::bus::Bus;
 use crate::service::server::{RelayCounts, Server, Store};
 
 /// Where the store of a started service runs.
@@ -24,6 +25,8 @@ pub enum Layout {
 pub struct Start<'a> {
     /// The number of servers.
     pub servers: usize,
+    /// Whether a bus connects them.
+    pub bus: bool,
     /// Their relay mode.
     pub relay: &'a str,
     /// Further flags.
@@ -44,6 +47,7 @@ pub struct Nodes {
     /// The servers; the first one has the store in its process, unless the store is apart.
     servers: Vec<Server>,
     store: Option<Store>,
+    bus: Option<Bus>,
 }
 
 /// How they ended.
@@ -61,9 +65,16 @@ impl Nodes {
     /// # Errors
     /// When one of them does not start; it says why.
     pub async fn start(start: Start<'_>) -> anyhow::Result<Self> {
-        let Start { servers: count, relay, flags: more, layout, faults, seed, directory } = start;
-        let common = ["--relay", relay].map(str::to_owned);
-        let (mut flags, mut store) = (common.to_vec(), None);
+        let Start { servers: count, bus, relay, flags: more, layout, faults, seed, directory } =
+            start;
+        let mut common = ["--relay", relay].map(str::to_owned).to_vec();
+        let bus = if bus { Some(Bus::start().await?) } else { None };
+        if let Some(bus) = &bus {
+            // A server that is killed may come back while the bus is away.
+            let cluster = ["--cluster", &bus.url(), "--cluster-at-start", "retry"];
+            common.extend(cluster.map(str::to_owned));
+        }
+        let (mut flags, mut store) = (common.clone(), None);
         let mut add = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
         match (layout, faults) {
             (Layout::Apart, _) => {
@@ -88,7 +99,7 @@ impl Nodes {
             let is_its_own = |flag: &String| {
                 ["--embedded-", "--data-dir"].iter().any(|its| flag.starts_with(its))
             };
-            flags = common.to_vec();
+            flags = common.clone();
             flags.extend(more.iter().filter(|flag| !is_its_own(flag)).cloned());
             flags.extend(["--dynamodb".to_owned(), endpoint]);
         }
@@ -97,7 +108,7 @@ impl Nodes {
             let secret = servers[0].secret.clone();
             servers.push(Server::with_secret(secret, &flags, faults.is_some()).await?);
         }
-        Ok(Self { servers, store })
+        Ok(Self { servers, store, bus })
     }
 
     /// The number of servers.
@@ -123,6 +134,11 @@ impl Nodes {
     /// One of the servers.
     pub fn server(&mut self, number: usize) -> &mut Server {
         &mut self.servers[number]
+    }
+
+    /// The bus between them, if there is one.
+    pub fn bus(&mut self) -> Option<&mut Bus> {
+        self.bus.as_mut()
     }
 
     /// Waits until one ends by itself; returns how.

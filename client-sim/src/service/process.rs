@@ -36,7 +36,8 @@ pub struct ReadyLine {
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    stdin: ChildStdin,
+    /// Closed to stop it.
+    stdin: Option<ChildStdin>,
     stdout: Lines<BufReader<ChildStdout>>,
     pub(crate) ready: ReadyLine,
     stderr: Stderr,
@@ -111,7 +112,7 @@ impl Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         let mut child = command.spawn().context("cannot start a process")?;
-        let stdin = child.stdin.take().context("no standard input")?;
+        let stdin = child.stdin.take();
         let stdout = child.stdout.take().context("no standard output")?;
         let mut stderr = Stderr::read(child.stderr.take().context("no standard error")?);
         let mut lines = BufReader::new(stdout).lines();
@@ -135,12 +136,11 @@ impl Process {
     }
 
     /// Stops it; returns its last line, if it has one.
-    pub(crate) async fn stop(self) -> anyhow::Result<Option<String>> {
-        let Self { mut child, stdin, mut stdout, .. } = self;
-        drop(stdin);
+    pub(crate) async fn stop(&mut self) -> anyhow::Result<Option<String>> {
+        self.stdin = None;
         let ended = async {
-            let last = stdout.next_line().await;
-            anyhow::Ok((last?, child.wait().await?))
+            let last = self.stdout.next_line().await;
+            anyhow::Ok((last?, self.child.wait().await?))
         };
         let ended = timeout(STOP_TIMEOUT, ended).await;
         let (last, status) = ended.context("it did not stop in time")??;

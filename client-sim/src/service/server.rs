@@ -9,6 +9,7 @@ use axum::serve::ListenerExt as _;
 use clap::Parser;
 use dynamodb_emulator::{Emulator, Options};
 use gavel_server::config::Args;
+pub use gavel_server::config::Switch;
 pub use gavel_server::config::command_line::take_negative_numbers;
 pub use gavel_server::version::{COMMIT, VERSION};
 use serde::{Deserialize, Serialize};
@@ -139,11 +140,20 @@ impl Server {
         Ok(())
     }
 
+    /// Stops it in order, and starts it again at the same address.
+    ///
+    /// # Errors
+    /// When it does not end cleanly, or does not start.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.process.stop().await.context("the service")?;
+        self.start_again().await
+    }
+
     /// Stops it; returns the counts of its relay since it was last started.
     ///
     /// # Errors
     /// When it did not end cleanly.
-    pub async fn stop(self) -> anyhow::Result<RelayCounts> {
+    pub async fn stop(mut self) -> anyhow::Result<RelayCounts> {
         let last = self.process.stop().await.context("the service")?;
         let last = last.context("the service: it ended without its counts")?;
         serde_json::from_str(&last).context("the service: its counts")
@@ -181,7 +191,7 @@ impl Store {
     ///
     /// # Errors
     /// When it did not end cleanly.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         self.process.stop().await.context("the store")?;
         Ok(())
     }
@@ -212,7 +222,7 @@ impl Plain {
     ///
     /// # Errors
     /// When it did not end cleanly.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         self.process.stop().await.context("the plain server")?;
         Ok(())
     }

@@ -61,7 +61,7 @@ fn what_makes_no_sense_in_a_rule_is_said() {
     let rule = |text: &str| serde_json::from_str::<FaultRule>(text).unwrap().problem();
     for (text, problem) in [
         (r#"{"kind": "lost_answer", "rate": 2}"#, Some("a rate")),
-        (r#"{"kind": "throttled", "operation": "describe"}"#, Some("there is no operation")),
+        (r#"{"kind": "throttled", "operation": "describe"}"#, Some("unknown operation")),
         (r#"{"kind": "error"}"#, Some("the kind error needs")),
         (r#"{"kind": "throttled", "error": "X"}"#, Some("error, status and message")),
         (r#"{"kind": "error", "error": "X", "status": 200}"#, Some("a status")),

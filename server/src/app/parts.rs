@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use axum::Router;
-use gavel_core::bidding::{CommitNotifier, LaneSettings, Lanes, Notified, schedule};
+use gavel_core::bidding::{Bidding, CommitNotifier, LaneSettings, Lanes, Notified, schedule};
 use gavel_core::broker::demand::Demand;
 use gavel_core::broker::{Broker, Interest};
 use gavel_core::cluster::{Announcer, Node, Notices, Publisher, Readers};
@@ -60,7 +60,7 @@ pub(super) struct Components {
     pub(super) jwks: Option<Jwks>,
     pub(super) store: Arc<Dynamo>,
     pub(super) verifier: Verifier,
-    lanes: Lanes<Dynamo>,
+    bidding: Bidding,
     pub(super) relay: Relay<DynamoStreams>,
     broker: Broker,
     pub(super) sockets: Arc<Sockets>,
@@ -126,10 +126,12 @@ impl Components {
             let node = Node::new(publisher, broker.clone(), demand);
             cluster = Some(InCluster { node, readers, notices });
         }
+        let node = cluster.as_ref().map(|cluster| cluster.node.clone());
+        let bidding = Bidding::new(lanes, node);
         let rules = args.documents.rules(args.access.introspection == Switch::On);
         let api = Api::new(
             reading,
-            lanes.clone(),
+            bidding.clone(),
             limiter.clone(),
             rules,
             tasks.clone(),
@@ -156,7 +158,7 @@ impl Components {
             jwks: None,
             store,
             verifier,
-            lanes,
+            bidding,
             relay,
             broker,
             sockets,
@@ -179,7 +181,7 @@ impl Components {
                 keep_alive: args.connection.keep_alive(),
             },
             tasks: self.tasks.clone(),
-            lanes: self.lanes.clone(),
+            lanes: self.bidding.lanes().clone(),
             serving: self.sockets.shutdown.clone(),
             background: self.background,
         };
@@ -187,7 +189,7 @@ impl Components {
         let readiness = Readiness::new(Arc::clone(&self.store), self.relay.health(), node.clone());
         let metrics = http::metrics::routes(Metrics {
             store: Arc::clone(&self.store),
-            lanes: self.lanes.clone(),
+            bidding: self.bidding.clone(),
             relay: self.relay.health(),
             readiness: readiness.clone(),
             node,
@@ -199,12 +201,13 @@ impl Components {
         let stop = || running.background.clone();
         self.tasks.spawn("readiness", readiness.run(stop()));
         if let Some(InCluster { node, readers, notices }) = self.cluster {
-            self.tasks.spawn("node", node.run(notices, stop()));
+            let (requests, tasks) = (self.bidding.clone(), self.tasks.clone());
+            self.tasks.spawn("node", node.run(notices, requests, tasks, stop()));
             self.tasks.spawn("readers", readers.run(stop()));
         }
         self.tasks.spawn("relay", self.relay.run(stop()));
         self.tasks.spawn("broker", self.broker.run(stop()));
-        self.tasks.spawn("schedule", schedule::run(self.store, self.lanes, stop()));
+        self.tasks.spawn("schedule", schedule::run(self.store, running.lanes.clone(), stop()));
 
         let api = self.sockets.api.clone();
         let authenticator = self.sockets.authenticator.clone();

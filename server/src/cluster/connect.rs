@@ -44,7 +44,7 @@ pub async fn connect(
     let events = open(args, &node, &addresses, Some(sender.clone())).await?;
     let digests = open(args, &node, &addresses, None).await?;
     let prefix = format!("gavel.{}", args.name(table).replace('.', "_"));
-    let bus = Nats::start(events, digests, prefix, sender, tasks, shutdown);
+    let bus = Nats::start([events, digests], &node, prefix, sender, tasks, shutdown);
     Ok(Some(Connected { node, bus: Arc::new(bus), notices }))
 }
 
@@ -62,6 +62,7 @@ async fn open(
         .reconnect_delay_callback(|_| limits::BUS_RECONNECT_PAUSE)
         .subscription_capacity(limits::BUS_SUBSCRIPTION_QUEUE_MAX)
         .no_echo()
+        .request_timeout(Some(limits::FORWARD_TIMEOUT))
         .event_callback(move |event| {
             let notices = notices.clone();
             async move { report(&event, notices.as_ref()) }

@@ -109,7 +109,7 @@ mod tests {
             of("GAVEL_RELAYS"),
             ["GAVEL_RELAYS is not a setting; did you mean GAVEL_RELAY?"]
         );
-        assert_eq!(of("GAVEL_COLOUR"), ["GAVEL_COLOUR is not a setting"]);
+        assert_eq!(of("GAVEL_WEATHER"), ["GAVEL_WEATHER is not a setting"]);
         for fine in ["GAVEL_RELAY", "GAVEL_TOKEN", "GAVEL_SERVICE_HOST", "GAVEL_PORT", "HOME"] {
             assert!(of(fine).is_empty(), "{fine}");
         }

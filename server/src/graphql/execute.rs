@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, SDLExportOptions, ServerError};
-use gavel_core::bidding::Lanes;
+use gavel_core::bidding::Bidding;
 use gavel_core::store::Dynamo;
 use gavel_core::tasks::Tasks;
 use gavel_trace::{Tracer, log_span};
@@ -69,7 +69,7 @@ impl Api {
     /// The API over a store and its lanes. Mutations run on `tasks`.
     pub fn new(
         store: Arc<Dynamo>,
-        lanes: Lanes<Dynamo>,
+        bidding: Bidding,
         limiter: ClientLimiter,
         rules: QueryRules,
         tasks: Tasks,
@@ -78,7 +78,7 @@ impl Api {
     ) -> Self {
         let counts = ApiCounts::new(limiter.clone());
         let mut builder =
-            builder().data(store).data(lanes).data(limiter.clone()).data(tracer.clone());
+            builder().data(store).data(bidding).data(limiter.clone()).data(tracer.clone());
         if !rules.introspection {
             builder = builder.disable_introspection();
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use gavel_core::auction::{AuctionId, BidId, BidRequest, Canceller, Draft, Transition};
-use gavel_core::bidding::{BidAnswer, BidTrace, Lanes, PlaceBid};
+use gavel_core::bidding::{BidAnswer, BidTrace, Bidding, PlaceBid};
 use gavel_core::clock;
 use gavel_core::store::{Dynamo, IdempotencyKey};
 use gavel_trace::Tracer;
@@ -163,9 +163,9 @@ impl Mutation {
                 None => tracer.pass_on(given),
             },
         };
-        let lanes = ctx.data::<Lanes<Dynamo>>()?;
+        let bidding = ctx.data::<Bidding>()?;
         let span = trace.as_ref().map(BidTrace::transact);
-        let answer = lanes.place(PlaceBid { request, key, trace: span }).await;
+        let answer = bidding.place(PlaceBid { request, key, trace: span }).await;
         if let Some(trace) = trace {
             trace.answered(tracer, &answer);
         }
@@ -219,7 +219,7 @@ async fn transition(ctx: &Context<'_>, id: &ID, transition: Transition) -> Resul
     if View::of(principal, &auction) != View::Owner {
         return Err(forbidden());
     }
-    let lanes = ctx.data::<Lanes<Dynamo>>()?;
+    let lanes = ctx.data::<Bidding>()?.lanes();
     let auction = lanes.transition(&auction.id, transition).await.map_err(from_lane)?;
     view(ctx, auction)
 }

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use gavel_core::bidding::Lanes;
+use gavel_core::bidding::Bidding;
 use gavel_core::cluster::Node;
 use gavel_core::metrics::exposition::{self, Exposition};
 use gavel_core::relay::{Health, Standing};
@@ -30,7 +30,7 @@ pub struct Metrics {
     /// Errors of the store.
     pub store: Arc<Dynamo>,
     /// Bids and transactions.
-    pub lanes: Lanes<Dynamo>,
+    pub bidding: Bidding,
     /// Reads of the stream.
     pub relay: Health,
     /// Whether the service can serve.
@@ -110,9 +110,11 @@ impl Metrics {
     }
 
     fn bids(&self, page: &mut Exposition) {
-        self.lanes.counts().expose(page);
-        page.gauge("gavel_lanes", "Auctions that are being written", self.lanes.count() as f64);
-        let (all, longest) = self.lanes.queued();
+        let lanes = self.bidding.lanes();
+        lanes.counts().expose(page);
+        self.bidding.counts().expose(page);
+        page.gauge("gavel_lanes", "Auctions that are being written", lanes.count() as f64);
+        let (all, longest) = lanes.queued();
         page.gauge("gavel_lane_queued", "Commands waiting for their lane", all as f64);
         let help = "Commands in the longest queue of a lane";
         page.gauge("gavel_lane_queue_longest", help, longest as f64);
@@ -171,7 +173,7 @@ impl Metrics {
     fn refusals(&self, page: &mut Exposition) {
         let limiter = &self.sockets.limiter;
         let clients = limiter.refusals().map(|(limit, count)| (limit.name(), count));
-        let lanes = self.lanes.counts();
+        let lanes = self.bidding.lanes().counts();
         let parts = [
             ("token", self.verifier.too_long()),
             ("topics", self.sockets.broker.counts().no_place.get()),

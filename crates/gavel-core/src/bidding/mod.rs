@@ -14,6 +14,8 @@ mod reject;
 mod trace;
 mod lane;
 pub mod lanes;
+mod forward_message;
+pub mod forward;
 pub mod schedule;
 
 #[cfg(any(test, feature = "simulation"))]
@@ -30,6 +32,7 @@ mod lanes_life_tests;
 mod lanes_chaos;
 
 pub use command::{BidAnswer, Committed, LaneError, PlaceBid};
+pub use forward::Bidding;
 pub use lanes::{LaneSettings, Lanes};
 pub use notifier::{CommitNotifier, Notified};
 pub use trace::BidTrace;

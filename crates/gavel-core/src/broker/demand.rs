@@ -133,7 +133,7 @@ impl Demand {
         let mut waits = self.inner.waits.lock();
         if waits.live.contains(id) {
             drop(waits);
-            return self.raise(id, version, now, false);
+            return self.raise(id, version, now, committed);
         }
         let known = waits.outstanding.get(id).map(|outstanding| outstanding.version);
         let is_new = known.is_none_or(|known| known < version) && !committed;

@@ -20,6 +20,13 @@ use crate::store::lease::NodeId;
 #[error("a message of the bus is not one of ours: {0}")]
 pub struct MessageError(String);
 
+impl MessageError {
+    /// What is wrong.
+    pub(crate) fn of(problem: String) -> Self {
+        Self(problem)
+    }
+}
+
 /// An attribute of the kinds that Gavel writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Value {
@@ -29,23 +36,41 @@ enum Value {
     Bool(bool),
 }
 
+/// An item of the table; attributes of kinds that Gavel does not write are left out.
 #[derive(Debug, Serialize, Deserialize)]
-struct Items {
-    items: Vec<BTreeMap<String, Value>>,
+pub(crate) struct ItemJson(BTreeMap<String, Value>);
+
+impl ItemJson {
+    pub(crate) fn of(item: &Item) -> Self {
+        let value = |value: &AttributeValue| match value {
+            AttributeValue::S(text) => Some(Value::S(text.clone())),
+            AttributeValue::N(digits) => Some(Value::N(digits.clone())),
+            AttributeValue::Bool(value) => Some(Value::Bool(*value)),
+            _ => None,
+        };
+        Self(item.iter().filter_map(|(name, v)| value(v).map(|v| (name.clone(), v))).collect())
+    }
+
+    /// What it is.
+    pub(crate) fn image(self) -> Result<Image, MessageError> {
+        let value = |value| match value {
+            Value::S(text) => AttributeValue::S(text),
+            Value::N(digits) => AttributeValue::N(digits),
+            Value::Bool(value) => AttributeValue::Bool(value),
+        };
+        let item: Item = self.0.into_iter().map(|(name, v)| (name, value(v))).collect();
+        item::image(&item).map_err(|error| MessageError(error.to_string()))
+    }
 }
 
-/// Items as a message; attributes of kinds that Gavel does not write are left out.
+#[derive(Debug, Serialize, Deserialize)]
+struct Items {
+    items: Vec<ItemJson>,
+}
+
+/// Items as a message.
 pub fn encode_items<'i>(items: impl IntoIterator<Item = &'i Item>) -> Vec<u8> {
-    let value = |value: &AttributeValue| match value {
-        AttributeValue::S(text) => Some(Value::S(text.clone())),
-        AttributeValue::N(digits) => Some(Value::N(digits.clone())),
-        AttributeValue::Bool(value) => Some(Value::Bool(*value)),
-        _ => None,
-    };
-    let item = |item: &Item| {
-        item.iter().filter_map(|(name, v)| value(v).map(|v| (name.clone(), v))).collect()
-    };
-    json(&Items { items: items.into_iter().map(item).collect() })
+    json(&Items { items: items.into_iter().map(ItemJson::of).collect() })
 }
 
 /// What a transaction has written, as a message: each bid, then the auction.
@@ -59,14 +84,8 @@ pub fn encode_transaction(written: &Transaction) -> Vec<u8> {
 pub fn decode_events(message: &[u8], read_at: Timestamp) -> Result<Vec<Envelope>, MessageError> {
     let Items { items } = parse(message)?;
     let mut events = Vec::with_capacity(items.len());
-    for attributes in items {
-        let value = |value| match value {
-            Value::S(text) => AttributeValue::S(text),
-            Value::N(digits) => AttributeValue::N(digits),
-            Value::Bool(value) => AttributeValue::Bool(value),
-        };
-        let item: Item = attributes.into_iter().map(|(name, v)| (name, value(v))).collect();
-        let image = item::image(&item).map_err(|error| MessageError(error.to_string()))?;
+    for item in items {
+        let image = item.image()?;
         let (event, written_at) = match image {
             Image::Bid(stored) => (Event::Bid(stored.bid), stored.written_at),
             Image::State(auction, written_at) => (Event::State(*auction), written_at),

@@ -15,8 +15,8 @@ mod publisher;
 mod readers;
 mod node;
 
-pub use bus::{Bus, Notice, Notices, Subject};
-pub use node::Node;
+pub use bus::{Bus, Notice, Notices, Replier, Subject};
+pub use node::{Node, Requests};
 pub use publisher::{Announcer, Publisher};
 pub use readers::{Permit, Readers};
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -18,11 +19,21 @@ use super::digest::Reached;
 use super::members::Members;
 use super::message::{self, Awaited, Digest, MessageError};
 use super::publisher::Publisher;
+use super::rendezvous;
 use crate::auction::AuctionId;
 use crate::broker::Broker;
 use crate::broker::demand::Demand;
+use crate::outage::Outage;
+use crate::store::lease::NodeId;
 use crate::store::{Dynamo, Table};
+use crate::tasks::Tasks;
 use crate::{clock, limits};
+
+/// What a node does for others.
+pub trait Requests: Send + Sync + 'static {
+    /// The answer to a request; nothing where none is due.
+    fn serve(&self, message: Vec<u8>) -> BoxFuture<'static, Option<Vec<u8>>>;
+}
 
 /// A node of a cluster. Clones share it.
 pub struct Node<T = Dynamo> {
@@ -38,6 +49,7 @@ struct State {
     /// Auctions that digests are ahead of, since when.
     behind: Mutex<HashMap<AuctionId, (Reached, Instant)>>,
     is_connected: AtomicBool,
+    overflows: Mutex<Outage>,
     /// Rung when all live topics are to be checked at once.
     check: Notify,
     trusted: watch::Sender<bool>,
@@ -76,16 +88,53 @@ impl<T: Table> Node<T> {
         *self.state.trusted.borrow()
     }
 
+    /// The node that writes an auction, if it is another one.
+    pub fn owner_elsewhere(&self, id: &AuctionId) -> Option<NodeId> {
+        if !self.state.is_connected.load(Relaxed) {
+            return None;
+        }
+        let members = self.state.members.lock();
+        let me = self.publisher.node();
+        let owner = rendezvous::owner(id, members.live(Instant::now()).chain([me]))?;
+        (owner != me).then(|| owner.clone())
+    }
+
+    /// Asks another node. Nothing: it did not answer in time.
+    pub async fn request(&self, node: &NodeId, message: Vec<u8>) -> Option<Vec<u8>> {
+        let asked = self.publisher.bus().request(node, message);
+        timeout(limits::FORWARD_TIMEOUT, asked).await.ok().flatten()
+    }
+
     /// How many other nodes live.
     pub fn others(&self) -> usize {
         self.state.members.lock().live(Instant::now()).count()
     }
 
     /// Receives, and says that this node lives, until shutdown.
-    pub async fn run(self, mut notices: Notices, shutdown: CancellationToken) {
+    pub async fn run(
+        self,
+        mut notices: Notices,
+        requests: impl Requests,
+        tasks: Tasks,
+        shutdown: CancellationToken,
+    ) {
+        let serving = Arc::new(Semaphore::new(limits::FORWARDED_MAX));
         let receives = async {
             while let Some(notice) = notices.recv().await {
-                self.take(notice);
+                match notice {
+                    // One too many is not answered: who asks decides by itself.
+                    Notice::Request(message, replier) => {
+                        let Ok(permit) = Arc::clone(&serving).try_acquire_owned() else { continue };
+                        let served = requests.serve(message);
+                        tasks.spawn("forwarded", async move {
+                            if let Some(answer) = served.await {
+                                replier.answer(answer);
+                            }
+                            drop(permit);
+                        });
+                    }
+                    other => self.take(other),
+                }
             }
         };
         tokio::select! {
@@ -110,6 +159,8 @@ impl<T: Table> Node<T> {
                 counts.received.inc(Kind::Awaited);
                 self.take_awaited(&message)
             }
+            // Taken before.
+            Notice::Request(..) => Ok(()),
             Notice::Connected => {
                 info!("the bus is connected");
                 self.state.is_connected.store(true, Relaxed);
@@ -123,7 +174,9 @@ impl<T: Table> Node<T> {
                 Ok(())
             }
             Notice::Overflowed => {
-                warn!("messages of the bus were dropped; reading the table instead");
+                if self.state.overflows.lock().failed(Instant::now()) {
+                    warn!("messages of the bus were dropped; reading the table instead");
+                }
                 self.state.check.notify_one();
                 Ok(())
             }

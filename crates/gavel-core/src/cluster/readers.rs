@@ -104,7 +104,7 @@ impl<T: Leases> Readers<T> {
         match failed {
             None => _ = self.outage.succeeded(now),
             Some(error) if self.outage.failed(now) => {
-                warn!(error, "cannot keep a lease of the stream; trying again");
+                warn!(error, "cannot keep a lease of the stream; retrying");
             }
             Some(_) => {}
         }

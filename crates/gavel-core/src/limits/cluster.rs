@@ -29,6 +29,10 @@ pub const BUS_CHECK_EVERY: Duration = Duration::from_secs(1);
 pub const NODES_MAX: usize = 1_000;
 /// Messages of the bus that wait to be read; further ones are dropped, and topics checked.
 pub const BUS_QUEUE_MAX: usize = 8_192;
+/// How long a forwarded bid waits for its owner's answer, before it is decided here.
+pub const FORWARD_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bids of other nodes that are decided here at a time; further ones are decided where they came.
+pub const FORWARDED_MAX: usize = 10_000;
 /// How long a topic waits for the bus before it reads the table all the same.
 pub const BUS_JOIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// The largest message that is sent: NATS takes 1 MiB unless it is told otherwise.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::auction::AuctionId;
 use crate::broker::Interest;
-use crate::cluster::{Bus, Notice, Notices, Subject};
+use crate::cluster::{Bus, NodeId, Notice, Notices, Replier, Subject};
 use crate::limits;
 
 /// A bus. Clones share it.
@@ -28,6 +28,7 @@ struct Model {
 }
 
 struct Port {
+    node: NodeId,
     sender: mpsc::Sender<Notice>,
     joined: HashSet<AuctionId>,
     /// It neither sends nor receives before this.
@@ -47,12 +48,13 @@ impl Network {
     }
 
     /// A connection, and what comes by it.
-    pub(super) fn connect(&self) -> (Connection, Notices) {
+    pub(super) fn connect(&self, node: &NodeId) -> (Connection, Notices) {
         let (sender, notices) = mpsc::channel(limits::BUS_QUEUE_MAX);
         sender.try_send(Notice::Connected).expect("there is room for one");
         let mut model = self.0.lock();
         let cut_until = Instant::now();
-        model.ports.push(Port { sender, joined: HashSet::new(), cut_until });
+        let node = node.clone();
+        model.ports.push(Port { node, sender, joined: HashSet::new(), cut_until });
         (Connection { network: self.clone(), number: model.ports.len() - 1 }, notices)
     }
 
@@ -120,6 +122,34 @@ impl Bus for Connection {
         for (to, delay) in under_way {
             self.network.deliver(to, notice.clone(), delay);
         }
+    }
+
+    fn request<'a>(&'a self, node: &'a NodeId, message: Vec<u8>) -> BoxFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let is_it = |port: &Port| port.node == *node;
+            let to = self.network.0.lock().ports.iter().position(is_it)?;
+            let (replier, mut answers) = Replier::new();
+            for delay in self.copies(self.number, to) {
+                let notice = Notice::Request(message.clone(), replier.clone());
+                self.network.deliver(to, notice, delay);
+            }
+            drop(replier);
+            let answer = answers.recv().await?;
+            // It may get lost on its way back, too.
+            let delay = self.copies(to, self.number).into_iter().next();
+            match delay {
+                Some(delay) => sleep(delay).await,
+                None => std::future::pending().await,
+            }
+            Some(answer)
+        })
+    }
+}
+
+impl Connection {
+    /// How late a message to a node arrives, each time that it does.
+    fn copies(&self, from: usize, to: usize) -> Vec<Duration> {
+        self.network.0.lock().copies(from, to, false)
     }
 }
 

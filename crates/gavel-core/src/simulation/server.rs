@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bus::Network;
 use super::stream::{ARN, Streams};
-use crate::bidding::{CommitNotifier, LaneSettings, Lanes, Notified};
+use crate::bidding::{Bidding, CommitNotifier, LaneSettings, Lanes, Notified};
 use crate::broker::demand::Demand;
 use crate::broker::{Broker, Interest};
 use crate::cluster::{Announcer, Bus, Node, NodeId, Publisher, Readers};
@@ -24,8 +24,8 @@ const POLL_INTERVALS: PollIntervals = PollIntervals {
 
 /// One process over the shared table.
 pub struct Server {
-    /// Its lanes.
-    pub lanes: Lanes<Simulated>,
+    /// Its lanes, and those of other nodes.
+    pub bidding: Bidding<Simulated>,
     /// Its broker.
     pub broker: Broker<Simulated>,
     /// Its tasks.
@@ -46,18 +46,19 @@ impl Server {
         let mut broker = Broker::new(Arc::clone(table), demand.clone(), tasks.clone())
             .checking_per_second(limits::QUIET_CHECKS_PER_SECOND_MAX);
         let announcer = if is_hybrid { Announcer::Lane } else { Announcer::Relay };
-        let mut cluster = None;
+        let (mut cluster, mut in_cluster) = (None, None);
         if let Some(network) = network {
-            let (connection, notices) = network.connect();
+            let id = NodeId::random();
+            let (connection, notices) = network.connect(&id);
             let bus: Arc<dyn Bus> = Arc::new(connection);
             broker = broker.interested(Arc::clone(&bus) as Arc<dyn Interest>);
-            let publisher = Publisher::new(NodeId::random(), bus, announcer);
+            let publisher = Publisher::new(id, bus, announcer);
             let readers = limits::STREAM_READERS_MAX;
             let readers = Readers::new(Arc::clone(table), publisher.node().clone(), readers);
             let node = Node::new(publisher.clone(), broker.clone(), demand.clone());
             cluster = Some((publisher, readers.permit()));
             tasks.spawn("readers", readers.run(stop.clone()));
-            tasks.spawn("node", node.run(notices, stop.clone()));
+            in_cluster = Some((node, notices));
         }
         let local = if is_hybrid {
             Notified::Broker(broker.clone())
@@ -68,6 +69,12 @@ impl Server {
         let notifier = CommitNotifier::new(local, publisher);
         let settings = LaneSettings { group_commit_max, ..LaneSettings::default() };
         let lanes = Lanes::new(Arc::clone(table), notifier, settings, tasks.clone());
+        let node = in_cluster.as_ref().map(|(node, _)| node.clone());
+        let bidding = Bidding::new(lanes, node);
+        if let Some((node, notices)) = in_cluster {
+            let requests = bidding.clone();
+            tasks.spawn("node", node.run(notices, requests, tasks.clone(), stop.clone()));
+        }
         let mut relay =
             Relay::new(streams.clone(), ARN.into(), broker.clone(), demand, POLL_INTERVALS);
         if let Some((publisher, permit)) = cluster {
@@ -75,12 +82,12 @@ impl Server {
         }
         tasks.spawn("relay", relay.run(stop.clone()));
         tasks.spawn("broker", broker.clone().run(stop.clone()));
-        Self { lanes, broker, tasks, stop }
+        Self { bidding, broker, tasks, stop }
     }
 
     /// Shuts down; nothing of it has panicked.
     pub async fn end(self) {
-        self.lanes.close();
+        self.bidding.lanes().close();
         self.stop.cancel();
         self.tasks.finished().await;
         assert!(!self.tasks.has_failed(), "a task panicked");

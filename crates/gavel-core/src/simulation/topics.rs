@@ -1,10 +1,13 @@
 //! The simulation up to the topics.
 
+use std::collections::HashSet;
+
 use futures_util::future::join_all;
 
 use super::watcher::Watcher;
 use super::{Course, World, runs_all_seeds, seeds};
 use crate::limits;
+use crate::store::StoredBid;
 
 const WATCHERS: u64 = 4;
 
@@ -60,15 +63,18 @@ async fn run(mut world: World, seed: u64, reached: &mut Reached) {
     let (watchers, ()) = tokio::join!(join_all(watchers), world.run(bidding, &course));
 
     let written = world.table.written();
+    let request = |stored: &StoredBid| (stored.bid.bidder_id.clone(), stored.bid.received_at);
+    let requests: HashSet<_> = written.iter().map(request).collect();
+    assert_eq!(requests.len(), written.len(), "seed {seed}: a request was written twice");
     let has_ended = world.table.auction().status.is_final();
     for (number, watcher) in watchers.iter().enumerate() {
         let from = watcher.from.expect("it has joined") as usize;
         let told: Vec<u64> = watcher.bids.iter().map(|bid| bid.sequence).collect();
         let expected: Vec<u64> = (from as u64 + 1..=written.len() as u64).collect();
         assert_eq!(told, expected, "seed {seed}, watcher {number}, from {from}");
-        let are_same =
-            watcher.bids.iter().zip(&written[from..]).all(|(bid, stored)| *bid == stored.bid);
-        assert!(are_same, "seed {seed}: a watcher is told what is in the table");
+        for (bid, stored) in watcher.bids.iter().zip(&written[from..]) {
+            assert_eq!(*bid, stored.bid, "seed {seed}: a watcher is told what is in the table");
+        }
         assert_eq!(watcher.saw_end, has_ended, "seed {seed}, watcher {number}: the end");
         reached.delivered += told.len();
         reached.resumed += watcher.resumed;

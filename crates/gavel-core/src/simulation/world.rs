@@ -122,7 +122,7 @@ impl World {
             sleep(Duration::from_millis(random.random_range(0..3000))).await;
             let cancel = Transition::Cancel { by: Canceller::Seller };
             // It may have become unknown; the table has the truth.
-            self.servers[0].lanes.transition(&self.id, cancel).await.ok();
+            self.servers[0].bidding.lanes().transition(&self.id, cancel).await.ok();
         }
         self.table.calm();
         self.streams.calm();
@@ -141,11 +141,11 @@ impl World {
         let mut random = StdRng::seed_from_u64(seed);
         // Leases of nodes that lost them are taken again.
         sleep(limits::LEASE_STALE_AFTER + limits::LEASE_RENEW_EVERY).await;
-        for _ in 0..3 {
+        for bidder in ["eve", "fay", "eve"] {
             sleep(Duration::from_millis(random.random_range(0..1000))).await;
             let least = self.table.auction().minimum_bid().minor_units();
             let server = &self.servers[random.random_range(0..self.servers.len())];
-            server.lanes.place(placed("eve", least, None)).await.ok();
+            server.bidding.place(placed(bidder, least, None)).await.ok();
             sleep(REACHES_ALL_WITHIN).await;
             let sequence = self.table.auction().sequence;
             for (number, server) in self.servers.iter().enumerate() {
@@ -164,7 +164,7 @@ impl World {
             let key = random.random_bool(0.5).then(|| number.to_string());
             let server = &self.servers[random.random_range(0..self.servers.len())];
             // Rejected, failed or unknown: the table has the truth.
-            server.lanes.place(placed(bidder, minor, key.as_deref())).await.ok();
+            server.bidding.place(placed(bidder, minor, key.as_deref())).await.ok();
         }
     }
 }

@@ -27,6 +27,17 @@ impl IdempotencyKey {
         Self(hex)
     }
 
+    /// One that nobody has: for a bid that has none of its client's.
+    pub fn random() -> Self {
+        Self(format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>()))
+    }
+
+    /// From its hex.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (hex.len() == 64 && hex.bytes().all(is_hex)).then(|| Self(hex.to_owned()))
+    }
+
     /// The hash as lower-case hex.
     pub fn as_hex(&self) -> &str {
         &self.0

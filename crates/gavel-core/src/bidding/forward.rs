@@ -1,0 +1,126 @@
+//! Places bids at the node that owns their auction, so that a hot auction is written by one lane.
+//!
+//! Correctness never depends on ownership: two nodes may both believe that they own an auction, and
+//! each writes by the auction item's condition. A forwarded bid always has an idempotency key, its
+//! client's or one made for it, so that a second attempt never becomes a second bid.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tracing::debug;
+
+use super::command::{BidAnswer, LaneError, PlaceBid};
+use super::forward_message::{decode_answer, decode_bid, encode_answer, encode_bid};
+use super::lanes::Lanes;
+use crate::cluster::{Node, Requests};
+use crate::labels;
+use crate::metrics;
+use crate::metrics::CounterVec;
+use crate::store::{Dynamo, IdempotencyKey, Table};
+
+labels! {
+    /// What became of a bid that another node's auction was for.
+    pub Forwarded {
+        /// The owner has answered.
+        Answered = "answered",
+        /// The owner did not answer in time: decided here, under the same key.
+        Fallback = "fallback",
+        /// Another node's bid was decided here.
+        Served = "served",
+    }
+}
+
+metrics! {
+    /// The counts of forwarding.
+    pub ForwardCounts {
+        /// Bids forwarded to the node that owns their auction, by what became of it.
+        forwarded: CounterVec<Forwarded> = "gavel_bids_forwarded_total" by "result",
+    }
+}
+
+/// Places bids, here or at their owner. Clones share it.
+#[derive(Debug)]
+pub struct Bidding<T = Dynamo> {
+    lanes: Lanes<T>,
+    node: Option<Node<T>>,
+    counts: Arc<ForwardCounts>,
+}
+
+impl<T> Clone for Bidding<T> {
+    fn clone(&self) -> Self {
+        let (lanes, node) = (self.lanes.clone(), self.node.clone());
+        Self { lanes, node, counts: Arc::clone(&self.counts) }
+    }
+}
+
+impl<T: Table> Bidding<T> {
+    /// Places bids on these lanes, and as a node of a cluster at their owner.
+    pub fn new(lanes: Lanes<T>, node: Option<Node<T>>) -> Self {
+        Self { lanes, node, counts: Arc::default() }
+    }
+
+    /// The lanes of this node.
+    pub fn lanes(&self) -> &Lanes<T> {
+        &self.lanes
+    }
+
+    /// What it counts.
+    pub fn counts(&self) -> Arc<ForwardCounts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// Decides and writes a bid.
+    pub async fn place(&self, bid: PlaceBid) -> Result<BidAnswer, LaneError> {
+        let owner = self.node.as_ref().and_then(|node| {
+            node.owner_elsewhere(&bid.request.auction_id).map(|owner| (node, owner))
+        });
+        let Some((node, owner)) = owner else { return self.lanes.place(bid).await };
+        let is_made_here = bid.key.is_none();
+        let key = bid.key.clone().unwrap_or_else(IdempotencyKey::random);
+        let bid = PlaceBid { key: Some(key), ..bid };
+        let answer = match node.request(&owner, encode_bid(&bid)).await {
+            Some(answer) => decode_answer(&answer).ok(),
+            None => None,
+        };
+        let answer = match answer {
+            // Nothing was written by an owner that goes.
+            Some(answer) if answer != Err(LaneError::Stopping) => {
+                self.counts.forwarded.inc(Forwarded::Answered);
+                answer
+            }
+            _ => {
+                self.counts.forwarded.inc(Forwarded::Fallback);
+                self.lanes.place(bid).await
+            }
+        };
+        answer.map(|answer| if is_made_here { as_first(answer) } else { answer })
+    }
+}
+
+/// A client that gave no key has sent its bid once, however often it was tried.
+fn as_first(answer: BidAnswer) -> BidAnswer {
+    match answer {
+        BidAnswer::Accepted { stored, committed_at, group, .. } => {
+            BidAnswer::Accepted { stored, repeated: false, committed_at, group }
+        }
+        rejected @ BidAnswer::Rejected { .. } => rejected,
+    }
+}
+
+impl<T: Table> Requests for Bidding<T> {
+    fn serve(&self, message: Vec<u8>) -> BoxFuture<'static, Option<Vec<u8>>> {
+        let bidding = self.clone();
+        Box::pin(async move {
+            let bid = match decode_bid(&message) {
+                Ok(bid) => bid,
+                Err(problem) => {
+                    debug!(%problem, "a forwarded bid cannot be read");
+                    return None;
+                }
+            };
+            bidding.counts.forwarded.inc(Forwarded::Served);
+            // Here, whoever else may be its owner by now: it is forwarded once.
+            Some(encode_answer(&bidding.lanes.place(bid).await))
+        })
+    }
+}
