@@ -95,7 +95,10 @@ impl Components {
             });
         let announcer = match args.delivery.relay {
             RelayMode::Hybrid => Announcer::Lane,
-            _ => Announcer::Relay,
+            RelayMode::Stream => Announcer::Relay,
+            // Checked before: it is in no cluster.
+            #[cfg(feature = "lambda-model")]
+            RelayMode::Lambda => Announcer::Relay,
         };
         let publisher = (connected.as_ref()).map(|connected| {
             Publisher::new(connected.node.clone(), Arc::clone(&connected.bus), announcer)
