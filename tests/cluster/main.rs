@@ -5,6 +5,7 @@ mod delivery;
 mod readers;
 mod outage;
 mod start;
+mod trust;
 
 use std::time::Duration;
 

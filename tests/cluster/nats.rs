@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::NamedTempFile;
 
 /// A nats-server; ended when it is dropped.
 pub(crate) struct Nats {
     port: u16,
     process: Option<Child>,
+    /// Who may sign in, if not everybody.
+    config: Option<NamedTempFile>,
 }
 
 /// A port that was free a moment ago.
@@ -21,7 +24,17 @@ pub(crate) fn free_port() -> u16 {
 
 impl Nats {
     pub(crate) fn start() -> Self {
-        let mut nats = Self { port: free_port(), process: None };
+        Self::with(None)
+    }
+
+    /// With a configuration.
+    pub(crate) fn with(config: Option<&str>) -> Self {
+        let config = config.map(|text| {
+            let file = NamedTempFile::new().expect("a temporary file");
+            std::fs::write(file.path(), text).expect("it can be written");
+            file
+        });
+        let mut nats = Self { port: free_port(), process: None, config };
         nats.start_again();
         nats
     }
@@ -37,6 +50,9 @@ impl Nats {
         let port = self.port.to_string();
         let mut command = Command::new(binary);
         command.args(["--addr", "127.0.0.1", "--port", &port]);
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config.path());
+        }
         self.process = Some(command.stderr(Stdio::null()).spawn().expect("nats-server starts"));
         let deadline = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {

@@ -34,6 +34,9 @@ pub struct Latencies {
     pub stream: Latency,
     /// Sent -> answered as accepted or rejected: how long a bidder waits.
     pub answer: Latency,
+    /// Acknowledged by the store -> received by the last of its watchers that got it live, on
+    /// whichever server.
+    pub spread: Latency,
     /// Every bid that all its watchers got live, in the order of the schedule.
     pub bids: Vec<Timed>,
     /// Bids whose hops do not add up to client-to-client: none, unless a timestamp is wrong.
@@ -70,6 +73,9 @@ pub struct LatencyReport {
     /// See [`Latencies`].
     #[serde(default)]
     pub answer: Summary,
+    /// See [`Latencies`].
+    #[serde(default)]
+    pub spread: Summary,
 }
 
 /// The hops, in the order of the path.
@@ -157,6 +163,11 @@ impl Latencies {
             self.torn += u64::from(hops.iter().sum::<i64>() != total_us);
         }
         let last = live.iter().max_by_key(|told| told.received_us);
+        if let Some(last) = last
+            && let Outcome::Accepted { committed_us: Some(committed_us), .. } = attempt.outcome
+        {
+            self.spread.add(last.received_us - (committed_us - correction_us));
+        }
         if let Some(last) = last.filter(|_| live.len() == watchers) {
             let total_us = last.received_us - attempt.intended_us;
             self.client_to_last_client.add(total_us);
@@ -186,6 +197,7 @@ impl Latencies {
             "commit" => &self.commit,
             "stream" => &self.stream,
             "answer" => &self.answer,
+            "spread" => &self.spread,
             _ => return None,
         })
     }
@@ -206,6 +218,7 @@ impl Latencies {
             commit: self.commit.summary(),
             stream: self.stream.summary(),
             answer: self.answer.summary(),
+            spread: self.spread.summary(),
         }
     }
 }

@@ -181,11 +181,13 @@ fn latencies(report: &Report, out: &mut String) -> std::fmt::Result {
     row(out, "client_to_last_client", &latency.client_to_last_client)?;
     row(out, "beside: commit", &latency.commit)?;
     row(out, "beside: answer", &latency.answer)?;
+    row(out, "beside: spread", &latency.spread)?;
     writeln!(
         out,
         "schedule: intended -> sent -> request: received -> lane: written ->\n\
          store_and_stream: read -> relay: published -> deliver: client.\n\
-         commit: written -> committed. answer: sent -> answered, what a bidder waits."
+         commit: written -> committed. answer: sent -> answered, what a bidder waits.\n\
+         spread: committed -> received by the last watcher, on whichever server."
     )
 }
 

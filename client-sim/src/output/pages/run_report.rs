@@ -86,6 +86,7 @@ fn hops(report: &Report) -> anyhow::Result<Section> {
         ("beside: written to acknowledged", &latency.commit),
         ("beside: acknowledged to read", &latency.stream),
         ("beside: sent to answered, what a bidder waits", &latency.answer),
+        ("beside: acknowledged to its last watcher", &latency.spread),
     ] {
         table.row(row(name, summary));
     }
