@@ -30,7 +30,12 @@ struct House {
 
 impl House {
     async fn start(count: usize, relay: &str) -> Self {
-        let emulator = Emulator::start(Options::default()).await.expect("it starts");
+        Self::over(Options::default(), count, relay).await
+    }
+
+    /// Over a store with these options.
+    async fn over(options: Options, count: usize, relay: &str) -> Self {
+        let emulator = Emulator::start(options).await.expect("it starts");
         let nats = Nats::start();
         let url = emulator.endpoint();
         let flags = ["--dynamodb", &url, "--relay", relay, "--cluster", &nats.url()];

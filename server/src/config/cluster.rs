@@ -92,3 +92,40 @@ impl ClusterArgs {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        cluster: ClusterArgs,
+    }
+
+    /// The flag that is wrong, if one is.
+    fn wrong(flags: &[&str], table: &str) -> Option<&'static str> {
+        let flags = Flags::parse_from([&["test"], flags].concat());
+        flags.cluster.check(table).err().map(|error| error.flag)
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        let bus = "--cluster=nats://127.0.0.1:4222,nats://127.0.0.2:4222";
+        assert_eq!(wrong(&[], "t"), None);
+        assert_eq!(wrong(&[bus, "--node-id=node-1", "--cluster-name=a_b"], "t"), None);
+        assert_eq!(wrong(&[bus], "a.table.with.dots"), None);
+        for (flags, flag) in [
+            (&["--node-id=a"][..], "node-id"),
+            (&["--cluster-nkey=f"], "cluster-nkey"),
+            (&[bus, "--node-id=a.b"], "node-id"),
+            (&[bus, "--cluster-name=*"], "cluster-name"),
+            (&[bus, "--stream-readers=3"], "stream-readers"),
+            (&["--cluster=http://127.0.0.1 :4222"], "cluster"),
+        ] {
+            assert_eq!(wrong(flags, "t"), Some(flag), "{flags:?}");
+        }
+    }
+}

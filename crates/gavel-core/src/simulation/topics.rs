@@ -1,6 +1,7 @@
 //! The simulation up to the topics.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use futures_util::future::join_all;
 
@@ -39,10 +40,20 @@ async fn every_watcher_is_told_every_bid_once_and_in_order() {
     );
 }
 
+// In two, so that they use two cores.
 #[tokio::test(start_paused = true)]
 async fn every_watcher_of_every_node_is_sent_every_bid_once_and_in_order() {
+    run_clusters(0..500).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_watcher_of_every_node_is_sent_every_bid_for_the_other_half_of_the_seeds() {
+    run_clusters(500..1000).await;
+}
+
+async fn run_clusters(default: Range<u64>) {
     let mut reached = Reached::default();
-    for seed in seeds(0..1000) {
+    for seed in seeds(default) {
         run(World::clustered(seed), seed, &mut reached).await;
     }
     println!("{reached:?}");
