@@ -9,12 +9,14 @@ use client_sim::lab::{self, Options};
 use client_sim::load::fit::{Chosen, fit};
 use client_sim::load::plan::{Plan, Target, View};
 use client_sim::load::scenario::{Name, Scenario};
+use client_sim::measure::idle_store;
 use client_sim::output::report::Report;
 use client_sim::run::run;
 use client_sim::service::api::Api;
 use client_sim::service::last_mile::LastMile;
 use client_sim::service::tokens::Tokens;
 use client_sim::{output::text, service::base_url};
+use dynamodb_emulator::{Behaviour, Emulator, StreamOptions};
 use e2e::Gavel;
 use serde_json::json;
 
@@ -157,4 +159,15 @@ async fn a_limit_that_is_met_is_named_with_the_flag_that_raises_it() {
     assert!(report.limits_met["bids_per_user"] > 0, "{:?}", report.limits_met);
     assert!(text::report(&report).contains("--bids-per-user-per-second"));
     gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_idle_store_is_measured_over_several_shards() {
+    let streams = StreamOptions { shards: 4, ..StreamOptions::default() };
+    let behaviour = Behaviour { streams, ..Behaviour::default() };
+    let store = dynamodb_emulator::Options { behaviour, ..dynamodb_emulator::Options::default() };
+    let emulator = Emulator::start(store).await.unwrap();
+    let probe = idle_store::measure(&emulator.endpoint()).await.unwrap();
+    assert!(probe.transact_us > 0 && probe.get_records_us > 0, "{probe:?}");
+    emulator.shutdown().await;
 }

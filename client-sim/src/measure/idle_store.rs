@@ -59,7 +59,7 @@ pub async fn measure(endpoint: &str) -> anyhow::Result<Probe> {
     let client = Client::new(&config);
     let streams = Streams::new(&config);
     let stream_arn = make_table(&client).await.context("the probe's table")?;
-    let mut iterator = open(&streams, &stream_arn).await.context("the probe's stream")?;
+    let mut iterators = open(&streams, &stream_arn).await.context("the probe's stream")?;
     let mut transact_us = Vec::with_capacity(ROUNDS);
     let mut get_records_us = Vec::with_capacity(ROUNDS);
     for round in 0..WARM_UP + ROUNDS {
@@ -71,16 +71,20 @@ pub async fn measure(endpoint: &str) -> anyhow::Result<Probe> {
         let mut read = None;
         let mut records = 0;
         let give_up = Instant::now() + RECORD_MAX;
+        // A key is in a partition of its own, and so perhaps in another shard.
         while records < RECORDS {
-            ensure!(Instant::now() < give_up, "the probe's records did not appear in its stream");
-            let started = Instant::now();
-            let page = streams.get_records().shard_iterator(&iterator).send().await?;
-            let took = started.elapsed();
-            records += page.records().len();
-            if !page.records().is_empty() {
-                read.get_or_insert(took);
+            for iterator in &mut iterators {
+                let problem = "the probe's records did not appear in its stream";
+                ensure!(Instant::now() < give_up, problem);
+                let started = Instant::now();
+                let page = streams.get_records().shard_iterator(&*iterator).send().await?;
+                let took = started.elapsed();
+                records += page.records().len();
+                if !page.records().is_empty() {
+                    read.get_or_insert(took);
+                }
+                *iterator = page.next_shard_iterator.context("the probe's shard has ended")?;
             }
-            iterator = page.next_shard_iterator.context("the probe's shard has ended")?;
         }
         let read = read.context("no page had a record")?;
         if round >= WARM_UP {
@@ -121,18 +125,23 @@ async fn make_table(client: &Client) -> anyhow::Result<String> {
     description.latest_stream_arn.context("no stream")
 }
 
-async fn open(streams: &Streams, arn: &str) -> anyhow::Result<String> {
+/// An iterator for each shard.
+async fn open(streams: &Streams, arn: &str) -> anyhow::Result<Vec<String>> {
     let described = streams.describe_stream().stream_arn(arn).send().await?;
     let description = described.stream_description.context("no description")?;
-    let shard = description.shards().first().and_then(|s| s.shard_id()).context("no shard")?;
-    let iterator = streams
-        .get_shard_iterator()
-        .stream_arn(arn)
-        .shard_id(shard)
-        .shard_iterator_type(ShardIteratorType::Latest)
-        .send()
-        .await?;
-    iterator.shard_iterator.context("no iterator")
+    let mut iterators = Vec::new();
+    for shard in description.shards() {
+        let iterator = streams
+            .get_shard_iterator()
+            .stream_arn(arn)
+            .shard_id(shard.shard_id().context("a shard without an id")?)
+            .shard_iterator_type(ShardIteratorType::Latest)
+            .send()
+            .await?;
+        iterators.push(iterator.shard_iterator.context("no iterator")?);
+    }
+    ensure!(!iterators.is_empty(), "no shard");
+    Ok(iterators)
 }
 
 async fn transact(client: &Client, round: usize) -> anyhow::Result<()> {
