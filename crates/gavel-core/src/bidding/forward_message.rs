@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{BidAnswer, Committed, LaneError, PlaceBid};
 use crate::auction::{Amount, BidId, BidRequest, RejectionCode, Timestamp};
-use crate::cluster::message::{ItemJson, MessageError};
+use crate::cluster::message::{ItemJson, MessageError, json, parse};
 use crate::store::IdempotencyKey;
 use crate::store::item::{self, Image};
 
@@ -164,14 +164,6 @@ pub(super) fn decode_answer(message: &[u8]) -> Result<Result<BidAnswer, LaneErro
             ErrorJson::Internal => LaneError::Internal,
         }),
     })
-}
-
-fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("texts, numbers and lists alone")
-}
-
-fn parse<'m, T: Deserialize<'m>>(message: &'m [u8]) -> Result<T, MessageError> {
-    serde_json::from_slice(message).map_err(|error| MessageError::of(error.to_string()))
 }
 
 #[cfg(test)]

@@ -1,28 +1,18 @@
 //! What a node counts of its cluster.
 
+use crate::labels;
 use crate::metrics;
-use crate::metrics::{Counter, CounterVec, Label};
+use crate::metrics::{Counter, CounterVec};
 
-/// A kind of message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Bids and states of an auction.
-    Event,
-    /// A digest.
-    Digest,
-    /// A version that is being written.
-    Awaited,
-}
-
-impl Label for Kind {
-    const ALL: &'static [Self] = &[Self::Event, Self::Digest, Self::Awaited];
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Event => "event",
-            Self::Digest => "digest",
-            Self::Awaited => "awaited",
-        }
+labels! {
+    /// A kind of message.
+    pub Kind {
+        /// Bids and states of an auction.
+        Event = "event",
+        /// A digest.
+        Digest = "digest",
+        /// A version that is being written.
+        Awaited = "awaited",
     }
 }
 

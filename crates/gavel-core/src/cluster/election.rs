@@ -49,15 +49,15 @@ impl Election {
             if seen.since.is_none() || seen.lease != lease {
                 *seen = Seen { lease, since: Some(now) };
             }
-            // Somebody has taken it: this node was late.
-            let is_lost = |held: &Held| {
-                held.slot == slot
-                    && seen.lease.as_ref().is_none_or(|lease| {
-                        lease.counter > held.counter || lease.owner.as_ref() != Some(&self.me)
-                    })
-            };
-            if self.held.as_ref().is_some_and(is_lost) {
-                self.held = None;
+            let own = seen.lease.as_ref().filter(|lease| lease.owner.as_ref() == Some(&self.me));
+            match (own, &mut self.held) {
+                // A write of this node's whose answer was lost: it reads no longer than before.
+                (Some(own), Some(held)) if held.slot == slot => {
+                    held.counter = held.counter.max(own.counter);
+                }
+                // Somebody has taken it: this node was late.
+                (None, Some(held)) if held.slot == slot => self.held = None,
+                _ => {}
             }
         }
     }
@@ -73,7 +73,8 @@ impl Election {
             (_, None) => false,
             (None, _) => true,
             (Some(lease), Some(since)) => {
-                lease.owner.is_none()
+                // Its own, for which this node has had no answer, is written anew.
+                lease.owner.as_ref().is_none_or(|owner| *owner == self.me)
                     || now.saturating_duration_since(since) >= limits::LEASE_STALE_AFTER
             }
         };

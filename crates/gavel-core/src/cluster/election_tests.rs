@@ -72,6 +72,23 @@ fn who_sees_another_owner_or_is_refused_stops_reading_at_once() {
 }
 
 #[test]
+fn an_answer_that_is_lost_costs_no_lease_and_lengthens_none() {
+    let now = Instant::now();
+    let mut election = holder(now);
+    // The renewal was written, and nobody said so.
+    election.observe(vec![Some(lease("a", 2))], now + SECOND);
+    assert!(election.may_read(now + SECOND));
+    assert!(!election.may_read(now + STALE), "it counts from the last answer");
+    let renewal = election.due(now + SECOND).unwrap();
+    assert_eq!((renewal.expected, renewal.next), (Some(lease("a", 2)), lease("a", 3)));
+    // So was the taking.
+    let mut election = Election::new("a".into(), 1);
+    election.observe(vec![Some(lease("a", 1))], now);
+    assert!(!election.may_read(now));
+    assert_eq!(election.due(now).unwrap().next, lease("a", 2));
+}
+
+#[test]
 fn a_lease_that_was_given_back_is_taken_at_once() {
     let now = Instant::now();
     let mut first = holder(now);

@@ -166,11 +166,11 @@ impl Awaited {
     }
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
+pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("texts, numbers and lists alone")
 }
 
-fn parse<'m, T: Deserialize<'m>>(message: &'m [u8]) -> Result<T, MessageError> {
+pub(crate) fn parse<'m, T: Deserialize<'m>>(message: &'m [u8]) -> Result<T, MessageError> {
     serde_json::from_slice(message).map_err(|error| MessageError(error.to_string()))
 }
 
