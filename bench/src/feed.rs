@@ -138,6 +138,7 @@ fn transaction(before: &Auction, bids: usize) -> anyhow::Result<Transaction> {
             amount: Amount::new(STEP * (auction.sequence + 1))?,
             sent_at: None,
             received_at: now,
+            forwarded_at: None,
             traceparent: None,
         };
         let Ok(bid) = decide(&mut auction, &request) else { bail!("a bid was refused") };

@@ -55,6 +55,7 @@ fn decides(criterion: &mut Criterion) {
             amount: Amount::new(100 * (bids + 2)).expect("an amount"),
             sent_at: None,
             received_at: NOW,
+            forwarded_at: None,
             traceparent: None,
         };
         group.bench_with_input(BenchmarkId::from_parameter(bids), &auction, |bench, auction| {

@@ -6,6 +6,7 @@ mod readers;
 mod outage;
 mod start;
 mod trust;
+mod forward;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use nats::Nats;
 use serde_json::{Value, json};
 
 const WATCH: &str = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 0) \
-                     { sequence timing { source } } }";
+                     { sequence timing { forwardedAt source } } }";
 
 /// What is promised of a watcher of another node while the bus is away.
 const WITHOUT_BUS: Duration = Duration::from_millis(1_500);

@@ -226,7 +226,7 @@ impl Client {
         let token = self.token(user, &["bidder"]);
         let query = "mutation($i: PlaceBidInput!) { placeBid(input: $i) { __typename \
                      ... on BidAccepted { repeated committedAt bid { id sequence amount bidderId \
-                     endsAt reserveMet timing { sentAt receivedAt writtenAt source } } } \
+                     endsAt reserveMet timing { sentAt receivedAt forwardedAt writtenAt source } } } \
                      ... on BidRejected { code message minimumBid auction { sequence } } } }";
         let response = self.graphql(Some(&token), query, json!({ "i": input })).await;
         match &response["errors"] {

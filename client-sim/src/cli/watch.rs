@@ -10,7 +10,7 @@ use crate::units::time;
 
 const WATCH: &str = "subscription Watch($id: ID!, $after: Int) { \
     bidCreated(auctionId: $id, after: $after) { sequence amount bidderId \
-    timing { sentAt receivedAt writtenAt readAt publishedAt source } } }";
+    timing { sentAt receivedAt forwardedAt writtenAt readAt publishedAt source } } }";
 
 /// Close codes after which the protocol lets a client reconnect.
 const COME_BACK: [u16; 3] = [1006, 1012, 1013];

@@ -35,7 +35,7 @@ const AWAY_MAX_MS: u64 = 2_000;
 
 const WATCH: &str = "subscription Watch($id: ID!, $after: Int, $traced: Boolean!) { \
     bidCreated(auctionId: $id, after: $after) { id sequence amount \
-    traceparent @include(if: $traced) timing { sentAt receivedAt writtenAt readAt publishedAt source } } }";
+    traceparent @include(if: $traced) timing { sentAt receivedAt forwardedAt writtenAt readAt publishedAt source } } }";
 
 #[derive(Deserialize)]
 struct Payload {

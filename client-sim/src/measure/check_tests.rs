@@ -62,6 +62,7 @@ fn log(after: u64, sequences: &[u64]) -> Log {
     let timing = Timing {
         sent_at: None,
         received_at: zero,
+        forwarded_at: None,
         written_at: zero,
         read_at: zero,
         published_at: zero,

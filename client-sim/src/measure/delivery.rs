@@ -29,6 +29,8 @@ pub struct Timing {
     pub sent_at: Option<Stamp>,
     /// When the service received the request.
     pub received_at: Stamp,
+    /// When the server that writes the auction received it, if that is another one.
+    pub forwarded_at: Option<Stamp>,
     /// When its transaction was sealed.
     pub written_at: Stamp,
     /// When the relay read its record.
@@ -40,6 +42,11 @@ pub struct Timing {
 }
 
 impl Timing {
+    /// How long it took to the server that writes the auction, if that is another one.
+    pub(crate) fn forward_us(&self) -> Option<i64> {
+        Some(self.forwarded_at?.0 - self.received_at.0)
+    }
+
     /// The hops from a send on, with clocks as they are.
     pub(crate) fn hops_us(&self, sent_us: i64, received_us: i64) -> [i64; 5] {
         let service = [self.received_at, self.written_at, self.read_at, self.published_at];

@@ -19,7 +19,10 @@ pub struct Latencies {
     pub schedule: Latency,
     /// Sent -> received by the service.
     pub request: Latency,
-    /// Received -> sealed for the write.
+    /// Received -> received by the server that writes the auction, for bids that another server was
+    /// sent.
+    pub forward: Latency,
+    /// Received by the server that writes it -> sealed for the write.
     pub lane: Latency,
     /// Sealed -> read from the stream.
     pub store_and_stream: Latency,
@@ -50,8 +53,11 @@ pub struct Timed {
     pub intended_us: i64,
     /// From then to the last watcher.
     pub total_us: i64,
-    /// The hops on the way there, in the order of the path.
+    /// The hops on the way there, in the order of the path; `lane` begins with `forward`.
     pub hops_us: [i64; 6],
+    /// The part of `lane` until the server that writes the auction had the bid: 0 if its client sent
+    /// it there.
+    pub forward_us: i64,
     /// The part of `store_and_stream` until the store had acknowledged, if that is known.
     pub commit_us: Option<i64>,
 }
@@ -86,6 +92,9 @@ pub struct Hops {
     /// See [`Latencies`].
     pub request: Summary,
     /// See [`Latencies`].
+    #[serde(default)]
+    pub forward: Summary,
+    /// See [`Latencies`].
     pub lane: Summary,
     /// See [`Latencies`].
     pub store_and_stream: Summary,
@@ -95,7 +104,8 @@ pub struct Hops {
     pub deliver: Summary,
 }
 
-/// The hops of one delivery, in microseconds, in the order of the path.
+/// The hops of one delivery, in microseconds, in the order of the path; `lane` begins with
+/// `forward`.
 fn hops_us(attempt: &Attempt, told: &Delivery, correction_us: i64) -> [i64; 6] {
     let ours = |stamp: crate::stamp::Stamp| stamp.0 - correction_us;
     let timing = told.timing;
@@ -152,7 +162,11 @@ impl Latencies {
             self.deliver.add(deliver);
             if number == 0 {
                 self.request.add(request);
-                self.lane.add(lane);
+                let forward = told.timing.forward_us();
+                if let Some(forward) = forward {
+                    self.forward.add(forward);
+                }
+                self.lane.add(lane - forward.unwrap_or(0));
                 self.store_and_stream.add(store_and_stream);
                 self.relay.add(relay);
                 if let Outcome::Accepted { committed_us: Some(committed_us), .. } = attempt.outcome
@@ -179,7 +193,8 @@ impl Latencies {
                 _ => None,
             };
             let intended_us = attempt.intended_us;
-            self.bids.push(Timed { intended_us, total_us, hops_us, commit_us });
+            let forward_us = last.timing.forward_us().unwrap_or(0);
+            self.bids.push(Timed { intended_us, total_us, hops_us, forward_us, commit_us });
         }
     }
 
@@ -190,6 +205,7 @@ impl Latencies {
             "client_to_last_client" => &self.client_to_last_client,
             "schedule" => &self.schedule,
             "request" => &self.request,
+            "forward" => &self.forward,
             "lane" => &self.lane,
             "store_and_stream" => &self.store_and_stream,
             "relay" => &self.relay,
@@ -210,6 +226,7 @@ impl Latencies {
             hops: Hops {
                 schedule: self.schedule.summary(),
                 request: self.request.summary(),
+                forward: self.forward.summary(),
                 lane: self.lane.summary(),
                 store_and_stream: self.store_and_stream.summary(),
                 relay: self.relay.summary(),
@@ -222,3 +239,7 @@ impl Latencies {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "hops_tests.rs"]
+mod tests;

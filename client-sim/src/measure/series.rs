@@ -71,6 +71,10 @@ pub struct Example {
     pub total_us: i64,
     /// Its hops, in the order of the path; they add up to the total.
     pub hops_us: [i64; 6],
+    /// The part of `lane` until the server that writes the auction had the bid: 0 if its client sent
+    /// it there.
+    #[serde(default)]
+    pub forward_us: i64,
     /// The part of `store_and_stream` until the store had acknowledged, if that is known.
     #[serde(default)]
     pub commit_us: Option<i64>,
@@ -136,8 +140,8 @@ fn example(bids: &[Timed], percent: f64) -> Option<Example> {
     sorted.sort_unstable_by_key(|bid| bid.total_us);
     let at = ((sorted.len() as f64 * percent / 100.0).ceil() as usize).max(1) - 1;
     let bid = sorted.get(at).filter(|_| at + 10 < sorted.len() || percent <= 50.0)?;
-    let Timed { total_us, hops_us, commit_us, .. } = **bid;
-    Some(Example { percent, total_us, hops_us, commit_us })
+    let Timed { total_us, hops_us, forward_us, commit_us, .. } = **bid;
+    Some(Example { percent, total_us, hops_us, forward_us, commit_us })
 }
 
 #[cfg(test)]
@@ -152,7 +156,7 @@ mod tests {
             let hops_us = [0, 0, 0, total_us, 0, 0];
             let commit_us = Some(total_us / 2);
             let intended_us = n * 10_000;
-            latencies.bids.push(Timed { intended_us, total_us, hops_us, commit_us });
+            latencies.bids.push(Timed { intended_us, total_us, hops_us, forward_us: 0, commit_us });
         }
         latencies
     }

@@ -169,12 +169,16 @@ fn latencies(report: &Report, out: &mut String) -> std::fmt::Result {
     for (name, summary) in [
         ("schedule", &hops.schedule),
         ("request", &hops.request),
+        ("forward", &hops.forward),
         ("lane", &hops.lane),
         ("store_and_stream", &hops.store_and_stream),
         ("relay", &hops.relay),
         ("deliver", &hops.deliver),
     ] {
-        row(out, name, summary)?;
+        // Only a cluster forwards bids.
+        if name != "forward" || summary.n > 0 {
+            row(out, name, summary)?;
+        }
     }
     writeln!(out, "{}", "-".repeat(WIDTH - 1))?;
     row(out, "client_to_client", &latency.client_to_client)?;
@@ -184,7 +188,8 @@ fn latencies(report: &Report, out: &mut String) -> std::fmt::Result {
     row(out, "beside: spread", &latency.spread)?;
     writeln!(
         out,
-        "schedule: intended -> sent -> request: received -> lane: written ->\n\
+        "schedule: intended -> sent -> request: received -> (forward: received by the\n\
+         server that writes the auction ->) lane: written ->\n\
          store_and_stream: read -> relay: published -> deliver: client.\n\
          commit: written -> committed. answer: sent -> answered, what a bidder waits.\n\
          spread: committed -> received by the last watcher, on whichever server."

@@ -158,6 +158,7 @@ impl Mutation {
             amount: input.amount.0,
             sent_at: input.sent_at.map(|at| at.0),
             received_at: caller.received_at,
+            forwarded_at: None,
             traceparent: match &trace {
                 Some(trace) => Some(trace.transact().to_string()),
                 None => tracer.pass_on(given),

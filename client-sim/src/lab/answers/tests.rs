@@ -159,7 +159,8 @@ fn whether_order_holds_and_a_stall_loses_nothing_is_counted() {
 fn a_trace_adds_up_or_it_does_not() {
     let of = |total_us| {
         let mut all = modes(0, 0);
-        let example = Example { percent: 50.0, total_us, hops_us: [1; 6], commit_us: None };
+        let example =
+            Example { percent: 50.0, total_us, hops_us: [1; 6], forward_us: 0, commit_us: None };
         all[0].cases[2].report.series.examples = vec![example];
         all
     };
@@ -244,8 +245,13 @@ fn the_first_screen_is_one_chart_and_one_table_and_its_words_follow_from_the_fig
         for case in &mut all[0].cases {
             case.report.series.percentiles = vec![(0.0, 40_000), (50.0, 100_000), (99.0, 400_000)];
             let hops_us = [500, 500, 200, 98_000, 100, 700];
-            let bid =
-                Example { percent: 50.0, total_us: 100_000, hops_us, commit_us: Some(25_000) };
+            let bid = Example {
+                percent: 50.0,
+                total_us: 100_000,
+                hops_us,
+                forward_us: 0,
+                commit_us: Some(25_000),
+            };
             case.report.series.examples = vec![bid];
         }
         page::page(&Findings::new(("lab".into(), 1, Depth::Quick, 1), all, None)).unwrap()

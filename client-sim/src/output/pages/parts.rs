@@ -7,11 +7,16 @@ use crate::measure::path::HOPS;
 use crate::measure::series::Example;
 
 /// The parts of a bid: its hops, with `store_and_stream` split if the time of the acknowledgement
-/// is known, and the rest split again if the model's own median of the propagation is known.
+/// is known, and the rest split again if the model's own median of the propagation is known; and
+/// `lane` if the bid was forwarded.
 pub(crate) fn row(name: impl Into<String>, bid: &Example, propagation_us: Option<i64>) -> Row {
-    let mut parts = Vec::with_capacity(HOPS.len() + 2);
+    let mut parts = Vec::with_capacity(HOPS.len() + 3);
     for (hop, us) in HOPS.into_iter().zip(bid.hops_us) {
         match bid.commit_us {
+            _ if hop == "lane" && bid.forward_us != 0 => {
+                parts.push(("forward", bid.forward_us));
+                parts.push((hop, us - bid.forward_us));
+            }
             Some(commit_us) if hop == "store_and_stream" => {
                 // A bid published at the acknowledgement is read a moment before or after it.
                 let transaction = commit_us.clamp(0, us.max(0));
@@ -70,7 +75,13 @@ mod tests {
     use super::*;
 
     fn example(commit_us: Option<i64>) -> Example {
-        Example { percent: 50.0, total_us: 210, hops_us: [1, 2, 3, 200, 1, 3], commit_us }
+        Example {
+            percent: 50.0,
+            total_us: 210,
+            hops_us: [1, 2, 3, 200, 1, 3],
+            forward_us: 0,
+            commit_us,
+        }
     }
 
     #[test]

@@ -77,7 +77,8 @@ fn hops(report: &Report) -> anyhow::Result<Section> {
     for (name, summary) in [
         ("schedule: intended to sent", &hops.schedule),
         ("request: sent to received", &hops.request),
-        ("lane: received to written", &hops.lane),
+        ("forward: received to received by the server that writes it", &hops.forward),
+        ("lane: received there to written", &hops.lane),
         ("store and stream: written to read", &hops.store_and_stream),
         ("relay: read to published", &hops.relay),
         ("deliver: published to client", &hops.deliver),
@@ -88,7 +89,10 @@ fn hops(report: &Report) -> anyhow::Result<Section> {
         ("beside: sent to answered, what a bidder waits", &latency.answer),
         ("beside: acknowledged to its last watcher", &latency.spread),
     ] {
-        table.row(row(name, summary));
+        // Only a cluster forwards bids.
+        if summary.n > 0 || !name.starts_with("forward") {
+            table.row(row(name, summary));
+        }
     }
     let examples = &report.series.examples;
     let rows: Vec<chart::Row> =

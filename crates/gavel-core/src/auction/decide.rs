@@ -20,6 +20,9 @@ pub struct BidRequest {
     pub sent_at: Option<Timestamp>,
     /// The time of the bid: stamped once, and kept when the bid is decided again.
     pub received_at: Timestamp,
+    /// When the node that decides it received it, if that is not the node that its client sent it
+    /// to.
+    pub forwarded_at: Option<Timestamp>,
     /// The W3C trace context that the bid will carry.
     pub traceparent: Option<String>,
 }
@@ -41,6 +44,9 @@ pub struct Bid {
     pub sent_at: Option<Timestamp>,
     /// When the server received it.
     pub received_at: Timestamp,
+    /// When the node that decided it received it, if that is not the node that its client sent it
+    /// to.
+    pub forwarded_at: Option<Timestamp>,
     /// The end of the auction after this bid.
     pub ends_at: Timestamp,
     /// Whether the reserve is met after this bid.
@@ -48,6 +54,13 @@ pub struct Bid {
     /// The W3C trace context that the bid carries: the span of its transaction if its trace is
     /// kept, else that of the client.
     pub traceparent: Option<String>,
+}
+
+impl Bid {
+    /// When the node that decided it received it.
+    pub fn here_at(&self) -> Timestamp {
+        self.forwarded_at.unwrap_or(self.received_at)
+    }
 }
 
 /// Why a bid was rejected. An expected outcome, not an error.
@@ -100,6 +113,7 @@ pub fn decide(auction: &mut Auction, request: &BidRequest) -> Result<Bid, Reject
         amount: request.amount,
         sent_at: request.sent_at,
         received_at: request.received_at,
+        forwarded_at: request.forwarded_at,
         ends_at: auction.ends_at,
         reserve_met: auction.reserve_met(),
         traceparent: request.traceparent.clone(),

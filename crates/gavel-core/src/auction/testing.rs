@@ -62,6 +62,7 @@ pub fn bid(bidder: &str, minor_units: u64, received_at: Timestamp) -> BidRequest
         amount: amount(minor_units),
         sent_at: None,
         received_at,
+        forwarded_at: None,
         traceparent: None,
     }
 }

@@ -113,7 +113,9 @@ metrics! {
         no_place: CounterVec<NoPlace>,
         /// From the client's timestamp to the receipt, for bids that have one.
         request: Durations = "gavel_hop_seconds" hop "request",
-        /// From the receipt to the sealed transaction.
+        /// From the receipt to the receipt by the node that decided it, for bids that were forwarded.
+        forward: Durations = "gavel_hop_seconds" hop "forward",
+        /// From the receipt, by the node that decided it, to the sealed transaction.
         lane: Durations = "gavel_hop_seconds" hop "lane",
         /// From the sealed transaction to DynamoDB's acknowledgement.
         commit: Durations = "gavel_hop_seconds" hop "commit",
@@ -130,7 +132,10 @@ impl LaneCounts {
             if let Some(sent_at) = new.bid.sent_at.filter(|at| is_near(*at, new.bid.received_at)) {
                 self.request.between(sent_at, new.bid.received_at);
             }
-            self.lane.between(new.bid.received_at, written.written_at);
+            if let Some(forwarded_at) = new.bid.forwarded_at {
+                self.forward.between(new.bid.received_at, forwarded_at);
+            }
+            self.lane.between(new.bid.here_at(), written.written_at);
             self.commit.between(written.written_at, committed_at);
         }
     }

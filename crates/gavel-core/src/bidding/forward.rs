@@ -12,6 +12,7 @@ use tracing::debug;
 use super::command::{BidAnswer, LaneError, PlaceBid};
 use super::forward_message::{decode_answer, decode_bid, encode_answer, encode_bid};
 use super::lanes::Lanes;
+use crate::auction::{BidRequest, rejection};
 use crate::cluster::{Node, Requests};
 use crate::labels;
 use crate::metrics;
@@ -78,22 +79,44 @@ impl<T: Table> Bidding<T> {
         let is_made_here = bid.key.is_none();
         let key = bid.key.clone().unwrap_or_else(IdempotencyKey::random);
         let bid = PlaceBid { key: Some(key), ..bid };
+        let request = bid.request.clone();
         let answer = match node.request(&owner, encode_bid(&bid)).await {
             Some(answer) => decode_answer(&answer).ok(),
             None => None,
         };
         let answer = match answer {
             // Nothing was written by an owner that goes.
-            Some(answer) if answer != Err(LaneError::Stopping) => {
-                self.counts.forwarded.inc(Forwarded::Answered);
-                answer
-            }
-            _ => {
+            Some(Err(LaneError::Stopping)) => {
                 self.counts.forwarded.inc(Forwarded::Fallback);
                 self.lanes.place(bid).await
             }
+            Some(answer) => {
+                self.counts.forwarded.inc(Forwarded::Answered);
+                answer
+            }
+            None => {
+                self.counts.forwarded.inc(Forwarded::Fallback);
+                while_it_may_be_decided(self.lanes.place(bid).await, &request)
+            }
         };
         answer.map(|answer| if is_made_here { as_first(answer) } else { answer })
+    }
+}
+
+/// What may be said of a bid that its owner may still decide: it is accepted, it is rejected for good,
+/// or nobody knows.
+fn while_it_may_be_decided(
+    answer: Result<BidAnswer, LaneError>,
+    request: &BidRequest,
+) -> Result<BidAnswer, LaneError> {
+    match &answer {
+        Ok(BidAnswer::Rejected { auction, .. }) => {
+            let for_good = rejection(auction, request).is_some_and(|rejection| rejection.for_good);
+            if for_good { answer } else { Err(LaneError::OutcomeUnknown) }
+        }
+        Ok(BidAnswer::Accepted { .. })
+        | Err(LaneError::NotFound | LaneError::IdempotencyConflict) => answer,
+        Err(_) => Err(LaneError::OutcomeUnknown),
     }
 }
 
@@ -122,5 +145,32 @@ impl<T: Table> Requests for Bidding<T> {
             // Here, whoever else may be its owner by now: it is forwarded once.
             Some(encode_answer(&bidding.lanes.place(bid).await))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auction::testing::{at, bid, open_auction};
+    use crate::auction::{RejectionCode, decide};
+
+    #[test]
+    fn a_bid_that_its_owner_may_still_accept_is_not_said_to_be_rejected() {
+        let mut auction = open_auction();
+        decide(&mut auction, &bid("ann", 120, at(5))).expect("it is high enough");
+        let rejected = |code| BidAnswer::Rejected { code, auction: Box::new(auction.clone()) };
+        // Too low for good; to lead is not for good.
+        let (low, leading) = (bid("bob", 100, at(6)), bid("ann", 200, at(6)));
+        let told = while_it_may_be_decided(Ok(rejected(RejectionCode::TooLow)), &low);
+        assert_eq!(told, Ok(rejected(RejectionCode::TooLow)));
+        let told = while_it_may_be_decided(Ok(rejected(RejectionCode::AlreadyLeading)), &leading);
+        assert_eq!(told, Err(LaneError::OutcomeUnknown));
+        for (error, told) in [
+            (LaneError::StoreUnavailable, LaneError::OutcomeUnknown),
+            (LaneError::Contention, LaneError::OutcomeUnknown),
+            (LaneError::NotFound, LaneError::NotFound),
+        ] {
+            assert_eq!(while_it_may_be_decided(Err(error), &low), Err(told));
+        }
     }
 }

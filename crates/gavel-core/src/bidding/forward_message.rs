@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{BidAnswer, Committed, LaneError, PlaceBid};
 use crate::auction::{Amount, BidId, BidRequest, RejectionCode, Timestamp};
+use crate::clock;
 use crate::cluster::message::{ItemJson, MessageError, json, parse};
 use crate::store::IdempotencyKey;
 use crate::store::item::{self, Image};
@@ -39,7 +40,7 @@ pub(super) fn encode_bid(bid: &PlaceBid) -> Vec<u8> {
     })
 }
 
-/// A bid from a message, under an id of its own.
+/// A bid from a message, received now, under an id of its own.
 pub(super) fn decode_bid(message: &[u8]) -> Result<PlaceBid, MessageError> {
     let bid: BidJson = parse(message)?;
     let malformed =
@@ -53,6 +54,7 @@ pub(super) fn decode_bid(message: &[u8]) -> Result<PlaceBid, MessageError> {
             amount: Amount::new(bid.amount).map_err(|_| malformed("amount"))?,
             sent_at: bid.sent_at.map(Timestamp::from_micros),
             received_at: Timestamp::from_micros(bid.received_at),
+            forwarded_at: Some(clock::now()),
             traceparent: bid.traceparent,
         },
         key: key.transpose()?,
@@ -183,6 +185,7 @@ mod tests {
             let mut decoded = decode_bid(&encode_bid(&bid)).unwrap();
             assert_ne!(decoded.request.id, bid.request.id, "each lane has an id of its own");
             decoded.request.id = bid.request.id.clone();
+            assert!(decoded.request.forwarded_at.take().is_some(), "the time of its receipt here");
             assert_eq!(decoded, bid);
         }
         assert!(decode_bid(b"{}").is_err());

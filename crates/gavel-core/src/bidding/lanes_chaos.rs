@@ -259,6 +259,7 @@ fn check_table(start: &Auction, table: &Simulated) {
             amount: bid.amount,
             sent_at: bid.sent_at,
             received_at: bid.received_at,
+            forwarded_at: bid.forwarded_at,
             traceparent: bid.traceparent.clone(),
         };
         assert_eq!(decide(&mut auction, &request).as_ref(), Ok(bid));

@@ -8,6 +8,7 @@ use gavel_trace::{Context, Kind, Span, Tracer};
 use super::command::{BidAnswer, Committed, LaneError};
 use crate::auction::Timestamp;
 use crate::clock;
+use crate::store::StoredBid;
 
 /// The spans of a bid from its request to its transaction.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +49,7 @@ impl BidTrace {
                 attributes.push(("bid.repeated", repeated.to_string()));
                 // A repeat was written under the trace of its first request.
                 if let Some(group) = group {
-                    self.written(tracer, stored.written_at, *committed_at, group);
+                    self.written(tracer, stored, *committed_at, group);
                 }
             }
             Ok(BidAnswer::Rejected { code, .. }) => {
@@ -72,17 +73,31 @@ impl BidTrace {
     fn written(
         &self,
         tracer: &Tracer,
-        written_at: Timestamp,
+        stored: &StoredBid,
         committed_at: Timestamp,
         group: &Committed,
     ) {
-        let queued = written_at.since(self.received_at).as_micros();
+        let StoredBid { bid, written_at } = stored;
+        if let Some(forwarded_at) = bid.forwarded_at {
+            tracer.record(|| Span {
+                name: "bid.forward",
+                context: self.mutation.child(),
+                parent: Some(self.mutation.span_id),
+                kind: Kind::Client,
+                start_us: self.received_at.as_micros(),
+                end_us: forwarded_at.as_micros(),
+                attributes: Vec::new(),
+                links: Vec::new(),
+                error: None,
+            });
+        }
+        let queued = written_at.since(bid.here_at()).as_micros();
         tracer.record(|| Span {
             name: "lane.commit",
             context: self.lane,
             parent: Some(self.mutation.span_id),
             kind: Kind::Internal,
-            start_us: self.received_at.as_micros(),
+            start_us: bid.here_at().as_micros(),
             end_us: committed_at.as_micros(),
             attributes: vec![
                 ("lane.queued_us", queued.to_string()),

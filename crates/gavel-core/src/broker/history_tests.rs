@@ -22,6 +22,7 @@ impl Table for HalfVisible {
             amount: amount(100),
             sent_at: None,
             received_at: at(1),
+            forwarded_at: None,
             ends_at: at(100),
             reserve_met: false,
             traceparent: None,

@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use crate::auction::AuctionId;
 use crate::broker::Interest;
@@ -33,6 +34,8 @@ struct Port {
     joined: HashSet<AuctionId>,
     /// It neither sends nor receives before this.
     cut_until: Instant,
+    /// Nor from then on: its node is dead.
+    cut: CancellationToken,
 }
 
 /// A node's connection to a bus.
@@ -47,14 +50,14 @@ impl Network {
         Self(Arc::new(Mutex::new(Model { random, is_calm: false, ports: Vec::new() })))
     }
 
-    /// A connection, and what comes by it.
-    pub(super) fn connect(&self, node: &NodeId) -> (Connection, Notices) {
+    /// A connection until it is cut off, and what comes by it.
+    pub(super) fn connect(&self, node: &NodeId, cut: CancellationToken) -> (Connection, Notices) {
         let (sender, notices) = mpsc::channel(limits::BUS_QUEUE_MAX);
         sender.try_send(Notice::Connected).expect("there is room for one");
         let mut model = self.0.lock();
         let cut_until = Instant::now();
         let node = node.clone();
-        model.ports.push(Port { node, sender, joined: HashSet::new(), cut_until });
+        model.ports.push(Port { node, sender, joined: HashSet::new(), cut_until, cut });
         (Connection { network: self.clone(), number: model.ports.len() - 1 }, notices)
     }
 
@@ -64,6 +67,14 @@ impl Network {
         model.is_calm = true;
         let now = Instant::now();
         model.ports.iter_mut().for_each(|port| port.cut_until = port.cut_until.min(now));
+    }
+
+    /// Cuts a node off for so long.
+    pub(super) fn cut_one_off(&self, lasts: Duration) {
+        let Model { random, ports, .. } = &mut *self.0.lock();
+        let mut live: Vec<_> = ports.iter_mut().filter(|port| !port.cut.is_cancelled()).collect();
+        let at = random.random_range(0..live.len());
+        live[at].cut_until = Instant::now() + lasts;
     }
 
     fn deliver(&self, to: usize, notice: Notice, delay: Duration) {
@@ -86,7 +97,8 @@ impl Model {
     /// How often a message arrives at a node, and each time how late.
     fn copies(&mut self, from: usize, to: usize, is_event: bool) -> Vec<Duration> {
         let now = Instant::now();
-        let is_cut = [from, to].iter().any(|node| now < self.ports[*node].cut_until);
+        let is_cut = |port: &Port| now < port.cut_until || port.cut.is_cancelled();
+        let is_cut = [from, to].iter().any(|node| is_cut(&self.ports[*node]));
         let chance = if self.is_calm { 0.0 } else { 0.05 };
         if is_cut || is_event && self.happens(0.1) || self.happens(chance) {
             return Vec::new();
@@ -129,11 +141,10 @@ impl Bus for Connection {
             let is_it = |port: &Port| port.node == *node;
             let to = self.network.0.lock().ports.iter().position(is_it)?;
             let (replier, mut answers) = Replier::new();
-            for delay in self.copies(self.number, to) {
-                let notice = Notice::Request(message.clone(), replier.clone());
-                self.network.deliver(to, notice, delay);
+            // At most once: nobody resends a request, so none comes twice.
+            if let Some(delay) = self.copies(self.number, to).into_iter().next() {
+                self.network.deliver(to, Notice::Request(message, replier), delay);
             }
-            drop(replier);
             let answer = answers.recv().await?;
             // It may get lost on its way back, too.
             let delay = self.copies(to, self.number).into_iter().next();

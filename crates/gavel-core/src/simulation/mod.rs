@@ -1,6 +1,7 @@
 //! From a bid to the topics that watchers read under one seed, in simulated time: a table and a stream
-//! that fail, servers with lanes, relay and broker, and watchers that leave, stall and resume. Stamps are
-//! of the wall clock: no auction ends by time. The server's own simulation adds groups and sockets
+//! that fail, servers with lanes, relay and broker, and watchers that leave, stall and resume; for a
+//! cluster also a bus that fails, and nodes that die and are replaced. Stamps are of the wall clock: no
+//! auction ends by time. The server's own simulation adds groups and sockets
 //! (`gavel_server::websocket`).
 //!
 //! Whatever happens, each watcher is told every bid after its first position once and in order, and

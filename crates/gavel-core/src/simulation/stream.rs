@@ -14,6 +14,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::relay::shards::{Description, ShardId};
 use crate::relay::stream::{
@@ -26,7 +27,11 @@ pub(super) const ARN: &str = "stream";
 
 /// The streams of the simulated table: one. Clones share it.
 #[derive(Clone)]
-pub(super) struct Streams(Arc<Mutex<Model>>);
+pub(super) struct Streams {
+    model: Arc<Mutex<Model>>,
+    /// From then on whoever has this reaches nothing.
+    cut: CancellationToken,
+}
 
 struct Model {
     random: StdRng,
@@ -52,23 +57,29 @@ struct Shard {
 impl Streams {
     pub(super) fn new(seed: u64) -> Self {
         let now = Instant::now();
-        Self(Arc::new(Mutex::new(Model {
+        let model = Model {
             random: StdRng::seed_from_u64(seed),
             is_calm: false,
             shards: vec![Shard::new(None, now)],
             number: 0,
             stalls_until: now,
-        })))
+        };
+        Self { model: Arc::new(Mutex::new(model)), cut: CancellationToken::new() }
+    }
+
+    /// The same streams, until they are cut off.
+    pub(super) fn connection(&self, cut: CancellationToken) -> Self {
+        Self { model: Arc::clone(&self.model), cut }
     }
 
     /// The table has written this; each item can be read from its time on.
     pub(super) fn show(&self, transaction: &Transaction, lands: &[Instant]) {
-        self.0.lock().show(transaction, lands);
+        self.model.lock().show(transaction, lands);
     }
 
     /// From now on it works as it should.
     pub(super) fn calm(&self) {
-        let mut model = self.0.lock();
+        let mut model = self.model.lock();
         model.is_calm = true;
         let now = Instant::now();
         model.stalls_until = now;
@@ -77,9 +88,13 @@ impl Streams {
         }
     }
 
-    async fn travel(&self) {
-        let ms = self.0.lock().random.random_range(0..10);
+    async fn travel(&self) -> Result<(), StreamError> {
+        let ms = self.model.lock().random.random_range(0..10);
         sleep(Duration::from_millis(ms)).await;
+        if self.cut.is_cancelled() {
+            return Err(StreamError::Failed("cut off".to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -213,19 +228,19 @@ impl RelayStreams for Streams {
 
 impl Stream for Streams {
     async fn describe(&self, after: Option<&ShardId>) -> Result<Listed, StreamError> {
-        self.travel().await;
-        self.0.lock().describe(after)
+        self.travel().await?;
+        self.model.lock().describe(after)
     }
 
     async fn iterator(&self, shard: &ShardId, at: &Position) -> Result<String, StreamError> {
-        self.travel().await;
-        self.0.lock().iterator(shard, at)
+        self.travel().await?;
+        self.model.lock().iterator(shard, at)
     }
 
     async fn records(&self, iterator: &str) -> Result<Page, StreamError> {
-        self.travel().await;
-        let page = self.0.lock().records(iterator);
-        self.travel().await;
+        self.travel().await?;
+        let page = self.model.lock().records(iterator);
+        self.travel().await?;
         page
     }
 }

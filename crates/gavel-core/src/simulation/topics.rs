@@ -1,6 +1,5 @@
 //! The simulation up to the topics.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use futures_util::future::join_all;
@@ -8,7 +7,6 @@ use futures_util::future::join_all;
 use super::watcher::Watcher;
 use super::{Course, World, runs_all_seeds, seeds};
 use crate::limits;
-use crate::store::StoredBid;
 
 const WATCHERS: u64 = 4;
 
@@ -23,6 +21,8 @@ struct Reached {
     ended: usize,
     /// Auctions with more bids than a topic keeps.
     long: usize,
+    /// Nodes that died.
+    deaths: usize,
 }
 
 #[tokio::test(start_paused = true)]
@@ -32,7 +32,7 @@ async fn every_watcher_is_told_every_bid_once_and_in_order() {
         run(World::new(seed), seed, &mut reached).await;
     }
     println!("{reached:?}");
-    let Reached { bids, delivered, resumed, repaired, late, ended, long } = reached;
+    let Reached { bids, delivered, resumed, repaired, late, ended, long, .. } = reached;
     let counts = [bids, delivered, resumed, repaired as usize, late as usize, ended, long];
     assert!(
         !runs_all_seeds() || !counts.contains(&0),
@@ -57,8 +57,8 @@ async fn run_clusters(default: Range<u64>) {
         run(World::clustered(seed), seed, &mut reached).await;
     }
     println!("{reached:?}");
-    let Reached { bids, delivered, resumed, repaired, .. } = reached;
-    let counts = [bids, delivered, resumed, repaired as usize];
+    let Reached { bids, delivered, resumed, repaired, deaths, .. } = reached;
+    let counts = [bids, delivered, resumed, repaired as usize, deaths];
     assert!(
         !runs_all_seeds() || !counts.contains(&0),
         "the seeds must reach everything: {counts:?}"
@@ -69,14 +69,11 @@ async fn run(mut world: World, seed: u64, reached: &mut Reached) {
     let course = Course::default();
     let seeds: Vec<u64> = (0..WATCHERS).map(|_| world.seed()).collect();
     let bidding = world.seed();
-    let watchers =
-        seeds.into_iter().map(|s| Watcher::default().watch(s, &world.servers, &world.id, &course));
+    let watchers = seeds.into_iter().map(|s| Watcher::default().watch(s, &world, &course));
     let (watchers, ()) = tokio::join!(join_all(watchers), world.run(bidding, &course));
 
     let written = world.table.written();
-    let request = |stored: &StoredBid| (stored.bid.bidder_id.clone(), stored.bid.received_at);
-    let requests: HashSet<_> = written.iter().map(request).collect();
-    assert_eq!(requests.len(), written.len(), "seed {seed}: a request was written twice");
+    world.check_answers();
     let has_ended = world.table.auction().status.is_final();
     for (number, watcher) in watchers.iter().enumerate() {
         let from = watcher.from.expect("it has joined") as usize;
@@ -93,7 +90,8 @@ async fn run(mut world: World, seed: u64, reached: &mut Reached) {
     reached.bids += written.len();
     reached.ended += usize::from(has_ended);
     reached.long += usize::from(written.len() > limits::TOPIC_BACKLOG_MAX);
-    for server in world.servers {
+    reached.deaths += world.deaths();
+    for server in world.servers() {
         let counts = server.broker.counts();
         reached.repaired += counts.repaired.get();
         reached.late += counts.late.get();

@@ -8,7 +8,7 @@ use rand::{Rng as _, SeedableRng as _};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::server::Server;
-use super::world::Course;
+use super::world::{Course, World};
 use crate::auction::{AuctionId, Bid};
 use crate::broker::topic::Reader;
 
@@ -27,18 +27,12 @@ pub(super) struct Watcher {
 
 impl Watcher {
     /// Watches until the course is over.
-    pub(super) async fn watch(
-        mut self,
-        seed: u64,
-        servers: &[Server],
-        id: &AuctionId,
-        course: &Course,
-    ) -> Self {
+    pub(super) async fn watch(mut self, seed: u64, world: &World, course: &Course) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         self.from = random.random::<bool>().then_some(0);
         sleep(Duration::from_millis(random.random_range(0..2000))).await;
         while !course.over.is_cancelled() {
-            let server = &servers[random.random_range(0..servers.len())];
+            let server = world.any_server(&mut random);
             let stays = Duration::from_millis(random.random_range(0..4000));
             let leaves = async {
                 tokio::select! {
@@ -47,7 +41,8 @@ impl Watcher {
                 }
             };
             tokio::select! {
-                () = self.join(server, id, &mut random, course) => {}
+                () = self.join(&server, &world.id, &mut random, course) => {}
+                () = server.is_dead() => sleep(Duration::from_millis(10)).await,
                 () = leaves => {}
                 () = course.over.cancelled() => return self,
             }

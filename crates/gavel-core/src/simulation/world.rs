@@ -1,21 +1,26 @@
 //! What a simulation runs over: a table and a stream that fail, and one to three servers, under a seed.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::bus::Network;
-use super::server::Server;
+use super::server::{Server, Settings};
 use super::stream::Streams;
 use crate::auction::testing::running_auction;
-use crate::auction::{AuctionId, Canceller, Transition};
+use crate::auction::{AuctionId, BidRequest, Canceller, Transition};
 use crate::bidding::testing::placed;
+use crate::bidding::{BidAnswer, LaneError};
 use crate::limits;
 use crate::store::simulated::Simulated;
 
@@ -58,9 +63,11 @@ pub struct World {
     /// The auction.
     pub id: AuctionId,
     /// The table.
-    pub table: Arc<Simulated>,
-    /// The servers.
-    pub servers: Vec<Server>,
+    pub table: Simulated,
+    servers: Mutex<Vec<Arc<Server>>>,
+    deaths: AtomicUsize,
+    /// What bidders were answered.
+    answers: Mutex<Vec<(BidRequest, Result<BidAnswer, LaneError>)>>,
     streams: Streams,
     network: Option<Network>,
     random: StdRng,
@@ -72,7 +79,7 @@ impl World {
         let mut world = Self::without_servers(seed);
         for _ in 0..world.random.random_range(1..=3) {
             let is_hybrid = world.random.random();
-            world.start_server(is_hybrid);
+            world.add_server(is_hybrid);
         }
         world
     }
@@ -84,7 +91,7 @@ impl World {
         // One mode for all, as in a service.
         let is_hybrid = world.random.random();
         for _ in 0..world.random.random_range(2..=5) {
-            world.start_server(is_hybrid);
+            world.add_server(is_hybrid);
         }
         world
     }
@@ -92,18 +99,47 @@ impl World {
     fn without_servers(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let start = running_auction();
-        let table = Arc::new(Simulated::new(start.clone()));
+        let table = Simulated::new(start.clone());
         let streams = Streams::new(random.random());
         let shown = streams.clone();
         table.shows(move |transaction, lands| shown.show(transaction, lands));
         table.chaos(seed);
-        Self { id: start.id, table, servers: Vec::new(), streams, network: None, random }
+        Self {
+            id: start.id,
+            table,
+            servers: Mutex::default(),
+            deaths: AtomicUsize::new(0),
+            answers: Mutex::default(),
+            streams,
+            network: None,
+            random,
+        }
     }
 
-    fn start_server(&mut self, is_hybrid: bool) {
+    fn add_server(&mut self, is_hybrid: bool) {
         let group_commit_max = self.random.random_range(1..=8);
-        let (table, streams, network) = (&self.table, &self.streams, self.network.as_ref());
-        self.servers.push(Server::start(table, streams, network, is_hybrid, group_commit_max));
+        let server = self.start(Settings { is_hybrid, group_commit_max });
+        self.servers.lock().push(server);
+    }
+
+    fn start(&self, settings: Settings) -> Arc<Server> {
+        Arc::new(Server::start(&self.table, &self.streams, self.network.as_ref(), settings))
+    }
+
+    /// The servers as they are now; one that died is replaced after a while.
+    pub fn servers(&self) -> Vec<Arc<Server>> {
+        self.servers.lock().clone()
+    }
+
+    /// One of them.
+    pub fn any_server(&self, random: &mut StdRng) -> Arc<Server> {
+        let servers = self.servers.lock();
+        Arc::clone(&servers[random.random_range(0..servers.len())])
+    }
+
+    /// How many of them have died.
+    pub fn deaths(&self) -> usize {
+        self.deaths.load(Relaxed)
     }
 
     /// A further seed of this world's.
@@ -116,13 +152,18 @@ impl World {
     pub async fn run(&self, seed: u64, course: &Course) {
         let mut random = StdRng::seed_from_u64(seed);
         let bids_each = if random.random_bool(0.05) { 100 } else { random.random_range(1..15) };
-        join_all(BIDDERS.map(|bidder| self.bid(bidder, bids_each, random.random()))).await;
+        let bids = join_all(BIDDERS.map(|bidder| self.bid(bidder, bids_each, random.random())));
+        if self.network.is_some() {
+            tokio::join!(bids, self.nodes_die(random.random()));
+        } else {
+            bids.await;
+        }
         let cancels = self.network.is_none() && random.random_bool(0.2);
         if cancels {
             sleep(Duration::from_millis(random.random_range(0..3000))).await;
             let cancel = Transition::Cancel { by: Canceller::Seller };
             // It may have become unknown; the table has the truth.
-            self.servers[0].bidding.lanes().transition(&self.id, cancel).await.ok();
+            self.servers()[0].bidding.lanes().transition(&self.id, cancel).await.ok();
         }
         self.table.calm();
         self.streams.calm();
@@ -135,20 +176,26 @@ impl World {
         course.over.cancel();
     }
 
-    /// Bids once nothing fails any more, but for events that the bus loses: every node that watches
-    /// the auction has each of them soon.
+    /// Bids once nothing fails any more, but for events that the bus loses, and nodes that it cuts off
+    /// for longer than digests look back: every node that watches the auction has each of them soon.
     async fn bid_in_calm(&self, seed: u64) {
         let mut random = StdRng::seed_from_u64(seed);
         // Leases of nodes that lost them are taken again.
-        sleep(limits::LEASE_STALE_AFTER + limits::LEASE_RENEW_EVERY).await;
-        for bidder in ["eve", "fay", "eve"] {
+        sleep(limits::LEASE_STALE_AFTER + limits::LEASE_RENEW_EVERY * 2).await;
+        let readers = self.servers().iter().filter(|server| server.has_lease()).count();
+        assert_eq!(readers, limits::STREAM_READERS_MAX, "nodes that read the stream");
+        for bidder in ["eve", "fay", "eve", "fay"] {
+            if random.random() {
+                let lasts = Duration::from_millis(random.random_range(0..5000));
+                self.network.iter().for_each(|network| network.cut_one_off(lasts));
+            }
             sleep(Duration::from_millis(random.random_range(0..1000))).await;
             let least = self.table.auction().minimum_bid().minor_units();
-            let server = &self.servers[random.random_range(0..self.servers.len())];
+            let server = self.any_server(&mut random);
             server.bidding.place(placed(bidder, least, None)).await.ok();
             sleep(REACHES_ALL_WITHIN).await;
             let sequence = self.table.auction().sequence;
-            for (number, server) in self.servers.iter().enumerate() {
+            for (number, server) in self.servers().iter().enumerate() {
                 let is_behind = server.broker.is_behind(&self.id, sequence, 0);
                 assert!(!is_behind, "node {number} has not heard of bid {sequence}");
             }
@@ -162,9 +209,58 @@ impl World {
             let least = self.table.auction().minimum_bid().minor_units();
             let minor = least + random.random_range(0..50);
             let key = random.random_bool(0.5).then(|| number.to_string());
-            let server = &self.servers[random.random_range(0..self.servers.len())];
-            // Rejected, failed or unknown: the table has the truth.
-            server.bidding.place(placed(bidder, minor, key.as_deref())).await.ok();
+            let server = self.any_server(&mut random);
+            let bid = placed(bidder, minor, key.as_deref());
+            let request = bid.request.clone();
+            tokio::select! {
+                answer = server.bidding.place(bid) => self.answers.lock().push((request, answer)),
+                () = server.is_dead() => {}
+            }
         }
+    }
+
+    /// Whoever was told that its bid is in the table finds it there, whoever was told that it is not
+    /// does not, and no request was written twice.
+    pub fn check_answers(&self) {
+        let written = self.table.written();
+        let of = |request: &BidRequest| (request.bidder_id.clone(), request.received_at);
+        let requests: HashSet<_> =
+            written.iter().map(|s| (s.bid.bidder_id.clone(), s.bid.received_at)).collect();
+        assert_eq!(requests.len(), written.len(), "a request was written twice");
+        for (request, answer) in self.answers.lock().iter() {
+            match answer {
+                Ok(BidAnswer::Accepted { stored, .. }) => {
+                    assert!(written.contains(stored), "{request:?}: not in the table");
+                }
+                Err(LaneError::OutcomeUnknown) => {}
+                denied => {
+                    assert!(!requests.contains(&of(request)), "{denied:?}: {request:?} is there");
+                }
+            }
+        }
+    }
+
+    /// Kills some nodes, several at once now and then, and starts others in their place.
+    async fn nodes_die(&self, seed: u64) {
+        let mut random = StdRng::seed_from_u64(seed);
+        let size = self.servers.lock().len();
+        for _ in 0..random.random_range(0..3) {
+            sleep(Duration::from_millis(random.random_range(0..1000))).await;
+            let first = random.random_range(0..size);
+            let count = if random.random_bool(0.2) { random.random_range(1..=size) } else { 1 };
+            let deaths = (first..first + count).map(|at| {
+                let away = Duration::from_millis(random.random_range(0..6000));
+                self.dies(at % size, away)
+            });
+            join_all(deaths).await;
+        }
+    }
+
+    async fn dies(&self, at: usize, away: Duration) {
+        self.deaths.fetch_add(1, Relaxed);
+        let dead = Arc::clone(&self.servers.lock()[at]);
+        tokio::join!(dead.die(), sleep(away));
+        let heir = self.start(dead.settings);
+        self.servers.lock()[at] = heir;
     }
 }

@@ -168,6 +168,9 @@ pub fn bid_item(bid: &Bid, written_at: Timestamp) -> Item {
         put_number(&mut item, "sentAt", at.as_micros());
     }
     put_number(&mut item, "receivedAt", bid.received_at.as_micros());
+    if let Some(at) = bid.forwarded_at {
+        put_number(&mut item, "forwardedAt", at.as_micros());
+    }
     put_number(&mut item, "writtenAt", written_at.as_micros());
     put_number(&mut item, "endsAt", bid.ends_at.as_micros());
     item.insert("reserveMet".to_owned(), AttributeValue::Bool(bid.reserve_met));
@@ -298,6 +301,7 @@ fn read_bid(auction_id: AuctionId, item: &Item) -> Result<StoredBid, ItemError> 
         amount: amount(item, "amount")?,
         sent_at: optional(item, "sentAt", time)?,
         received_at: time(item, "receivedAt")?,
+        forwarded_at: optional(item, "forwardedAt", time)?,
         ends_at: time(item, "endsAt")?,
         reserve_met: boolean(item, "reserveMet")?,
         traceparent: optional(item, "traceparent", text)?.map(str::to_owned),

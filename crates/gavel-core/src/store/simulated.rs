@@ -7,9 +7,12 @@
 mod fault;
 mod state;
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use fault::Chaos;
 pub use fault::Fault;
@@ -24,21 +27,30 @@ use crate::store::{
 /// How the names of those begin who bid through no lane of the test.
 const RIVAL: &str = "rival";
 
-/// One auction's part of a table.
+/// One auction's part of a table, as one server reaches it.
 pub struct Simulated {
-    state: Mutex<State>,
-    held: Notify,
-    released: Notify,
+    state: Arc<Mutex<State>>,
+    held: Arc<Notify>,
+    released: Arc<Notify>,
+    /// From then on this server reaches nothing: it is dead.
+    cut: CancellationToken,
 }
 
 impl Simulated {
     /// A table that has one auction, and does not fail yet.
     pub fn new(auction: Auction) -> Self {
         Self {
-            state: Mutex::new(State::new(auction)),
-            held: Notify::new(),
-            released: Notify::new(),
+            state: Arc::new(Mutex::new(State::new(auction))),
+            held: Arc::default(),
+            released: Arc::default(),
+            cut: CancellationToken::new(),
         }
+    }
+
+    /// The same table, until it is cut off.
+    pub fn connection(&self, cut: CancellationToken) -> Self {
+        let Self { state, held, released, .. } = self;
+        Self { state: state.clone(), held: held.clone(), released: released.clone(), cut }
     }
 
     /// The fates of the next commits, in order, and of every one after them.
@@ -126,9 +138,18 @@ impl Simulated {
         read: impl FnOnce(&mut State) -> Result<V, StoreError>,
     ) -> Result<V, StoreError> {
         self.travel().await;
+        self.reach()?;
         let result = self.state.lock().read(read);
         self.travel().await;
+        self.reach()?;
         result
+    }
+
+    fn reach(&self) -> Result<(), StoreError> {
+        if self.cut.is_cancelled() {
+            return Err(StoreError::Unknown("cut off".to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -139,6 +160,7 @@ impl Table for Simulated {
 
     async fn commit(&self, transaction: &Transaction) -> Result<(), CommitError> {
         self.travel().await;
+        self.reach()?;
         let (fault, result) = self.state.lock().commit(transaction);
         if fault == Fault::Held {
             self.held.notify_one();
@@ -150,6 +172,7 @@ impl Table for Simulated {
             sleep_until(landed).await;
         }
         self.travel().await;
+        self.reach()?;
         result
     }
 

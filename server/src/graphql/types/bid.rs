@@ -56,6 +56,9 @@ pub struct BidTiming {
     sent_at: Option<DateTime>,
     /// When the server received it.
     received_at: DateTime,
+    /// When the server that writes the auction received it from the one that its client sent it to;
+    /// null if they are the same.
+    forwarded_at: Option<DateTime>,
     /// When the lane sealed its transaction.
     written_at: DateTime,
     /// When the relay read it; null if it was not read from the stream or table for watchers.
@@ -107,6 +110,7 @@ impl BidObject {
             timing: BidTiming {
                 sent_at: bid.sent_at.map(DateTime),
                 received_at: DateTime(bid.received_at),
+                forwarded_at: bid.forwarded_at.map(DateTime),
                 written_at: DateTime(written_at),
                 read_at: None,
                 published_at: None,

@@ -82,7 +82,7 @@ impl Client {
         self.pause(2000).await;
         while !course.over.is_cancelled() && !self.completed {
             let at = self.random.random_range(0..fanouts.len());
-            let (server, fanout) = (&world.servers[at], &fanouts[at]);
+            let (server, fanout) = (&world.servers()[at], &fanouts[at]);
             match self.connect(world, server, fanout, course).await {
                 Gone::Closed => self.closed += 1,
                 Gone::Completed => self.completed = true,

@@ -62,7 +62,7 @@ async fn run(seed: u64, reached: &mut Reached) {
     let bidding = world.seed();
     let limiter = ClientLimiter::new(ClientLimits::default());
     let fanouts: Vec<Fanout> = world
-        .servers
+        .servers()
         .iter()
         .map(|server| {
             Fanout::new(schema(), limiter.clone(), server.tasks.clone(), Tracer::off())
@@ -96,7 +96,7 @@ async fn run(seed: u64, reached: &mut Reached) {
         reached.closed += client.closed;
         reached.completed += usize::from(client.completed);
     }
-    for server in world.servers {
+    for server in world.servers() {
         server.end().await;
     }
     for fanout in fanouts {

@@ -168,6 +168,7 @@ impl State {
             amount: next.minimum_bid(),
             sent_at: None,
             received_at: clock::now(),
+            forwarded_at: None,
             traceparent: None,
         };
         let Ok(bid) = decide(&mut next, &request) else { return };
