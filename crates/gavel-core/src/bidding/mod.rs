@@ -30,6 +30,8 @@ pub(crate) mod lanes_tests;
 mod lanes_life_tests;
 #[cfg(test)]
 mod lanes_chaos;
+#[cfg(test)]
+mod traffic_tests;
 
 pub use command::{BidAnswer, Committed, LaneError, PlaceBid};
 pub use forward::Bidding;

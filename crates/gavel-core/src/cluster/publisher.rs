@@ -90,7 +90,7 @@ impl Publisher {
     }
 
     /// Says that this node lives, what it has changed of late, and whether it goes.
-    pub(super) fn digest(&self, watches: bool, leaves: bool, now: Instant) {
+    pub(crate) fn digest(&self, watches: bool, leaves: bool, now: Instant) {
         let reached = self.0.recent.lock().digest(now);
         let digest = |reached: &[(AuctionId, Reached)]| {
             let node = self.0.node.clone();
