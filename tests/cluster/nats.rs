@@ -14,6 +14,7 @@ pub(crate) struct Nats {
     process: Option<Child>,
     /// Who may sign in, if not everybody.
     config: Option<NamedTempFile>,
+    env: Vec<(String, String)>,
 }
 
 /// A port that was free a moment ago.
@@ -24,17 +25,18 @@ pub(crate) fn free_port() -> u16 {
 
 impl Nats {
     pub(crate) fn start() -> Self {
-        Self::with(None)
+        Self::with(None, &[])
     }
 
-    /// With a configuration.
-    pub(crate) fn with(config: Option<&str>) -> Self {
+    /// With a configuration, and the variables that it names.
+    pub(crate) fn with(config: Option<&str>, env: &[(&str, &str)]) -> Self {
         let config = config.map(|text| {
             let file = NamedTempFile::new().expect("a temporary file");
             std::fs::write(file.path(), text).expect("it can be written");
             file
         });
-        let mut nats = Self { port: free_port(), process: None, config };
+        let env = env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let mut nats = Self { port: free_port(), process: None, config, env };
         nats.start_again();
         nats
     }
@@ -50,6 +52,7 @@ impl Nats {
         let port = self.port.to_string();
         let mut command = Command::new(binary);
         command.args(["--addr", "127.0.0.1", "--port", &port]);
+        command.envs(self.env.iter().cloned());
         if let Some(config) = &self.config {
             command.arg("--config").arg(config.path());
         }

@@ -67,11 +67,8 @@ async fn open(
             let notices = notices.clone();
             async move { report(&event, notices.as_ref()) }
         });
-    if let Some(file) = &args.cluster_nkey {
-        let seed = tokio::fs::read_to_string(file)
-            .await
-            .with_context(|| format!("--cluster-nkey {}", file.display()))?;
-        options = options.nkey(seed.trim().to_owned());
+    if let Some(seed) = seed(args).await? {
+        options = options.nkey(seed);
     }
     if let Some(file) = &args.cluster_ca {
         options = options.add_root_certificates(file.clone()).require_tls(true);
@@ -86,6 +83,23 @@ async fn open(
         Ok(Err(error)) => bail!("--cluster: cannot connect to {}: {error}", args.cluster.join(",")),
         Err(_) => bail!("--cluster: {} does not answer", args.cluster.join(",")),
     }
+}
+
+/// The seed of this node's nkey.
+async fn seed(args: &ClusterArgs) -> anyhow::Result<Option<String>> {
+    let (flag, seed) = match (&args.cluster_nkey, &args.cluster_nkey_seed) {
+        (Some(file), _) => {
+            let flag = format!("--cluster-nkey {}", file.display());
+            let seed = tokio::fs::read_to_string(file).await.with_context(|| flag.clone())?;
+            (flag, seed)
+        }
+        (None, Some(seed)) => ("--cluster-nkey-seed".to_owned(), seed.clone()),
+        (None, None) => return Ok(None),
+    };
+    let seed = seed.trim();
+    // The error quotes nothing of it.
+    nkeys::KeyPair::from_seed(seed).with_context(|| format!("{flag}: no seed of an nkey"))?;
+    Ok(Some(seed.to_owned()))
 }
 
 fn report(event: &Event, notices: Option<&mpsc::Sender<Notice>>) {

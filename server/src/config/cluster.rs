@@ -39,6 +39,10 @@ pub struct ClusterArgs {
     #[arg(long, env = "GAVEL_CLUSTER_NKEY", value_name = "FILE")]
     pub cluster_nkey: Option<PathBuf>,
 
+    /// The seed itself, where secrets are environment variables; not with --cluster-nkey.
+    #[arg(long, env = "GAVEL_CLUSTER_NKEY_SEED", hide_env_values = true, value_name = "SEED")]
+    pub cluster_nkey_seed: Option<String>,
+
     /// A file with the certificates (PEM) of who signs those of the NATS servers; TLS is then
     /// required.
     #[arg(long, env = "GAVEL_CLUSTER_CA", value_name = "FILE")]
@@ -68,6 +72,7 @@ impl ClusterArgs {
                 ("cluster-name", self.cluster_name.is_some()),
                 ("node-id", self.node_id.is_some()),
                 ("cluster-nkey", self.cluster_nkey.is_some()),
+                ("cluster-nkey-seed", self.cluster_nkey_seed.is_some()),
                 ("cluster-ca", self.cluster_ca.is_some()),
             ];
             return match needs_it.iter().find(|(_, is_set)| *is_set) {
@@ -82,6 +87,9 @@ impl ClusterArgs {
         // Names of tables may have dots, which part the words of a subject.
         if !NodeId::is_well_formed(&self.name(table).replace('.', "_")) {
             return error("cluster-name", problem);
+        }
+        if self.cluster_nkey.is_some() && self.cluster_nkey_seed.is_some() {
+            return error("cluster-nkey-seed", "cannot be set together with --cluster-nkey");
         }
         for url in &self.cluster {
             if url.parse::<async_nats::ServerAddr>().is_err() {
@@ -120,6 +128,7 @@ mod tests {
         for (flags, flag) in [
             (&["--node-id=a"][..], "node-id"),
             (&["--cluster-nkey=f"], "cluster-nkey"),
+            (&[bus, "--cluster-nkey=f", "--cluster-nkey-seed=s"], "cluster-nkey-seed"),
             (&[bus, "--node-id=a.b"], "node-id"),
             (&[bus, "--cluster-name=*"], "cluster-name"),
             (&[bus, "--stream-readers=3"], "stream-readers"),

@@ -24,21 +24,21 @@ use crate::cluster::{Announcer, Bus, NodeId, Publisher, Subject, rendezvous};
 use crate::store::{IdempotencyKey, NewBid, StoredBid, Transaction, item};
 use crate::{clock, limits};
 
-/// Messages and bytes, as they go to the bus and as they come from it.
+/// Messages and bytes, as they are sent to the bus and as it delivers them.
 #[derive(Debug, Default, Clone, Copy)]
 struct Flow {
-    to_bus: u64,
-    from_bus: u64,
-    bytes_to_bus: u64,
-    bytes_from_bus: u64,
+    sent: u64,
+    delivered: u64,
+    sent_bytes: u64,
+    delivered_bytes: u64,
 }
 
 impl Flow {
     fn add(&mut self, bytes: usize, receivers: u64) {
-        self.to_bus += 1;
-        self.from_bus += receivers;
-        self.bytes_to_bus += bytes as u64;
-        self.bytes_from_bus += bytes as u64 * receivers;
+        self.sent += 1;
+        self.delivered += receivers;
+        self.sent_bytes += bytes as u64;
+        self.delivered_bytes += bytes as u64 * receivers;
     }
 }
 
@@ -179,10 +179,10 @@ impl House {
     fn per_second(&self, lasts: Duration) -> BTreeMap<&'static str, Flow> {
         let seconds = lasts.as_secs();
         let of = |flow: Flow| Flow {
-            to_bus: flow.to_bus / seconds,
-            from_bus: flow.from_bus / seconds,
-            bytes_to_bus: flow.bytes_to_bus / seconds,
-            bytes_from_bus: flow.bytes_from_bus / seconds,
+            sent: flow.sent / seconds,
+            delivered: flow.delivered / seconds,
+            sent_bytes: flow.sent_bytes / seconds,
+            delivered_bytes: flow.delivered_bytes / seconds,
         };
         self.bus.flows.lock().iter().map(|(what, flow)| (*what, of(*flow))).collect()
     }
@@ -204,22 +204,22 @@ async fn messages_grow_with_bids_and_nodes_as_stated() {
             let mut all = Flow::default();
             for (what, flow) in &flows {
                 println!("  {what:14} {flow:?}");
-                all.to_bus += flow.to_bus;
-                all.from_bus += flow.from_bus;
-                all.bytes_to_bus += flow.bytes_to_bus;
-                all.bytes_from_bus += flow.bytes_from_bus;
+                all.sent += flow.sent;
+                all.delivered += flow.delivered;
+                all.sent_bytes += flow.sent_bytes;
+                all.delivered_bytes += flow.delivered_bytes;
             }
             println!("  {:14} {all:?}", "all");
             let (bids, others) = (u64::from(bids), nodes as u64 - 1);
             let near = |flow: u64, expected: u64| flow.abs_diff(expected) * 20 <= expected.max(20);
             let forwarded = flows["forwarded bid"];
-            assert!(near(forwarded.to_bus, bids * others / nodes as u64), "{forwarded:?}");
+            assert!(near(forwarded.sent, bids * others / nodes as u64), "{forwarded:?}");
             let events = flows["event"];
             let per_bid = if announcer == Announcer::Lane { 1 } else { 4 };
-            assert!(near(events.to_bus, bids * per_bid), "{events:?}");
-            assert!(near(events.from_bus, bids * per_bid * others), "{events:?}");
+            assert!(near(events.sent, bids * per_bid), "{events:?}");
+            assert!(near(events.delivered, bids * per_bid * others), "{events:?}");
             let digests = flows["digest"];
-            assert!(digests.to_bus >= nodes as u64 * 4, "{digests:?}");
+            assert!(digests.sent >= nodes as u64 * 4, "{digests:?}");
         }
     }
 }

@@ -30,6 +30,8 @@ metrics! {
         late: Counter = "gavel_late_writes_total",
         /// Watched auctions that were read because the stream showed nothing.
         quiet_checks: Counter = "gavel_quiet_checks_total",
+        /// Auctions of which the bus showed bids that the table does not have.
+        contradicted: Counter = "gavel_bus_contradicted_total",
         /// Auctions for which no capacity to watch was left: a limit that was reached.
         no_place: Counter,
         /// From the sealed transaction to the read.

@@ -9,6 +9,7 @@ pub mod counts;
 pub mod sequencer;
 pub mod topic;
 mod missing_range;
+mod contradiction;
 pub mod quiet;
 mod history;
 mod repair;

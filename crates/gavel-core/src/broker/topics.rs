@@ -11,8 +11,9 @@ use gavel_trace::Tracer;
 use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
+use super::contradiction::Contradictions;
 use super::counts::BrokerCounts;
 use super::demand::Demand;
 use super::event::{Envelope, Event, Source};
@@ -66,6 +67,8 @@ pub struct Broker<T = Dynamo> {
     interest: Option<Arc<dyn Interest>>,
     /// What the checks of topics have seen of failures.
     outage: Arc<Mutex<Outage>>,
+    /// And of bids that the table does not have.
+    contradictions: Arc<Mutex<Contradictions>>,
 }
 
 impl<T> std::fmt::Debug for Broker<T> {
@@ -88,6 +91,7 @@ impl<T> Clone for Broker<T> {
             quiet_checks_per_second: self.quiet_checks_per_second,
             interest: self.interest.clone(),
             outage: Arc::clone(&self.outage),
+            contradictions: Arc::clone(&self.contradictions),
         }
     }
 }
@@ -129,6 +133,7 @@ impl<T: Table> Broker<T> {
             interest: None,
             tracer: Tracer::off(),
             outage: Arc::default(),
+            contradictions: Arc::default(),
         }
     }
 
@@ -290,6 +295,7 @@ impl<T: Table> Broker<T> {
     /// nothing; a table that does not answer is asked again by the next check.
     pub async fn check(&self, ids: &[AuctionId], why: &'static str) {
         let (mut failed, mut in_a_row) = (None, 0);
+        let told = self.told_by_bus(ids);
         let mut pages = ids.chunks(limits::BATCH_GET_MAX).map(|ids| self.store.load_each(ids));
         let mut reads: FuturesUnordered<_> =
             pages.by_ref().take(limits::CHECKS_IN_FLIGHT).collect();
@@ -298,7 +304,10 @@ impl<T: Table> Broker<T> {
             in_a_row = if read.is_ok() { 0 } else { in_a_row + 1 };
             for auction in read.unwrap_or_else(|error| vec![Err(error)]) {
                 match auction {
-                    Ok(auction) => self.publish_from_table(auction),
+                    Ok(auction) => {
+                        self.compare(&told, &auction);
+                        self.publish_from_table(auction);
+                    }
                     Err(error) => failed = Some(error),
                 }
             }
@@ -313,6 +322,31 @@ impl<T: Table> Broker<T> {
                 warn!(%error, why, "cannot check topics; the next check retries");
             }
             Some(_) => {}
+        }
+    }
+
+    /// How far watchers of these auctions were told, where somebody else may have told them.
+    fn told_by_bus(&self, ids: &[AuctionId]) -> HashMap<AuctionId, u64> {
+        if self.interest.is_none() {
+            return HashMap::new();
+        }
+        let topics = self.topics.lock();
+        let live = ids.iter().filter_map(|id| Some((id.clone(), topics.get(id)?.mark().position)));
+        live.collect()
+    }
+
+    /// Compares what watchers had been told before a read with what it found.
+    fn compare(&self, told: &HashMap<AuctionId, u64>, found: &Auction) {
+        let Some(told) = told.get(&found.id) else { return };
+        if self.contradictions.lock().read(&found.id, *told, found.sequence, Instant::now()) {
+            self.counts.contradicted.inc();
+            error!(
+                auction = %found.id,
+                told,
+                in_table = found.sequence,
+                "watchers were shown bids that the table does not have: something else publishes \
+                 on the bus"
+            );
         }
     }
 
@@ -384,6 +418,7 @@ impl<T: Table> Broker<T> {
             }
             keep
         });
+        self.contradictions.lock().retain(|id| topics.contains_key(id));
         if topics.len() < before {
             info!(dropped = before - topics.len(), live = topics.len(), "idle topics dropped");
         }

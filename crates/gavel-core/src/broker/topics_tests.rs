@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::demand::Demand;
-use super::{Broker, Progress};
-use crate::auction::testing::open_auction;
-use crate::auction::{Auction, AuctionId};
+use super::{Broker, Envelope, Event, Interest, Progress, Source};
+use crate::auction::testing::{at, bid, open_auction};
+use crate::auction::{Auction, AuctionId, decide};
 use crate::limits;
 use crate::store::{
     CommitError, IdempotencyKey, KeyRecord, Order, StoreError, StoredBid, Table, Transaction,
@@ -98,4 +98,42 @@ async fn a_late_write_is_repaired_while_all_topics_are_checked() {
         stop.cancel();
     };
     tokio::join!(runs, late);
+}
+
+/// A bus that nobody else is on.
+struct Silent;
+
+impl Interest for Silent {
+    fn join<'a>(&'a self, _: &'a AuctionId) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(true))
+    }
+
+    fn leave(&self, _: &AuctionId) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bid_from_the_bus_that_the_table_does_not_have_is_noticed() {
+    let (table, demand) = (Arc::new(Slow::default()), Demand::new(limits::DEMAND_EXPIRY));
+    let broker = Broker::new(Arc::clone(&table), demand, Tasks::default());
+    let broker = broker.interested(Arc::new(Silent));
+    let mut auction = open_auction();
+    let _topic = broker.topic(&auction.id).await.expect("it can be read");
+    let forged = decide(&mut auction, &bid("mallory", 120, at(5))).expect("it is high enough");
+    broker.publish(Envelope {
+        event: Event::Bid(forged),
+        written_at: at(5),
+        read_at: at(5),
+        source: Source::Bus,
+    });
+    let stop = CancellationToken::new();
+    let runs = broker.clone().run(stop.clone());
+    let counts = broker.counts();
+    let noticed = async {
+        sleep(limits::TOPIC_CHECK_EVERY * 2 + Duration::from_secs(2)).await;
+        assert_eq!(counts.contradicted.get(), 1);
+        sleep(limits::TOPIC_CHECK_EVERY * 2).await;
+        assert_eq!(counts.contradicted.get(), 1, "said once");
+        stop.cancel();
+    };
+    tokio::join!(runs, noticed);
 }

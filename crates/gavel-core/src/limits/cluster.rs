@@ -19,6 +19,9 @@ pub const DIGEST_KEPT_MAX: usize = 100_000;
 /// What a digest says and a topic does not have is read from the table after so long: its event may
 /// be on the way.
 pub const DIGEST_PATIENCE: Duration = Duration::from_millis(100);
+/// The table has had so long to show what watchers were told, before it is said that it does not: a
+/// transaction becomes visible within milliseconds.
+pub const CONTRADICTED_AFTER: Duration = Duration::from_secs(2);
 /// A node whose digest has been missing for so long is not given bids, and live topics are checked.
 pub const NODE_MISSING_AFTER: Duration = Duration::from_secs(1);
 /// A node that has been silent for so long is gone: nothing it wrote can be under way.

@@ -95,6 +95,7 @@ async fn run(mut world: World, seed: u64, reached: &mut Reached) {
         let counts = server.broker.counts();
         reached.repaired += counts.repaired.get();
         reached.late += counts.late.get();
+        assert_eq!(counts.contradicted.get(), 0, "seed {seed}: everything shown is in the table");
         server.end().await;
     }
 }
