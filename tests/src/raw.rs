@@ -8,6 +8,10 @@ use crate::gavel::DEADLINE;
 
 /// The first byte of a text, whole.
 pub const TEXT: u8 = 0x81;
+/// The first byte of a text that goes on, and of a part that is not its last.
+pub const TEXT_BEGINS: u8 = 0x01;
+/// See [`TEXT_BEGINS`].
+pub const GOES_ON: u8 = 0x00;
 /// Of a close.
 pub const CLOSE: u8 = 0x88;
 /// Of a ping.

@@ -65,6 +65,8 @@ labels! {
         InitTime = "init_time",
         /// The time without an operation.
         SocketIdle = "socket_idle",
+        /// The time for a message, from its first byte to its last.
+        MessageTime = "message_time",
         /// The time to answer a ping.
         PongTime = "pong_time",
         /// The time in which nothing can be written.

@@ -8,6 +8,8 @@ pub const INIT_TIMEOUT: Duration = Duration::from_secs(3);
 pub const SOCKET_IDLE: Duration = Duration::from_secs(600);
 /// Concurrent sockets; more are refused.
 pub const SOCKETS_MAX: usize = 100_000;
+/// How long a message may take from its first byte on, like the body of a request.
+pub const SOCKET_MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a client is pinged (the reference's default).
 pub const PING_EVERY: Duration = Duration::from_secs(12);
 /// How long a client may stay silent after a ping.

@@ -23,7 +23,7 @@ use super::operation::Capacity;
 use super::pacing::Pacing;
 use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
 use super::send_queue::{Frame, QueueBounds, SendQueue, Subscriber};
-use super::shared_socket::{FrameSink, SharedSocket};
+use super::shared_socket::{FrameSink, MessageTooSlow, SharedSocket};
 use super::{Sockets, credentials, message, operation};
 use crate::auth::Session;
 use crate::graphql::Caller;
@@ -171,7 +171,12 @@ impl Connection {
     }
 
     async fn received(&mut self, message: Message) -> Result<(), Ended> {
-        self.shared_socket.message_came();
+        match &message {
+            Message::Ping(payload) | Message::Pong(payload) => {
+                self.shared_socket.control_frame_came(payload.len());
+            }
+            _ => self.shared_socket.message_came(),
+        }
         let payer = self.payer();
         self.pacing.message(&payer, clock::now());
         let action = match message {
@@ -401,7 +406,10 @@ fn end_of(error: axum::Error) -> Ended {
         Error::Utf8(_) => Some(Close::NOT_UTF8),
         Error::Io(error) => {
             let cause = error.into_inner()?;
-            cause.downcast::<TooManyUnread>().is_ok().then_some(Close::UNFINISHED)
+            if cause.is::<MessageTooSlow>() {
+                return Some(Close::MESSAGE_TIMEOUT);
+            }
+            cause.is::<TooManyUnread>().then_some(Close::UNFINISHED)
         }
         // Its client left without a close.
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,

@@ -86,6 +86,7 @@ pub(super) fn bound_of(close: &Close) -> Option<Bound> {
         (Close::IDLE, Bound::SocketIdle),
         (Close::TOO_BIG, Bound::SocketMessage),
         (Close::INIT_TIMEOUT, Bound::InitTime),
+        (Close::MESSAGE_TIMEOUT, Bound::MessageTime),
         (Close::NO_PONG, Bound::PongTime),
         (Close::TOO_SLOW, Bound::WriteTime),
         (Close::TOKEN_EXPIRED, Bound::TokenExpiry),

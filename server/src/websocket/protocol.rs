@@ -40,6 +40,8 @@ impl Close {
     pub const TOO_SLOW: Self = Self::new(1013, "Too slow");
     /// Unfinished messages of its address exceed their budget.
     pub const UNFINISHED: Self = Self::new(1013, "Too many unfinished messages");
+    /// A message was begun and not finished in time.
+    pub const MESSAGE_TIMEOUT: Self = Self::new(1013, "Message timeout");
     /// A ping was not answered.
     pub const NO_PONG: Self = Self::new(1013, "Pong timeout");
     /// A frame violates the WebSocket protocol.

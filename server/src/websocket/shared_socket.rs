@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::limiter::unread::UnreadBytes;
+use crate::limits;
 
 /// The two ways of writing to a socket.
 #[derive(Debug)]
@@ -28,6 +29,14 @@ pub struct SharedSocket {
     /// Set when the connection becomes a socket.
     unread: OnceLock<UnreadBytes>,
 }
+
+/// The two bytes and the mask before the payload of a client's control frame.
+const CONTROL_FRAME_HEAD: usize = 6;
+
+/// A message has taken too long from its first byte on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a message took too long to arrive")]
+pub struct MessageTooSlow;
 
 /// What prevents a group from writing whole frames.
 #[derive(Debug, Default)]
@@ -116,6 +125,22 @@ impl SharedSocket {
         }
     }
 
+    /// A control frame with so many bytes of payload has come, maybe between the frames of a message.
+    pub fn control_frame_came(&self, payload: usize) {
+        if let Some(unread) = self.unread.get() {
+            unread.take_off(CONTROL_FRAME_HEAD + payload);
+        }
+    }
+
+    fn received(&self, bytes: usize) -> io::Result<()> {
+        let Some(unread) = self.unread.get() else { return Ok(()) };
+        unread.add(bytes).map_err(io::Error::other)?;
+        if unread.age() > limits::SOCKET_MESSAGE_TIMEOUT {
+            return Err(io::Error::other(MessageTooSlow));
+        }
+        Ok(())
+    }
+
     /// Only the connection writes until the guard is dropped.
     pub fn hold(&self) -> WriteGuard<'_> {
         self.out.lock().held = true;
@@ -189,8 +214,7 @@ impl AsyncRead for SharedSocketIo {
             match stream.try_read(buffer.initialize_unfilled()) {
                 Ok(length) => {
                     buffer.advance(length);
-                    let counted = self.0.unread.get().map_or(Ok(()), |unread| unread.add(length));
-                    return Poll::Ready(counted.map_err(io::Error::other));
+                    return Poll::Ready(self.0.received(length));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),

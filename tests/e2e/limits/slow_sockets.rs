@@ -74,6 +74,53 @@ async fn the_time_to_answer_a_ping() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_time_for_a_message() {
+    let within = async |server: &Child| {
+        let mut slow = RawSocket::admitted(&server.base).await;
+        slow.send(raw::TEXT_BEGINS, br#"{"type":"#).await;
+        // Frames of their own may come between.
+        slow.send(raw::PING, b"between").await;
+        sleep(Duration::from_secs(1)).await;
+        slow.send(0x80, br#""ping"}"#).await;
+        let mut answers = Vec::new();
+        while answers.len() < 2 {
+            let (first, payload) = slow.frame().await.expect("it lives");
+            let text = String::from_utf8_lossy(&payload).into_owned();
+            answers.extend((first == raw::PONG || text.contains("pong")).then_some(text));
+        }
+        assert_eq!(answers, ["between", r#"{"type":"pong"}"#]);
+    };
+    let above = async |server: &Child, (): &mut ()| {
+        // With nothing between its frames, and with pings, which are messages of their own.
+        let ends = [false, true].map(async |pings| {
+            let mut slow = RawSocket::admitted(&server.base).await;
+            let began = std::time::Instant::now();
+            slow.send(raw::TEXT_BEGINS, b"{").await;
+            while began.elapsed() < limits::SOCKET_MESSAGE_TIMEOUT + Duration::from_secs(1) {
+                sleep(Duration::from_millis(500)).await;
+                // Once the server has closed, the frame may not be taken any more.
+                if began.elapsed() < limits::SOCKET_MESSAGE_TIMEOUT {
+                    slow.send(raw::GOES_ON, b" ").await;
+                    if pings {
+                        slow.send(raw::PING, b"").await;
+                    }
+                }
+            }
+            slow.send(raw::GOES_ON, b" ").await;
+            let code = slow.close_code().await;
+            let took = began.elapsed();
+            assert!(
+                took < limits::PING_EVERY + limits::PONG_TIMEOUT,
+                "{took:?}: closed for silence"
+            );
+            code
+        });
+        assert_eq!(join_all(ends).await, [Some(1013), Some(1013)]);
+    };
+    limit_case(&[]).rounds(1).holds(within, above).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pong_in_time_counts_even_if_the_server_stood_still() {
     let server = Child::start(env!("CARGO_BIN_EXE_gavel-child"), &[]).await;
     let mut sockets = join_all((0..20).map(|_| socket(&server))).await;
