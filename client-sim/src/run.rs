@@ -32,12 +32,11 @@ use crate::units::time;
 pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let environment = Environment::begin();
     let (seen, mut context) = match &plan.target {
-        Target::Url { url, tokens, relay } => {
-            let proxy = proxy(plan, url).await?;
-            let edge = proxy.as_ref().map_or(url.as_str(), Proxy::url).to_owned();
-            let edges = [edge];
+        Target::Url { urls, tokens, relay } => {
+            let proxies = proxies(plan, urls).await?;
+            let edges = edges(urls, &proxies);
             let course = Course::default();
-            let seen = Box::pin(run_session(plan, url, &edges, tokens, true, course)).await?;
+            let seen = Box::pin(run_session(plan, &urls[0], &edges, tokens, true, course)).await?;
             let relay = relay.clone().unwrap_or_else(|| "unknown".to_owned());
             (seen, RunContext { relay, ..RunContext::default() })
         }
@@ -149,11 +148,23 @@ async fn run_session(
     }
 }
 
-async fn proxy(plan: &Plan, url: &str) -> anyhow::Result<Option<Proxy>> {
-    match plan.last_mile {
-        LastMile::None => Ok(None),
-        mile => Ok(Some(Proxy::open(url, mile, plan.seed).await?)),
+/// The simulated connections to these servers, if there are any.
+async fn proxies(plan: &Plan, urls: &[String]) -> anyhow::Result<Vec<Proxy>> {
+    let mut proxies = Vec::new();
+    if plan.last_mile != LastMile::None {
+        for url in urls {
+            proxies.push(Proxy::open(url, plan.last_mile, plan.seed).await?);
+        }
     }
+    Ok(proxies)
+}
+
+/// Where clients connect to.
+fn edges(urls: &[String], proxies: &[Proxy]) -> Vec<String> {
+    if proxies.is_empty() {
+        return urls.to_vec();
+    }
+    proxies.iter().map(|proxy| proxy.url().to_owned()).collect()
 }
 
 /// A run against a service that it starts.
@@ -227,14 +238,10 @@ impl Own<'_> {
         let Scenario { kills, restarts, duration, .. } = self.plan.scenario;
         let (urls, tokens) = (nodes.urls(), Tokens::Secret(nodes.secret()));
         let course = Course::default();
-        let mut proxies = Vec::new();
-        for url in &urls {
-            proxies.extend(proxy(self.plan, url).await?);
-        }
-        let edges: Vec<String> = proxies.iter().map(|proxy| proxy.url().to_owned()).collect();
-        let edges = if edges.is_empty() { &urls } else { &edges };
+        let proxies = proxies(self.plan, &urls).await?;
+        let edges = edges(&urls, &proxies);
         let playing =
-            Box::pin(run_session(self.plan, &urls[0], edges, &tokens, false, course.clone()));
+            Box::pin(run_session(self.plan, &urls[0], &edges, &tokens, false, course.clone()));
         if kills == 0 && !restarts {
             // A service that is gone answers nothing: its exit explains more than the time-outs
             // would.

@@ -100,7 +100,7 @@ async fn after_a_steady_run_the_hops_at_metrics_are_those_of_the_report() {
         seed: 7,
         slos: Vec::new(),
         target: Target::Url {
-            url: service.ready.url.clone(),
+            urls: vec![service.ready.url.clone()],
             tokens: Tokens::Secret(SECRET.to_owned()),
             relay: Some("stream".to_owned()),
         },

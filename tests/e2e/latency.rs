@@ -23,7 +23,7 @@ async fn measure_with(scenario: Scenario, relay: &str, flags: &[&str]) -> Report
         seed: 11,
         slos: vec!["client_to_last_client.p50<300ms".parse().unwrap()],
         target: Target::Url {
-            url: gavel.base.clone(),
+            urls: vec![gavel.base.clone()],
             tokens: Tokens::Secret(gavel.secret().to_owned()),
             relay: Some(relay.to_owned()),
         },

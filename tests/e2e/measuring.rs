@@ -31,7 +31,7 @@ async fn measure(gavel: &Gavel, scenario: Scenario, tokens: Tokens) -> anyhow::R
         scenario,
         seed: 5,
         slos: Vec::new(),
-        target: Target::Url { url, tokens, relay: None },
+        target: Target::Url { urls: vec![url], tokens, relay: None },
         last_mile: LastMile::None,
         view: View::Nothing,
         script: Vec::new(),

@@ -60,7 +60,7 @@ async fn one_bid_to_two_watchers(gavel: &Gavel) -> Report {
         seed: 11,
         slos: Vec::new(),
         target: Target::Url {
-            url: gavel.base.clone(),
+            urls: vec![gavel.base.clone()],
             tokens: Tokens::Secret(gavel.secret().to_owned()),
             relay: Some("stream".to_owned()),
         },

@@ -52,7 +52,7 @@ impl RunArgs {
         open_files::check(scenario.watchers)?;
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
         let target = match self.service.target()? {
-            Some((url, tokens)) => {
+            Some((urls, tokens)) => {
                 anyhow::ensure!(
                     self.server_flag.is_empty()
                         && self.layout.is_none()
@@ -65,7 +65,7 @@ impl RunArgs {
                 let is_chosen =
                     Chosen { rate: self.rate.is_some(), bidders: self.bidders.is_some() };
                 scenario = fit::fit(scenario, &tokens, is_chosen);
-                Target::Url { url, tokens, relay: self.relay.clone() }
+                Target::Url { urls, tokens, relay: self.relay.clone() }
             }
             None => Target::Own {
                 relay: self.relay.clone().unwrap_or_else(|| "stream".to_owned()),
@@ -143,7 +143,10 @@ impl LabArgs {
     /// One line that names the flag.
     pub fn options(&self) -> anyhow::Result<Options> {
         let place = match self.service.target()? {
-            Some((url, tokens)) => Place::Url { url, tokens },
+            Some((mut urls, tokens)) => {
+                anyhow::ensure!(urls.len() == 1, "--url: the lab measures one server at a time");
+                Place::Url { url: urls.remove(0), tokens }
+            }
             None => Place::Own,
         };
         let mut command = format!("client-sim lab --seed {}", self.seed);

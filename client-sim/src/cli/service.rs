@@ -9,9 +9,10 @@ use crate::service::tokens::Tokens;
 /// The service to use, and the identities to use it with.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServiceArgs {
-    /// Use this service instead of starting one, for example http://127.0.0.1:8080.
+    /// Use this service instead of starting one, for example http://127.0.0.1:8080; repeat for the
+    /// servers of a cluster, and clients are spread over them.
     #[arg(long, help_heading = HEADING, value_parser = base_url::parse)]
-    pub url: Option<String>,
+    pub url: Vec<String>,
     /// Secret of that service, to mint tokens with.
     #[arg(long, help_heading = HEADING, env = "GAVEL_JWT_SECRET", hide_env_values = true)]
     pub jwt_secret: Option<String>,
@@ -29,23 +30,23 @@ pub struct ServiceArgs {
 const HEADING: &str = "Existing service";
 
 impl ServiceArgs {
-    /// The base URL of the service and the source of its tokens, if a service is named.
+    /// The base URLs of the service and the source of its tokens, if a service is named.
     ///
     /// # Errors
     /// When no source of tokens is given, or two are.
-    pub fn target(&self) -> anyhow::Result<Option<(String, Tokens)>> {
+    pub fn target(&self) -> anyhow::Result<Option<(Vec<String>, Tokens)>> {
         ensure!(
             self.token.is_empty() || self.token_command.is_none(),
             "--token and --token-command cannot be used together"
         );
-        let Some(url) = self.url.clone() else {
+        if self.url.is_empty() {
             ensure!(
                 self.token.is_empty() && self.token_command.is_none(),
                 "--token and --token-command need --url: a service that is started here has its \
                  own secret"
             );
             return Ok(None);
-        };
+        }
         // A flag takes precedence over a variable that happens to be set.
         let tokens = match (&self.token_command, &self.jwt_secret) {
             (Some(command), _) => Tokens::Command(command.clone()),
@@ -62,6 +63,6 @@ impl ServiceArgs {
                  if an identity provider signs its tokens, --token or --token-command"
             ),
         };
-        Ok(Some((url, tokens)))
+        Ok(Some((self.url.clone(), tokens)))
     }
 }

@@ -106,7 +106,7 @@ impl Lab {
         };
         let target = match &self.place {
             Place::Url { url, tokens } => {
-                Target::Url { url: url.clone(), tokens: tokens.clone(), relay: None }
+                Target::Url { urls: vec![url.clone()], tokens: tokens.clone(), relay: None }
             }
             Place::Own => {
                 let behaviour = serde_json::to_string(&case.behaviour)?;

@@ -41,8 +41,8 @@ pub enum View {
 pub enum Target {
     /// An existing service.
     Url {
-        /// Its base URL.
-        url: String,
+        /// Its base URL; of a cluster, those of its servers.
+        urls: Vec<String>,
         /// The source of its tokens.
         tokens: Tokens,
         /// Its relay mode, if given.
