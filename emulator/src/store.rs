@@ -18,6 +18,7 @@ use crate::StartError;
 pub(crate) use streams::{Page, StoredRecord, Stream, StreamTable};
 
 const DATABASE_FILE: &str = "dynamodb.sqlite";
+const PAGE_BYTES: i64 = 8 * 1024;
 const LOCK_FILE: &str = "lock";
 const TEMPORARY_PREFIX: &str = "dynamodb-emulator-";
 /// A memory file system on Linux; elsewhere the usual temporary directory serves.
@@ -82,6 +83,9 @@ fn lock(dir: &Path) -> io::Result<Option<File>> {
 fn open_database(dir: &Path) -> Result<(Database, StreamTable), StartError> {
     let path = dir.join(DATABASE_FILE);
     let failed = |error: &dyn std::fmt::Display| database_error(dir, error);
+    if !path.exists() {
+        create_database(&path).map_err(|error| failed(&error))?;
+    }
     let database = Database::new(&path.to_string_lossy()).map_err(|error| failed(&error))?;
     let streams = Connection::open(&path).and_then(StreamTable::new);
     let streams = streams.map_err(|error| failed(&error))?;
@@ -91,6 +95,16 @@ fn open_database(dir: &Path) -> Result<(Database, StreamTable), StartError> {
         watch_unchanged(&streams, &table).map_err(|error| failed(&error))?;
     }
     Ok((database, streams))
+}
+
+/// Creates an empty database with larger pages than SQLite's own. In a large table a transaction
+/// touches pages all over it: with 4 KiB each, a bid after 200,000 others cost 1.17 times the CPU of
+/// one after 1,000; with 8 KiB 1.07 times, and with 16 KiB more again.
+fn create_database(path: &Path) -> rusqlite::Result<()> {
+    let created = Connection::open(path)?;
+    created.pragma_update(None, "page_size", PAGE_BYTES)?;
+    // Writes the file's head.
+    created.pragma_update(None, "journal_mode", "WAL")
 }
 
 /// Makes writes that change no item of `table` produce no records.
@@ -153,6 +167,17 @@ mod tests {
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
         let rows = explain.raw_query().mapped(|row| row.get::<_, String>(3));
         rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn a_database_is_created_with_its_page_size_and_kept_when_it_is_opened_again() {
+        let dir = TempDir::new().unwrap();
+        for _ in 0..2 {
+            drop(Store::open(dir.path()).unwrap());
+            let connection = Connection::open(dir.path().join(DATABASE_FILE)).unwrap();
+            let size = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            assert_eq!(size("page_size"), Ok(PAGE_BYTES));
+        }
     }
 
     #[test]
