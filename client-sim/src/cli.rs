@@ -41,6 +41,9 @@ pub enum Command {
     /// passed, 1 usage or set-up error, 97 a run is inconclusive, 98 a guarantee was broken, 99 a
     /// goal was missed.
     Lab(LabArgs),
+    /// Measure how long a DynamoDB stream takes to show what was written: of an AWS account, of any
+    /// endpoint, or of the embedded DynamoDB. Makes a table of its own, and removes it.
+    Probe(ProbeArgs),
     /// Compare two reports of `run --json`, or of `lab --out`: better, worse, or within noise. Exit
     /// codes: 0 passed, 1 usage error, 99 worse beyond the tolerance.
     Compare(CompareArgs),
@@ -228,6 +231,35 @@ pub struct LabArgs {
     /// Seed of everything random.
     #[arg(long, default_value_t = 1, value_parser = values::whole::<u64>)]
     pub seed: u64,
+}
+
+/// Arguments of `probe`.
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    /// The DynamoDB to measure: embedded, aws (with the usual credentials and AWS_REGION), or a URL.
+    #[arg(long, default_value = "embedded", value_name = "embedded|aws|URL")]
+    pub dynamodb: String,
+    /// How long to write, in total over all intervals.
+    #[arg(long, default_value = "24s", value_parser = values::duration)]
+    pub duration: Duration,
+    /// Writes a second: in turns PutItem, and transactions of 1, 3 and 5 items.
+    #[arg(long, default_value_t = 50.0, value_parser = values::number)]
+    pub rate: f64,
+    /// Intervals between two reads of a shard, in milliseconds; each has an equal part of the time.
+    #[arg(long, default_value = "5,50,250", value_delimiter = ',', value_parser = values::whole::<u64>)]
+    pub poll_ms: Vec<u64>,
+    /// `aws`, or a JSON file that makes the embedded DynamoDB behave like AWS (docs/EMULATOR.md).
+    #[arg(long, value_name = "aws|FILE")]
+    pub embedded_behaviour: Option<PathBuf>,
+    /// Seed of everything random in the embedded DynamoDB.
+    #[arg(long, value_parser = values::whole::<u64>)]
+    pub embedded_seed: Option<u64>,
+    /// Write the report to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Remove the tables that killed runs have left, and end.
+    #[arg(long)]
+    pub clean_up: bool,
 }
 
 /// Arguments of `compare`.

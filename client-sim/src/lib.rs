@@ -15,4 +15,5 @@ pub mod load;
 pub mod output;
 pub mod run;
 pub mod lab;
+pub mod probe;
 pub mod cli;

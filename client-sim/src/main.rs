@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _};
-use client_sim::cli::{Cli, Command, CompareArgs, RunArgs};
+use client_sim::cli::{Cli, Command, CompareArgs, ProbeArgs, RunArgs};
 use client_sim::cli::{bid, watch};
 use client_sim::lab::saved;
 use client_sim::output::pages::{comparison, html, run_report};
 use client_sim::output::report::Verdict;
 use client_sim::output::{compare, files, text};
+use client_sim::probe::{self, Store};
 use client_sim::service::server::take_negative_numbers;
 use client_sim::service::{server, trace};
 use client_sim::{lab, run};
@@ -61,6 +62,7 @@ async fn carry_out(cli: Cli, mut command: clap::Command) -> anyhow::Result<u8> {
             Ok(0)
         }
         Command::Lab(args) => lab::run(args.options()?).await,
+        Command::Probe(args) => probe_and_show(&args).await,
         Command::Compare(args) => compare_and_show(&args),
         Command::Plain => {
             server::plain(lab::overheads::plain_routes()).await?;
@@ -94,6 +96,26 @@ async fn carry_out(cli: Cli, mut command: clap::Command) -> anyhow::Result<u8> {
             Ok(0)
         }
     }
+}
+
+async fn probe_and_show(args: &ProbeArgs) -> anyhow::Result<u8> {
+    if args.clean_up {
+        let Store::At(endpoint) = args.store()? else {
+            anyhow::bail!("--clean-up needs --dynamodb: what is embedded leaves nothing");
+        };
+        let removed = probe::clean_up(&endpoint).await?;
+        println!("removed {} tables", removed.len());
+        removed.iter().for_each(|name| println!("{name}"));
+        return Ok(0);
+    }
+    files::check("--json", args.json.as_deref())?;
+    let report = Box::pin(probe::run(&args.plan()?)).await?;
+    print!("{}", report.text());
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&report)?;
+        std::fs::write(path, json).with_context(|| format!("--json {}", path.display()))?;
+    }
+    Ok(if report.is_complete() { 0 } else { FAILED })
 }
 
 fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {

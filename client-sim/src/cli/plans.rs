@@ -1,8 +1,13 @@
 //! Turns arguments into plans.
 
-use clap::{Parser, ValueEnum as _};
+use std::time::Duration;
 
-use super::{LabArgs, RunArgs, TokenArgs};
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum as _};
+use dynamodb_emulator::Behaviour;
+use gavel_core::store::connect::Endpoint;
+
+use super::{LabArgs, ProbeArgs, RunArgs, TokenArgs};
 use crate::lab::Options;
 use crate::lab::cases::Place;
 use crate::lab::experiment::Depth;
@@ -10,6 +15,7 @@ use crate::load::fit::{self, Chosen};
 use crate::load::plan::{Plan, Target, View};
 use crate::load::scenario::Scenario;
 use crate::open_files;
+use crate::probe::{self, Store};
 use crate::service::last_mile::LastMile;
 use crate::service::nodes::Layout;
 use crate::service::server::Switch;
@@ -164,6 +170,58 @@ impl LabArgs {
         let depth = if self.quick { Depth::Quick } else { Depth::Full };
         let (only, out) = (self.only.clone(), self.out.clone());
         Ok(Options { depth, only, seed: self.seed, place, out, command })
+    }
+}
+
+impl ProbeArgs {
+    /// The DynamoDB to measure.
+    ///
+    /// # Errors
+    /// One line that names the flag.
+    pub fn store(&self) -> anyhow::Result<Store> {
+        let is_embedded = self.dynamodb == "embedded";
+        anyhow::ensure!(
+            is_embedded || (self.embedded_behaviour.is_none() && self.embedded_seed.is_none()),
+            "--embedded-behaviour and --embedded-seed need --dynamodb embedded"
+        );
+        match self.dynamodb.as_str() {
+            "embedded" => {
+                let behaviour = match &self.embedded_behaviour {
+                    None => Behaviour::default(),
+                    Some(name) if name.as_os_str() == "aws" => Behaviour::aws_like(),
+                    Some(file) => {
+                        let flag = || format!("--embedded-behaviour {}", file.display());
+                        let text = std::fs::read_to_string(file).with_context(flag)?;
+                        serde_json::from_str(&text).with_context(flag)?
+                    }
+                };
+                if let Some(problem) = behaviour.problem() {
+                    anyhow::bail!("--embedded-behaviour: {problem}");
+                }
+                Ok(Store::Embedded(Box::new(behaviour), self.embedded_seed))
+            }
+            "aws" => Ok(Store::At(Endpoint::Aws)),
+            url if url.starts_with("http://") || url.starts_with("https://") => {
+                Ok(Store::At(Endpoint::Url(url.trim_end_matches('/').to_owned())))
+            }
+            other => anyhow::bail!(
+                "--dynamodb {other}: write embedded, aws, or a URL such as http://127.0.0.1:8000"
+            ),
+        }
+    }
+
+    /// The plan.
+    ///
+    /// # Errors
+    /// One line that names the flag.
+    pub fn plan(&self) -> anyhow::Result<probe::Plan> {
+        anyhow::ensure!(
+            self.poll_ms.iter().all(|ms| (1..=60_000).contains(ms)),
+            "--poll-ms must be from 1 to 60000"
+        );
+        let polls = self.poll_ms.iter().copied().map(Duration::from_millis).collect();
+        let (duration, rate) = (self.duration, self.rate);
+        Ok(probe::Plan { store: self.store()?, duration, rate, polls })
     }
 }
 
