@@ -176,6 +176,11 @@ pub fn unlocated(error: Error) -> ServerError {
     error
 }
 
+/// The response to a request that failed as a whole.
+pub fn response_of(error: Error) -> Response {
+    Response::from_errors(vec![unlocated(error)])
+}
+
 /// The error of a field that exceeded a limit.
 pub fn field_limit_error(code: Code, bound: Bound, message: impl Into<String>) -> Error {
     Error::new(message).extend_with(|_, extensions| {

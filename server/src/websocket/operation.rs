@@ -18,7 +18,7 @@ use super::{SocketLimits, Sockets};
 use crate::auth::Principal;
 use crate::cost::weights::SUBSCRIPTION_POINTS;
 use crate::graphql::counts::Kind;
-use crate::graphql::error::{Code, api_error, complete, from_topic, refused, unlocated};
+use crate::graphql::error::{Code, api_error, complete, from_topic, refused, response_of};
 use crate::graphql::execute::failed;
 use crate::graphql::subscription::{Asked, Probe, Topic};
 use crate::graphql::types::View;
@@ -247,8 +247,4 @@ async fn refuse_if_ahead(sockets: &Sockets, topic: &Reader, after: u64) -> Resul
         }
         Err(error) => Err(response_of(from_topic(&error))),
     }
-}
-
-pub(super) fn response_of(error: async_graphql::Error) -> Response {
-    Response::from_errors(vec![unlocated(error)])
 }

@@ -92,7 +92,8 @@ impl House {
             let id = NodeId::from(format!("node-{number}").as_str());
             Publisher::new(id, Arc::clone(&bus) as Arc<dyn Bus>, announcer)
         };
-        let auction = |_| Auction { id: AuctionId::random(), ..running_auction() };
+        let id = |number: usize| AuctionId::from(format!("auction-{number}"));
+        let auction = |number| Auction { id: id(number), ..running_auction() };
         Self {
             nodes: (0..nodes).map(node).collect(),
             auctions: (0..auctions).map(auction).collect(),

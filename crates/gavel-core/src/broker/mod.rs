@@ -15,6 +15,7 @@ mod history;
 mod repair;
 mod trace;
 mod topics;
+mod checks;
 #[cfg(test)]
 mod topics_tests;
 

@@ -4,27 +4,25 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use gavel_trace::Tracer;
 use parking_lot::Mutex;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::info;
 
 use super::contradiction::Contradictions;
 use super::counts::BrokerCounts;
 use super::demand::Demand;
-use super::event::{Envelope, Event, Source};
-use super::quiet::{self, StreamActivity};
+use super::event::Envelope;
+use super::quiet::StreamActivity;
 use super::topic::{Published, Reader, Topic};
-use crate::auction::{Auction, AuctionId};
+use crate::auction::AuctionId;
 use crate::fault_injection::{self, Fault};
+use crate::limits;
 use crate::outage::Outage;
 use crate::store::{Dynamo, StoreError, Table};
 use crate::tasks::Tasks;
-use crate::{clock, limits};
 
 /// Why an auction cannot be watched.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -57,18 +55,18 @@ pub struct Broker<T = Dynamo> {
     pub(super) demand: Demand,
     pub(super) tasks: Tasks,
     pub(super) counts: Arc<BrokerCounts>,
-    topics: Arc<Mutex<HashMap<AuctionId, Arc<Topic>>>>,
+    pub(super) topics: Arc<Mutex<HashMap<AuctionId, Arc<Topic>>>>,
     tracer: Tracer,
     topics_max: usize,
     /// When each shard of the stream last showed a record.
-    activity: StreamActivity,
+    pub(super) activity: StreamActivity,
     /// Most auctions that are read a second while a shard shows nothing.
-    quiet_checks_per_second: usize,
-    interest: Option<Arc<dyn Interest>>,
+    pub(super) quiet_checks_per_second: usize,
+    pub(super) interest: Option<Arc<dyn Interest>>,
     /// What the checks of topics have seen of failures.
-    outage: Arc<Mutex<Outage>>,
+    pub(super) outage: Arc<Mutex<Outage>>,
     /// And of bids that the table does not have.
-    contradictions: Arc<Mutex<Contradictions>>,
+    pub(super) contradictions: Arc<Mutex<Contradictions>>,
 }
 
 impl<T> std::fmt::Debug for Broker<T> {
@@ -223,16 +221,6 @@ impl<T: Table> Broker<T> {
         self.topics.lock().len()
     }
 
-    /// Reads the state of every live topic from the table: bids that the stream did not show are
-    /// noticed by the counter, and repaired.
-    pub async fn check_live_topics(&self, why: &'static str) {
-        let ids: Vec<AuctionId> = self.topics.lock().keys().cloned().collect();
-        if !ids.is_empty() {
-            debug!(topics = ids.len(), why, "checking live topics against the table");
-            self.check(&ids, why).await;
-        }
-    }
-
     /// Runs until shutdown: repairs expired demand, checks live topics, drops idle ones.
     pub async fn run(self, shutdown: CancellationToken) {
         tokio::select! {
@@ -240,124 +228,6 @@ impl<T: Table> Broker<T> {
             // A check of many topics takes long, and a late write must not wait for it.
             _ = async { tokio::join!(self.repair_late_writes(), self.check_regularly()) } => {}
         }
-    }
-
-    /// Reads from the table what lanes announced and the stream has not shown in time.
-    async fn repair_late_writes(&self) {
-        let mut ticks = interval(limits::BROKER_TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let expired = self.demand.expired(Instant::now());
-            if !expired.is_empty() {
-                self.counts.late.add(expired.len() as u64);
-                self.check(&expired, "the stream is late").await;
-            }
-        }
-    }
-
-    async fn check_regularly(&self) {
-        let mut ticks = interval(limits::QUIET_CHECK_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut checked = Instant::now();
-        loop {
-            let now = ticks.tick().await;
-            self.check_quiet(now).await;
-            if now.duration_since(checked) >= limits::TOPIC_CHECK_EVERY {
-                checked = now;
-                self.drop_idle(now);
-                self.check_live_topics("the regular check").await;
-            }
-        }
-    }
-
-    /// Reads auctions of which nothing was received while the stream shows nothing: it may be
-    /// hiding the writes of another server.
-    async fn check_quiet(&self, now: Instant) {
-        let per_second = self.quiet_checks_per_second;
-        if per_second == 0 || !self.activity.is_quiet(now) {
-            return;
-        }
-        let topics: Vec<Arc<Topic>> = self.topics.lock().values().cloned().collect();
-        let watched = topics.iter().filter_map(|topic| topic.watched()).collect();
-        let share = limits::QUIET_CHECK_EVERY.as_secs_f64() * per_second as f64;
-        let ids = quiet::choose(watched, (share.ceil() as usize).max(1), now);
-        if ids.is_empty() {
-            return;
-        }
-        self.counts.quiet_checks.add(ids.len() as u64);
-        self.check(&ids, "the stream is quiet").await;
-        // A topic that cannot be read waits its turn like the others.
-        ids.iter().filter_map(|id| self.find(id)).for_each(|topic| topic.heard(Instant::now()));
-    }
-
-    /// Reads these auctions from the table and publishes them, as far as they are watched. One that cannot be read costs the others
-    /// nothing; a table that does not answer is asked again by the next check.
-    pub async fn check(&self, ids: &[AuctionId], why: &'static str) {
-        let (mut failed, mut in_a_row) = (None, 0);
-        let told = self.told_by_bus(ids);
-        let mut pages = ids.chunks(limits::BATCH_GET_MAX).map(|ids| self.store.load_each(ids));
-        let mut reads: FuturesUnordered<_> =
-            pages.by_ref().take(limits::CHECKS_IN_FLIGHT).collect();
-        while let Some(read) = reads.next().await {
-            reads.extend(pages.next());
-            in_a_row = if read.is_ok() { 0 } else { in_a_row + 1 };
-            for auction in read.unwrap_or_else(|error| vec![Err(error)]) {
-                match auction {
-                    Ok(auction) => {
-                        self.compare(&told, &auction);
-                        self.publish_from_table(auction);
-                    }
-                    Err(error) => failed = Some(error),
-                }
-            }
-            if in_a_row >= limits::CHECK_ERRORS_MAX {
-                break;
-            }
-        }
-        let mut outage = self.outage.lock();
-        match failed {
-            None => _ = outage.succeeded(Instant::now()),
-            Some(error) if outage.failed(Instant::now()) => {
-                warn!(%error, why, "cannot check topics; the next check retries");
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// How far watchers of these auctions were told, where somebody else may have told them.
-    fn told_by_bus(&self, ids: &[AuctionId]) -> HashMap<AuctionId, u64> {
-        if self.interest.is_none() {
-            return HashMap::new();
-        }
-        let topics = self.topics.lock();
-        let live = ids.iter().filter_map(|id| Some((id.clone(), topics.get(id)?.mark().position)));
-        live.collect()
-    }
-
-    /// Compares what watchers had been told before a read with what it found.
-    fn compare(&self, told: &HashMap<AuctionId, u64>, found: &Auction) {
-        let Some(told) = told.get(&found.id) else { return };
-        if self.contradictions.lock().read(&found.id, *told, found.sequence, Instant::now()) {
-            self.counts.contradicted.inc();
-            error!(
-                auction = %found.id,
-                told,
-                in_table = found.sequence,
-                "watchers were shown bids that the table does not have: something else publishes \
-                 on the bus"
-            );
-        }
-    }
-
-    pub(super) fn publish_from_table(&self, auction: Auction) {
-        let read_at = clock::now();
-        self.publish(Envelope {
-            event: Event::State(auction),
-            written_at: read_at,
-            read_at,
-            source: Source::Table,
-        });
     }
 
     pub(super) fn after_publish(&self, topic: &Arc<Topic>, published: Published) {
@@ -369,7 +239,7 @@ impl<T: Table> Broker<T> {
         }
     }
 
-    fn find(&self, id: &AuctionId) -> Option<Arc<Topic>> {
+    pub(super) fn find(&self, id: &AuctionId) -> Option<Arc<Topic>> {
         self.topics.lock().get(id).cloned()
     }
 
@@ -408,7 +278,7 @@ impl<T: Table> Broker<T> {
         }
     }
 
-    fn drop_idle(&self, now: Instant) {
+    pub(super) fn drop_idle(&self, now: Instant) {
         let mut topics = self.topics.lock();
         let before = topics.len();
         topics.retain(|id, topic| {

@@ -11,7 +11,8 @@ use super::election::Election;
 use crate::limits;
 use crate::outage::Outage;
 use crate::store::StoreError;
-use crate::store::lease::{Leases, NodeId};
+use crate::store::lease::NodeId;
+use crate::store::leases::Leases;
 
 /// Whether this node reads the stream now; the receiver changes with it.
 pub type Permit = watch::Receiver<bool>;

@@ -19,7 +19,8 @@ pub use fault::Fault;
 use state::State;
 
 use crate::auction::{Auction, AuctionId};
-use crate::store::lease::{Lease, LeaseWrite, Leases};
+use crate::store::lease::{Lease, LeaseWrite};
+use crate::store::leases::Leases;
 use crate::store::{
     CommitError, IdempotencyKey, KeyRecord, Order, StoreError, StoredBid, Table, Transaction,
 };
