@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bracket::Sighting;
 use super::writes::number_of;
+use crate::measure::latency::Latency;
 
 /// A page of so many records may not be the last that could be read.
 const PAGE_FULL: usize = 1_000;
@@ -46,22 +47,15 @@ pub struct Seen {
     pub sighting: Sighting,
 }
 
-/// A call of GetRecords that was answered.
-#[derive(Debug, Clone, Copy)]
-pub struct Call {
-    /// How long it took.
-    pub took: Duration,
-    /// Whether it returned nothing.
-    pub is_empty: bool,
-}
-
 /// What all readers have seen.
 #[derive(Debug, Default)]
 pub struct Log {
     /// Records in the order in which they were read.
     pub seen: Vec<Seen>,
-    /// Calls that were answered.
-    pub calls: Vec<Call>,
+    /// GetRecords calls that returned nothing.
+    pub empty: Latency,
+    /// GetRecords calls that returned records.
+    pub filled: Latency,
     /// Calls that were throttled.
     pub throttled: u64,
     /// Calls that failed otherwise, and the last error.
@@ -181,7 +175,8 @@ impl Readers {
             let numbers = records.iter().filter_map(number);
             let seen = numbers.map(|number| Seen { number, phase: now.phase, shard, sighting });
             let mut log = self.log.lock();
-            log.calls.push(Call { took: present - started, is_empty: records.is_empty() });
+            let of = if records.is_empty() { &mut log.empty } else { &mut log.filled };
+            of.add((present - started).as_micros() as i64);
             log.seen.extend(seen);
             drop(log);
             before = (records.len() < PAGE_FULL).then_some((started, now));

@@ -122,12 +122,6 @@ impl Report {
                 Err(error) => *failed_writes.entry(error.clone()).or_default() += 1,
             }
         }
-        let calls = |is_empty: bool| {
-            let mut latency = Latency::default();
-            let of = log.calls.iter().filter(|call| call.is_empty == is_empty);
-            of.for_each(|call| latency.add(call.took.as_micros() as i64));
-            latency.summary()
-        };
         let rows = measured.into_iter().map(|((phase, kind), measured)| Row {
             poll_ms: polls[phase].every.as_millis() as u64,
             write: kind.name(),
@@ -142,15 +136,15 @@ impl Report {
             rate: *rate,
             shards: log.shards,
             rows: rows.collect(),
-            get_records_empty: calls(true),
-            get_records: calls(false),
+            get_records_empty: log.empty.summary(),
+            get_records: log.filled.summary(),
             throttled: log.throttled,
             failed: log.failed,
             failed_writes,
             not_seen,
             records_per_shard,
             dollars: units as f64 / 1e6 * PER_MILLION_WRITE_UNITS
-                + log.calls.len() as f64 / 1e6 * PER_MILLION_READS,
+                + (log.empty.n() + log.filled.n()) as f64 / 1e6 * PER_MILLION_READS,
         }
     }
 
