@@ -58,7 +58,7 @@ pub async fn measure(endpoint: &str) -> anyhow::Result<Probe> {
         .await;
     let client = Client::new(&config);
     let streams = Streams::new(&config);
-    let stream_arn = make_table(&client).await.context("the probe's table")?;
+    let stream_arn = make_table(&client, TABLE).await.context("the probe's table")?;
     let mut iterators = open(&streams, &stream_arn).await.context("the probe's stream")?;
     let mut transact_us = Vec::with_capacity(ROUNDS);
     let mut get_records_us = Vec::with_capacity(ROUNDS);
@@ -96,7 +96,9 @@ pub async fn measure(endpoint: &str) -> anyhow::Result<Probe> {
     Ok(Probe { transact_us: median(transact_us), get_records_us: median(get_records_us) })
 }
 
-async fn make_table(client: &Client) -> anyhow::Result<String> {
+/// Makes a table with the keys `pk` and `sk` and a stream; returns the stream. It may take a while
+/// until it can be used.
+pub(crate) async fn make_table(client: &Client, name: &str) -> anyhow::Result<String> {
     let key = |name: &str, kind: KeyType| {
         KeySchemaElement::builder().attribute_name(name).key_type(kind).build()
     };
@@ -112,7 +114,7 @@ async fn make_table(client: &Client) -> anyhow::Result<String> {
         .build()?;
     let made = client
         .create_table()
-        .table_name(TABLE)
+        .table_name(name)
         .key_schema(key("pk", KeyType::Hash)?)
         .key_schema(key("sk", KeyType::Range)?)
         .attribute_definitions(text("pk")?)

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-    StreamSpecification, StreamViewType, TableStatus,
-};
+use aws_sdk_dynamodb::types::TableStatus;
 use tokio::time::{Instant, sleep};
+
+use crate::measure::idle_store::make_table;
 
 /// How the names of such tables begin: what a killed run has left is found by it.
 pub const PREFIX: &str = "client-sim-probe-";
@@ -22,29 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// When the role may not, or the table does not become usable.
 pub async fn create(client: &Client) -> anyhow::Result<(String, String)> {
     let name = format!("{PREFIX}{:08x}", rand::random::<u32>());
-    let key = |name: &str, kind: KeyType| {
-        KeySchemaElement::builder().attribute_name(name).key_type(kind).build()
-    };
-    let text = |name: &str| {
-        let kind = ScalarAttributeType::S;
-        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()
-    };
-    let stream = StreamSpecification::builder()
-        .stream_enabled(true)
-        .stream_view_type(StreamViewType::NewImage)
-        .build()?;
-    client
-        .create_table()
-        .table_name(&name)
-        .key_schema(key("pk", KeyType::Hash)?)
-        .key_schema(key("sk", KeyType::Range)?)
-        .attribute_definitions(text("pk")?)
-        .attribute_definitions(text("sk")?)
-        .billing_mode(BillingMode::PayPerRequest)
-        .stream_specification(stream)
-        .send()
-        .await
-        .with_context(|| format!("cannot create the table {name}"))?;
+    make_table(client, &name).await.with_context(|| format!("cannot create the table {name}"))?;
     match usable(client, &name).await {
         Ok(stream) => Ok((name, stream)),
         Err(error) => {
