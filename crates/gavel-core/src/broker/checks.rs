@@ -77,8 +77,9 @@ impl<T: Table> Broker<T> {
         ids.iter().filter_map(|id| self.find(id)).for_each(|topic| topic.heard(Instant::now()));
     }
 
-    /// Reads these auctions from the table and publishes them, as far as they are watched. One that cannot be read costs the others
-    /// nothing; a table that does not answer is asked again by the next check.
+    /// Reads these auctions from the table and publishes them, as far as they are watched. One that
+    /// cannot be read costs the others nothing; a table that does not answer is asked again by the
+    /// next check.
     pub async fn check(&self, ids: &[AuctionId], why: &'static str) {
         let (mut failed, mut in_a_row) = (None, 0);
         let told = self.told_by_bus(ids);
