@@ -79,6 +79,8 @@ impl RunArgs {
                 layouts: match self.layout {
                     Some(layout) => vec![layout],
                     None if scenario.faults => vec![Layout::Apart, Layout::Inside],
+                    // A store in a server would be gone with it.
+                    None if scenario.restarts => vec![Layout::Apart],
                     None => vec![Layout::Inside],
                 },
             },
