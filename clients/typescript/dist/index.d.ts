@@ -1,0 +1,10 @@
+export { GavelClient, type GavelClientOptions, type QueryOptions } from "./client.js";
+export { type ConnectionState, type Transport } from "./connection-state.js";
+export { GavelError, OutcomeUnknownError, type GraphQLErrorLike } from "./errors.js";
+export { type BidToPlace, type PlaceBidOptions, type PlaceBidResult, randomKey } from "./place-bid.js";
+export { ServerClock, formatTime, parseTime } from "./time.js";
+export { type TokenFunction, expiryOf } from "./token.js";
+export { TypedDocument } from "./typed-document.js";
+export { type Auction, type WatchAuctionsOptions } from "./watch-auctions.js";
+export { type Bid, type Hops, type WatchBidsOptions, type WatchedBid, hopsOf } from "./watch-bids.js";
+export * from "./generated/operations.js";

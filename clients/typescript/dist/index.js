@@ -1,0 +1,10 @@
+export { GavelClient } from "./client.js";
+export {} from "./connection-state.js";
+export { GavelError, OutcomeUnknownError } from "./errors.js";
+export { randomKey } from "./place-bid.js";
+export { ServerClock, formatTime, parseTime } from "./time.js";
+export { expiryOf } from "./token.js";
+export { TypedDocument } from "./typed-document.js";
+export {} from "./watch-auctions.js";
+export { hopsOf } from "./watch-bids.js";
+export * from "./generated/operations.js";

@@ -1,0 +1,56 @@
+/**
+ * Bids once and in order with other clients: urql, Relay, Apollo Client, each with graphql-ws.
+ *
+ * graphql-ws comes back by itself after a lost connection, and then sends the variables of the
+ * first time. Those hold the cursor: an old one brings bids twice, none at all misses some. Here
+ * `after` is a getter, which returns the last sequence that came. The subscription needs a variable
+ * `after`, and `sequence` among the fields that it selects.
+ */
+/** Variables to subscribe with, and `note`, which is to be called with each result. */
+export function resuming(variables) {
+    let last = variables.after;
+    const live = { ...variables };
+    Object.defineProperty(live, "after", { enumerable: true, get: () => last });
+    const note = ({ data }) => {
+        const [bid] = Object.values((data ?? {}));
+        if (typeof bid?.sequence === "number")
+            last = bid.sequence;
+    };
+    return { variables: live, note };
+}
+/** Whether an operation ended because its client read too slowly: it is to be sent again. */
+export function isSlowConsumer(error) {
+    const errors = Array.isArray(error) ? error : (error?.errors ?? []);
+    return errors.some(({ extensions }) => extensions?.code === "SLOW_CONSUMER");
+}
+/** Subscribes with a graphql-ws client; returns what ends it. For urql and Relay. */
+export function subscribe(client, payload, sink) {
+    const { variables, note } = resuming(payload.variables ?? {});
+    let stop = () => { };
+    const begin = () => {
+        stop = client.subscribe({ ...payload, variables }, {
+            next: (result) => {
+                note(result);
+                sink.next(result);
+            },
+            error: (error) => (isSlowConsumer(error) ? begin() : sink.error(error)),
+            complete: () => sink.complete(),
+        });
+    };
+    begin();
+    return () => stop();
+}
+/**
+ * Options of graphql-ws's `createClient` for a client that comes back after everything that can
+ * pass. A refused token cannot: the close event (code 4403) is what the operation fails with.
+ */
+export function comesBack(token) {
+    return {
+        retryAttempts: Infinity,
+        shouldRetry: (event) => {
+            const { code, reason } = event;
+            return code !== 4403 || reason === "Token expired";
+        },
+        ...(token && { connectionParams: async () => ({ authorization: `Bearer ${await token()}` }) }),
+    };
+}

@@ -1,0 +1,152 @@
+import { GavelError } from "./errors.js";
+import { EventStreamParser } from "./event-stream.js";
+import { ServerTimeDocument } from "./generated/operations.js";
+import { post } from "./http.js";
+import { RENEW_BEFORE_MS, expiryOf } from "./token.js";
+const OPEN_TIMEOUT_MS = 8_000;
+/** The service sends a comment every 12 s: after this silence it is gone. */
+const SILENCE_MS = 30_000;
+/** Subscriptions as server-sent events: one request each (graphql-sse, distinct connections). */
+export class StreamLink {
+    place;
+    token;
+    events;
+    localNow;
+    via = "stream";
+    #streams = new Map();
+    #isOver = false;
+    #silence;
+    #expiry;
+    constructor(place, token, events, localNow) {
+        this.place = place;
+        this.token = token;
+        this.events = events;
+        this.localNow = localNow;
+    }
+    /** Looks whether the service answers; rejects with a `Loss` if not. */
+    static async open(place, token, events, localNow) {
+        const link = new StreamLink(place, token, events, localNow);
+        await link.#ask(OPEN_TIMEOUT_MS);
+        link.#watchExpiry();
+        return link;
+    }
+    subscribe(payload, sink) {
+        const abort = new AbortController();
+        this.#streams.set(abort, sink);
+        void this.#run(payload, sink, abort);
+        return () => {
+            this.#streams.delete(abort);
+            abort.abort();
+        };
+    }
+    /** Requests that begin from now on carry it; those that run end with the old one, and resume. */
+    renew(token) {
+        this.token = token;
+        this.#watchExpiry();
+        return Promise.resolve();
+    }
+    check(withinMs) {
+        this.#ask(withinMs).catch((loss) => this.#end(loss));
+    }
+    close() {
+        this.#end({ reason: "closed by the client", isRefused: false });
+    }
+    /** Asks for the server's time. */
+    async #ask(timeoutMs) {
+        const asked = this.localNow();
+        const { fetch, url } = this.place;
+        try {
+            const payload = { query: ServerTimeDocument.text };
+            const { data, errors } = await post(fetch, url, payload, { token: this.token, timeoutMs });
+            if (errors)
+                throw GavelError.from(errors);
+            const { serverTime } = data;
+            this.events.serverTime(asked, serverTime, this.localNow());
+        }
+        catch (error) {
+            throw lossOf(error);
+        }
+    }
+    #watchExpiry() {
+        clearTimeout(this.#expiry);
+        const expiry = this.token === undefined ? undefined : expiryOf(this.token);
+        if (expiry === undefined)
+            return;
+        const ms = Math.min(Math.max(0, expiry - Date.now() - RENEW_BEFORE_MS), 2 ** 31 - 1);
+        this.#expiry = setTimeout(() => this.events.tokenEnds(expiry - Date.now()), ms);
+    }
+    async #run(payload, sink, abort) {
+        try {
+            const { fetch, streamUrl } = this.place;
+            const headers = {
+                "content-type": "application/json",
+                accept: "text/event-stream",
+            };
+            if (this.token !== undefined)
+                headers["authorization"] = `Bearer ${this.token}`;
+            const body = JSON.stringify(payload);
+            const response = await fetch(streamUrl, { method: "POST", headers, body, signal: abort.signal });
+            const isStream = response.headers.get("content-type")?.startsWith("text/event-stream");
+            if (!isStream || !response.body) {
+                const { errors } = JSON.parse(await response.text());
+                if (this.#streams.delete(abort))
+                    sink.error(errors ?? []);
+                return;
+            }
+            await this.#read(response.body, sink, abort);
+            // The body ended, and the operation did not: the server stopped, or the token expired.
+            this.#end({ reason: "the stream ended", isRefused: false });
+        }
+        catch (error) {
+            if (this.#streams.has(abort))
+                this.#end(lossOf(error));
+        }
+    }
+    async #read(body, sink, abort) {
+        const parser = new EventStreamParser();
+        const decoder = new TextDecoder();
+        const reader = body.getReader();
+        for (;;) {
+            const { value, done } = await reader.read();
+            if (done)
+                return;
+            this.#heard();
+            for (const { event, data } of parser.push(decoder.decode(value, { stream: true }))) {
+                if (!this.#streams.has(abort))
+                    return;
+                if (event === "next") {
+                    sink.next(JSON.parse(data));
+                }
+                else if (event === "complete") {
+                    this.#streams.delete(abort);
+                    sink.complete();
+                }
+            }
+        }
+    }
+    #heard() {
+        clearTimeout(this.#silence);
+        const lose = () => this.#end({ reason: "silent for too long", isRefused: false });
+        if (!this.#isOver)
+            this.#silence = setTimeout(lose, SILENCE_MS);
+    }
+    #end(loss) {
+        if (this.#isOver)
+            return;
+        this.#isOver = true;
+        clearTimeout(this.#silence);
+        clearTimeout(this.#expiry);
+        const streams = [...this.#streams];
+        this.#streams.clear();
+        this.events.lost(loss);
+        for (const [abort, sink] of streams) {
+            abort.abort();
+            sink.lost();
+        }
+    }
+}
+function lossOf(error) {
+    const isRefused = error instanceof GavelError && error.code === "UNAUTHENTICATED";
+    const reason = error instanceof Error ? error.message : String(error);
+    return { reason, isRefused, ...(isRefused && { code: 4403 }) };
+}

@@ -1,0 +1,47 @@
+/** A token is replaced when this much of its life is left. */
+export const RENEW_BEFORE_MS = 30_000;
+/** When a JWT expires, in milliseconds since 1970. `undefined`: it does not say. */
+export function expiryOf(token) {
+    const [, claims] = token.split(".");
+    if (!claims)
+        return undefined;
+    try {
+        const { exp } = JSON.parse(atob(claims.replace(/-/g, "+").replace(/_/g, "/")));
+        return typeof exp === "number" ? exp * 1000 : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+/** The caller's token, asked for again only when it is about to expire. */
+export class TokenSource {
+    ask;
+    now;
+    #current;
+    #asking;
+    constructor(ask, now) {
+        this.ask = ask;
+        this.now = now;
+    }
+    /** A valid token. With `isFresh` the function is asked in any case. */
+    async get(isFresh = false) {
+        if (!this.ask)
+            return undefined;
+        if (!isFresh && this.#current !== undefined && !this.#isEnding(this.#current))
+            return this.#current;
+        // One question at a time: a page's requests share the answer.
+        this.#asking ??= this.#renew(this.ask).finally(() => {
+            this.#asking = undefined;
+        });
+        return this.#asking;
+    }
+    async #renew(ask) {
+        const token = (await ask())?.replace(/^bearer\s+/i, "").trim();
+        this.#current = token || undefined;
+        return this.#current;
+    }
+    #isEnding(token) {
+        const expiry = expiryOf(token);
+        return expiry !== undefined && expiry - this.now() <= RENEW_BEFORE_MS;
+    }
+}

@@ -1,0 +1,235 @@
+import { backoffMs } from "./backoff.js";
+import { type Attempts, type ConnectionState, type Transport, nextVia } from "./connection-state.js";
+import type { Link, LinkEvents, Loss, Payload, Sink, Via } from "./link.js";
+import type { TokenSource } from "./token.js";
+
+/** A link that lived this long was a good one: the next attempt is a first one again. */
+const STEADY_MS = 5_000;
+/** After a sleep, how long a live connection may take to answer. */
+const WAKE_CHECK_MS = 700;
+
+/** Opens a link; rejects with a `Loss`. */
+export type Opener = (token: string | undefined, events: LinkEvents) => Promise<Link>;
+
+/** What a connection needs. */
+export interface ConnectionParts {
+  readonly open: (via: Via) => Opener;
+  readonly transport: Transport;
+  readonly tokens: TokenSource;
+  readonly localNow: () => number;
+  readonly onState: (state: ConnectionState) => void;
+  readonly onServerTime: LinkEvents["serverTime"];
+}
+
+interface Pending {
+  readonly payload: Payload;
+  readonly sink: Sink;
+  stop?: () => void;
+}
+
+/**
+ * Keeps one link while anything is subscribed to, and makes a new one when it is lost. It forgets
+ * the subscriptions of a lost link: their owners know from where on to subscribe again.
+ */
+export class Connection {
+  #state: ConnectionState = { status: "idle" };
+  #link: Link | undefined;
+  #openedAt = 0;
+  #attempt = 0;
+  #attempts: Attempts = { socketFailures: 0, hadSocket: false, last: undefined };
+  #isConnecting = false;
+  #isTokenStale = false;
+  #isRenewing = false;
+  #wake: (() => void) | undefined;
+  readonly #pending = new Set<Pending>();
+
+  constructor(private readonly parts: ConnectionParts) {}
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Subscribes, now or once there is a link. Returns what ends it. */
+  subscribe(payload: Payload, sink: Sink): () => void {
+    const one: Pending = { payload, sink };
+    if (this.#isClosed()) {
+      queueMicrotask(() => sink.complete());
+    } else if (this.#link) {
+      one.stop = this.#link.subscribe(payload, sink);
+    } else {
+      this.#pending.add(one);
+      // Not at once: who subscribes gets its way of ending it first.
+      queueMicrotask(() => void this.#connect());
+    }
+    return () => {
+      this.#pending.delete(one);
+      one.stop?.();
+    };
+  }
+
+  /** The device woke up, or has a network again: does not wait for a time-out to find out. */
+  wake(): void {
+    this.#wake?.();
+    this.#link?.check(WAKE_CHECK_MS);
+  }
+
+  /** Shows the service a new token of the same user, on the link as it is. */
+  async renew(): Promise<void> {
+    const link = this.#link;
+    if (!link || this.#isRenewing) return;
+    this.#isRenewing = true;
+    try {
+      const token = await this.parts.tokens.get(true);
+      if (token === undefined) return;
+      await link.renew(token);
+    } catch {
+      // The service ends the link when the old token ends; the next link asks for another.
+    } finally {
+      this.#isRenewing = false;
+    }
+  }
+
+  close(): void {
+    this.#set({ status: "closed" });
+    this.#wake?.();
+    const link = this.#link;
+    this.#link = undefined;
+    link?.close();
+    const pending = [...this.#pending];
+    this.#pending.clear();
+    for (const { sink } of pending) sink.lost();
+  }
+
+  #set(state: ConnectionState): void {
+    if (this.#state.status === "closed") return;
+    this.#state = state;
+    this.parts.onState(state);
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#isConnecting || this.#link) return;
+    this.#isConnecting = true;
+    try {
+      while (this.#pending.size > 0 && this.#state.status !== "closed") {
+        if (this.#attempt > 0) await this.#wait();
+        if (this.#pending.size === 0 || this.#isClosed()) break;
+        if (await this.#try()) return;
+      }
+      this.#set({ status: "idle" });
+    } finally {
+      this.#isConnecting = false;
+    }
+  }
+
+  #isClosed(): boolean {
+    return this.#state.status === "closed";
+  }
+
+  #reason = "";
+
+  #wait(): Promise<void> {
+    const ms = backoffMs(this.#attempt - 1, Math.random());
+    const retryAt = this.parts.localNow() + ms;
+    this.#set({ status: "waiting", attempt: this.#attempt, retryAt, reason: this.#reason });
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      this.#wake = done;
+      const clear = (): void => {
+        this.#wake = undefined;
+      };
+      function done(): void {
+        clearTimeout(timer);
+        clear();
+        resolve();
+      }
+    });
+  }
+
+  /** One attempt; returns whether the loop is over. */
+  async #try(): Promise<boolean> {
+    const via = nextVia(this.parts.transport, this.#attempts);
+    const isFresh = this.#isTokenStale;
+    this.#set({ status: "connecting", via, attempt: this.#attempt });
+    try {
+      const token = await this.parts.tokens.get(isFresh).catch((error: unknown) => {
+        throw new Error("no token", { cause: error });
+      });
+      const link = await this.#open(via, token);
+      if (this.#isClosed()) {
+        link.close();
+        return true;
+      }
+      this.#opened(link);
+      return true;
+    } catch (caught) {
+      const loss = lossOf(caught);
+      const { socketFailures } = this.#attempts;
+      const failures = via === "socket" ? socketFailures + 1 : socketFailures;
+      this.#attempts = { ...this.#attempts, socketFailures: failures, last: via };
+      this.#failed(loss);
+      // A token from before may have been replaced since: only a new one is refused for good.
+      if (!loss.isRefused || !isFresh) return false;
+      this.#refuse(loss);
+      return true;
+    }
+  }
+
+  #open(via: Via, token: string | undefined): Promise<Link> {
+    let link: Link | undefined;
+    const opened = this.parts.open(via)(token, {
+      lost: (loss) => {
+        if (link && link === this.#link) this.#lost(loss);
+      },
+      tokenEnds: (inMs) => {
+        if (inMs <= 30_000 && link === this.#link) void this.renew();
+      },
+      serverTime: this.parts.onServerTime,
+    });
+    return opened.then((made) => (link = made));
+  }
+
+  #opened(link: Link): void {
+    this.#link = link;
+    this.#openedAt = this.parts.localNow();
+    this.#isTokenStale = false;
+    const isSocket = link.via === "socket";
+    this.#attempts = {
+      socketFailures: isSocket ? 0 : this.#attempts.socketFailures,
+      hadSocket: this.#attempts.hadSocket || isSocket,
+      last: link.via,
+    };
+    this.#set({ status: "open", via: link.via });
+    const pending = [...this.#pending];
+    this.#pending.clear();
+    for (const one of pending) one.stop = link.subscribe(one.payload, one.sink);
+  }
+
+  #lost(loss: Loss): void {
+    this.#link = undefined;
+    if (this.parts.localNow() - this.#openedAt >= STEADY_MS) this.#attempt = 0;
+    this.#failed(loss);
+    this.#set({ status: "idle" });
+  }
+
+  #failed(loss: Loss): void {
+    this.#attempt += 1;
+    this.#reason = loss.reason;
+    this.#isTokenStale = loss.code === 4403;
+  }
+
+  /** The token is of no use: whoever waits for a link learns it. */
+  #refuse(loss: Loss): void {
+    this.#attempt = 0;
+    this.#set({ status: "refused", reason: loss.reason });
+    const pending = [...this.#pending];
+    this.#pending.clear();
+    const error = { message: loss.reason, extensions: { code: "UNAUTHENTICATED" } };
+    for (const { sink } of pending) sink.error([error]);
+  }
+}
+
+function lossOf(caught: unknown): Loss {
+  if (typeof caught === "object" && caught !== null && "isRefused" in caught) return caught as Loss;
+  const reason = caught instanceof Error ? caught.message : String(caught);
+  return { reason, isRefused: false };
+}
