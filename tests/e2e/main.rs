@@ -5,6 +5,8 @@
 mod bidding;
 mod lots;
 mod watching;
+mod front_ends;
+mod lobby;
 mod foreign_writes;
 mod bad_input;
 mod protocol;

@@ -33,6 +33,7 @@ use crate::limiter::{ClientLimiter, ClientLimits};
 use crate::limits;
 use crate::readiness::Readiness;
 use crate::websocket::Sockets;
+use crate::websocket::directory::Directory;
 use crate::websocket::fanout::Fanout;
 
 /// The listening sockets of a service.
@@ -132,6 +133,8 @@ impl Components {
         let node = cluster.as_ref().map(|cluster| cluster.node.clone());
         let bidding = Bidding::new(lanes, node);
         let rules = args.documents.rules(args.access.introspection == Switch::On);
+        let shutdown = CancellationToken::new();
+        let directory = Directory::new(Arc::clone(&reading), tasks.clone(), shutdown.clone());
         let api = Api::new(
             reading,
             bidding.clone(),
@@ -144,6 +147,7 @@ impl Components {
         let sockets = Arc::new(Sockets {
             fanout: Fanout::new(api.schema().clone(), limiter.clone(), tasks.clone(), tracer)
                 .telling_each_watcher(args.observing.trace_watchers),
+            directory,
             api,
             authenticator: Authenticator::new(
                 verifier.clone(),
@@ -155,7 +159,7 @@ impl Components {
             places: args.service.sockets,
             room: Arc::new(Semaphore::new(args.service.sockets)),
             tasks: tasks.clone(),
-            shutdown: CancellationToken::new(),
+            shutdown,
         });
         Self {
             jwks: None,

@@ -13,7 +13,9 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Variables};
 use async_graphql_value::{ConstValue, Value};
 
-use super::weights::{INTROSPECTION_DISCOUNT, OPERATION_POINTS, introspection_times, weight};
+use super::weights::{
+    INTROSPECTION_DISCOUNT, LISTED_AUCTIONS, OPERATION_POINTS, introspection_times, weight,
+};
 use crate::limits;
 
 /// The price of an operation.
@@ -126,16 +128,34 @@ impl<'a> Pricing<'a> {
             }
             return price;
         }
-        let weight = weight(name, level == Level::Root);
+        let is_root = level == Level::Root;
+        let weight = match name {
+            "auctions" if is_root && self.lists_ids(field) => LISTED_AUCTIONS,
+            _ => weight(name, is_root),
+        };
         let times = if weight.is_page { self.first(field, weight.times) } else { weight.times };
+        // A list of plain values: each takes its bytes.
+        let values =
+            if weight.is_page && field.selection_set.node.items.is_empty() { times } else { 1 };
         let mut price = Price {
             points: weight.points,
             fields: 1,
             reads: weight.reads,
-            bytes: key + weight.bytes,
+            bytes: key + weight.bytes.saturating_mul(values.max(1)),
         };
         price.add(inner(self, Level::Below).times(times));
         price
+    }
+
+    /// Whether a list of ids is given. What is no list is rejected by validation.
+    fn lists_ids(&self, field: &Field) -> bool {
+        match field.get_argument("ids").map(|value| &value.node) {
+            None | Some(Value::Null) => false,
+            Some(Value::Variable(name)) => {
+                !matches!(self.variable(name), None | Some(ConstValue::Null))
+            }
+            Some(_) => true,
+        }
     }
 
     /// The number of entries that a page asks for; numbers that are out of range are rejected when
@@ -220,6 +240,24 @@ mod tests {
         assert_eq!((price.points, price.reads), (u64::MAX, u64::MAX));
         let many: Vec<String> = (0..50).map(|n| format!("a{n}: {deep} ")).collect();
         assert_eq!(of(&format!("{{ {} }}", many.concat())).points, u64::MAX);
+    }
+
+    #[test]
+    fn auctions_by_their_ids_cost_no_query_of_the_index() {
+        let ids = "{ auctions(ids: [1, 2], first: 7) { nodes { id } } }";
+        assert_eq!((points(ids), of(ids).reads), (4 * READ_POINTS + 7 * 2, 1));
+        let text = "query($i: [ID!]) { auctions(ids: $i, first: 7) { nodes { id } } }";
+        let price = |ids| with(text, json!({ "i": ids }));
+        assert_eq!(price(json!(["1"])).reads, 1);
+        assert_eq!(price(json!(null)).reads, u64::from(limits::DUE_PARTITIONS));
+        assert_eq!(with(text, json!({})).reads, u64::from(limits::DUE_PARTITIONS));
+    }
+
+    #[test]
+    fn a_list_of_amounts_takes_the_bytes_of_each() {
+        let of = |first: u64| of(&format!("{{ auction(id: 1) {{ nextBids(first: {first}) }} }}"));
+        assert_eq!(of(20).bytes - of(1).bytes, 19 * 40);
+        assert_eq!(of(20).points, of(1).points);
     }
 
     #[test]

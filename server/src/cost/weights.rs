@@ -23,6 +23,10 @@ pub struct Weight {
 
 const PLAIN: Weight = Weight { points: 1, reads: 0, bytes: 40, times: 1, is_page: false };
 
+/// The cost of `auctions` with a list of ids: one read of them all, not of the index.
+pub const LISTED_AUCTIONS: Weight =
+    Weight { points: 4 * READ_POINTS, reads: 1, times: 20, is_page: true, ..PLAIN };
+
 /// The base points of an operation, for reading it and answering.
 pub const OPERATION_POINTS: u64 = 20;
 /// The points that each 64 bytes of a document cost: parsing and validating it.
@@ -46,6 +50,8 @@ pub fn weight(name: &str, is_root: bool) -> Weight {
         ("bids", _) => {
             Weight { points: 2 * READ_POINTS, reads: 1, times: 50, is_page: true, ..PLAIN }
         }
+        ("auctionsUpdated", true) => Weight { times: limits::LOBBY_FRAME_AUCTIONS as u64, ..PLAIN },
+        ("nextBids", false) => Weight { points: 4, times: 5, is_page: true, ..PLAIN },
         ("placeBid" | "openAuction" | "cancelAuction", true) => {
             Weight { points: 4 * READ_POINTS, reads: 1, ..PLAIN }
         }
@@ -135,6 +141,6 @@ mod tests {
                 assert!(!is_written || weight.points > 1, "{name}");
             }
         }
-        assert_eq!(pages, 2, "this test knows how many there are");
+        assert_eq!(pages, 3, "this test knows how many there are");
     }
 }

@@ -40,6 +40,18 @@ pub fn parse_auction_cursor(cursor: &str) -> Result<(usize, Place), Error> {
     decode(cursor).and_then(parse).ok_or_else(|| malformed("auctions"))
 }
 
+/// The cursor of a position in a list of given ids.
+pub fn listed_cursor(number: usize) -> String {
+    URL_SAFE_NO_PAD.encode(format!("id:{number}"))
+}
+
+/// The position in a cursor of [`listed_cursor`].
+pub fn parse_listed_cursor(cursor: &str) -> Result<usize, Error> {
+    decode(cursor)
+        .and_then(|text| text.strip_prefix("id:")?.parse().ok())
+        .ok_or_else(|| malformed("auctions with these ids"))
+}
+
 fn decode(cursor: &str) -> Option<String> {
     if cursor.len() > 128 {
         return None;
@@ -47,7 +59,8 @@ fn decode(cursor: &str) -> Option<String> {
     String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
 }
 
-fn malformed(of: &str) -> Error {
+/// The error for a cursor of something else.
+pub(super) fn malformed(of: &str) -> Error {
     let message = format!("after: not a cursor of {of}; take one from pageInfo.endCursor");
     api_error(Code::BadRequest, message)
 }
@@ -61,12 +74,14 @@ mod tests {
         assert_eq!(parse_bid_cursor(&bid_cursor(17)).ok(), Some(17));
         let place = Place { at: Timestamp::from_micros(12), id: AuctionId::random() };
         assert_eq!(parse_auction_cursor(&auction_cursor(3, &place)).ok(), Some((3, place)));
+        assert_eq!(parse_listed_cursor(&listed_cursor(42)).ok(), Some(42));
     }
 
     #[test]
     fn a_cursor_of_another_kind_or_garbage_is_refused() {
         for cursor in ["", "x", "%%", &bid_cursor(1), &"A".repeat(4000)] {
             assert!(parse_auction_cursor(cursor).is_err(), "{cursor}");
+            assert!(parse_listed_cursor(cursor).is_err(), "{cursor}");
         }
         assert!(parse_bid_cursor("YmlkOi0x").is_err());
         assert!(parse_bid_cursor(&bid_cursor(limits::SEQUENCE_MAX)).is_ok());

@@ -12,10 +12,13 @@ use gavel_core::store::phase::{Phase, Place};
 use gavel_core::store::{Dynamo, Table as _};
 
 use super::caller::{Caller, turn_to_read};
-use super::cursor::{auction_cursor, parse_auction_cursor};
-use super::error::{Code, api_error, from_read};
+use super::cursor::{
+    auction_cursor, listed_cursor, malformed, parse_auction_cursor, parse_listed_cursor,
+};
+use super::error::{Code, api_error, field_limit_error, from_read};
 use super::scalar::DateTime;
 use super::types::{AuctionObject, AuctionStatus, Me, View, page_size};
+use crate::limiter::Bound;
 use crate::limits;
 
 /// The query root.
@@ -40,15 +43,23 @@ impl Query {
     /// CLOSED auctions, the last that ended comes first. The list is eventually consistent: an
     /// auction created a moment ago may be missing. A cursor is valid for the status and order that
     /// it was issued for.
+    ///
+    /// With `ids` (1 to 100) these auctions, in the order of the ids, read consistently: unknown ids
+    /// and those of another `status` are left out, repeated ones count once. `first` applies here
+    /// too: it should be the number of the ids.
     async fn auctions(
         &self,
         ctx: &Context<'_>,
+        ids: Option<Vec<ID>>,
         status: Option<AuctionStatus>,
         #[graphql(default = 20)] first: i32,
         after: Option<String>,
         #[graphql(default = false)] newest_first: bool,
     ) -> Result<AuctionConnection> {
         let first = page_size(first)?;
+        if let Some(ids) = ids {
+            return listed(ctx, &auction_ids(&ids)?, status, first, after, newest_first).await;
+        }
         let mut phases = Phase::of_status(status.map(Into::into)).to_vec();
         let direction = if newest_first {
             phases.reverse();
@@ -97,6 +108,59 @@ impl Query {
     async fn server_time(&self) -> DateTime {
         DateTime(clock::now())
     }
+}
+
+/// A page of the auctions with these ids, in their order.
+async fn listed(
+    ctx: &Context<'_>,
+    ids: &[AuctionId],
+    status: Option<AuctionStatus>,
+    first: usize,
+    after: Option<String>,
+    newest_first: bool,
+) -> Result<AuctionConnection> {
+    let mut ids: Vec<(usize, &AuctionId)> = ids.iter().enumerate().collect();
+    if newest_first {
+        ids.reverse();
+    }
+    if let Some(after) = &after {
+        let after = parse_listed_cursor(after)?;
+        let seen = ids.iter().position(|(number, _)| *number == after);
+        ids.drain(..=seen.ok_or_else(|| malformed("auctions with these ids"))?);
+    }
+    let wanted: Vec<AuctionId> = ids.iter().map(|(_, id)| (*id).clone()).collect();
+    let store = ctx.data::<Arc<Dynamo>>()?;
+    let _turn = turn_to_read(ctx, 1).await?;
+    let found = store.load_many(&wanted).await.map_err(|error| from_read(&error))?;
+    let now = clock::now();
+    let is_wanted =
+        |auction: &Auction| status.is_none_or(|status| auction.status_at(now) == status.into());
+    let mut found: Vec<Auction> = found.into_iter().filter(is_wanted).collect();
+    let more = found.len() > first;
+    found.truncate(first);
+    let mut connection = Connection::new(after.is_some(), more);
+    for auction in found {
+        let number = ids.iter().find(|(_, id)| **id == auction.id).map_or(0, |(number, _)| *number);
+        connection.edges.push(Edge::new(listed_cursor(number), view(ctx, auction)?));
+    }
+    Ok(connection)
+}
+
+/// The distinct ids of a list, in order; ids that no auction can have are left out, and nothing is
+/// read for them.
+pub(super) fn auction_ids(ids: &[ID]) -> Result<Vec<AuctionId>> {
+    let max = limits::AUCTION_IDS_MAX;
+    if ids.is_empty() || ids.len() > max {
+        let message = format!("ids: must be a list of 1 to {max}");
+        return Err(field_limit_error(Code::BadRequest, Bound::AuctionIds, message));
+    }
+    let mut distinct: Vec<AuctionId> = Vec::with_capacity(ids.len());
+    for id in ids.iter().filter(|id| AuctionId::is_well_formed(id)) {
+        if !distinct.iter().any(|known| known.as_str() == id.as_str()) {
+            distinct.push(id.as_str().into());
+        }
+    }
+    Ok(distinct)
 }
 
 /// Loads the auction with the id of a request, or fails with NOT_FOUND.

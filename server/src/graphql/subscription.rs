@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Result, Subscription};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use gavel_core::auction::{Auction, AuctionId, Timestamp};
+use gavel_core::auction::{Auction, AuctionId, Status, Timestamp};
 use gavel_core::broker::PublishedBid;
 use gavel_trace::Context as TraceContext;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::error::{Code, api_error};
-use super::query::auction_id;
-use super::types::{AuctionObject, BidObject, View};
+use super::query::{auction_id, auction_ids};
+use super::types::{AuctionObject, AuctionStatus, BidObject, View};
+use crate::limits;
 
-/// The subscription field that was asked for.
+/// The subscription field for one auction that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// `bidCreated`.
@@ -27,15 +28,43 @@ pub enum Topic {
     Auction,
 }
 
-/// A subscriber's arguments.
+/// What a subscriber asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub enum Asked {
+    /// The events of one auction.
+    One(AskedAuction),
+    /// The states of many auctions.
+    Many(AskedAuctions),
+}
+
+/// A subscriber's arguments for one auction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedAuction {
     /// The field.
     pub topic: Topic,
     /// The auction.
     pub auction_id: AuctionId,
     /// The cursor to resume from.
     pub after: Option<u64>,
+}
+
+/// A subscriber's choice of auctions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AskedAuctions {
+    /// Those with these ids.
+    Ids(Vec<AuctionId>),
+    /// Those of a status.
+    Status(Status),
+}
+
+impl AskedAuctions {
+    /// The most auctions that it can be.
+    pub fn len_max(&self) -> usize {
+        match self {
+            Self::Ids(ids) => ids.len(),
+            Self::Status(_) => limits::AUCTION_IDS_MAX,
+        }
+    }
 }
 
 /// Records what a subscriber asks for; shared between the data of the request and its executor.
@@ -57,6 +86,8 @@ pub enum SourceEvent {
     Bid(Arc<PublishedBid>, Option<TraceContext>),
     /// For `auctionUpdated`, in the group's view.
     Auction(Arc<Auction>, View),
+    /// For `auctionsUpdated`, in the public view.
+    Auctions(Vec<Arc<Auction>>),
 }
 
 impl SourceEvent {
@@ -64,7 +95,7 @@ impl SourceEvent {
     pub fn published_at(&self) -> Option<Timestamp> {
         match self {
             Self::Bid(bid, _) => Some(bid.published_at),
-            Self::Auction(..) => None,
+            Self::Auction(..) | Self::Auctions(_) => None,
         }
     }
 }
@@ -106,7 +137,7 @@ impl SubscriptionRoot {
             let bids = feed.items().filter_map(|item| async move {
                 match item {
                     SourceEvent::Bid(bid, span) => Some(BidObject::from_published(&bid, span)),
-                    SourceEvent::Auction(..) => None,
+                    SourceEvent::Auction(..) | SourceEvent::Auctions(_) => None,
                 }
             });
             return Ok(bids.boxed());
@@ -127,7 +158,7 @@ impl SubscriptionRoot {
             let states = feed.items().filter_map(|item| async move {
                 match item {
                     SourceEvent::Auction(auction, view) => Some(AuctionObject { auction, view }),
-                    SourceEvent::Bid(..) => None,
+                    SourceEvent::Bid(..) | SourceEvent::Auctions(_) => None,
                 }
             });
             return Ok(states.boxed());
@@ -135,15 +166,52 @@ impl SubscriptionRoot {
         note(ctx, Topic::Auction, &auction_id, None)?;
         Ok(stream::empty().boxed())
     }
+
+    /// Many auctions in one operation: first all of them, then those that have changed, each in its
+    /// latest state, at most four times a second and at once after a pause. An event has at most 10
+    /// auctions. Choose either `ids` (1 to 100; unknown ones are left out) or `status`: the first
+    /// 100 auctions of that status in the order of the query `auctions`, of those that have ended
+    /// the last ones. An auction that comes to the status follows within about two seconds; one
+    /// that leaves it is sent once more, in its new status. The view is that of everyone
+    /// (`reservePrice` is null). With `ids` it completes when all are CLOSED or CANCELLED.
+    async fn auctions_updated(
+        &self,
+        ctx: &Context<'_>,
+        ids: Option<Vec<ID>>,
+        status: Option<AuctionStatus>,
+    ) -> Result<BoxStream<'static, Vec<AuctionObject>>> {
+        if let Ok(feed) = ctx.data::<EventSource>() {
+            let lists = feed.items().filter_map(|item| async move {
+                let SourceEvent::Auctions(auctions) = item else { return None };
+                let view = View::Public;
+                Some(auctions.into_iter().map(|auction| AuctionObject { auction, view }).collect())
+            });
+            return Ok(lists.boxed());
+        }
+        let asked = match (ids, status) {
+            (Some(ids), None) => AskedAuctions::Ids(auction_ids(&ids)?),
+            (None, Some(status)) => AskedAuctions::Status(status.into()),
+            (Some(_), Some(_)) | (None, None) => {
+                let message = "choose the auctions by ids, or by status";
+                return Err(api_error(Code::BadRequest, message));
+            }
+        };
+        record(ctx, Asked::Many(asked))?;
+        Ok(stream::empty().boxed())
+    }
 }
 
 fn note(ctx: &Context<'_>, topic: Topic, id: &ID, after: Option<u64>) -> Result<()> {
     let auction_id = auction_id(id)?;
+    record(ctx, Asked::One(AskedAuction { topic, auction_id, after }))
+}
+
+fn record(ctx: &Context<'_>, asked: Asked) -> Result<()> {
     let Ok(probe) = ctx.data::<Probe>() else {
         let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
         return Err(api_error(Code::BadRequest, message));
     };
-    probe.0.lock().push(Asked { topic, auction_id, after });
+    probe.0.lock().push(asked);
     Ok(())
 }
 

@@ -49,6 +49,8 @@ labels! {
         ReadsPerClient = "reads_per_client",
         /// The size of a page.
         Page = "page",
+        /// The ids of a list of auctions.
+        AuctionIds = "auction_ids",
         /// The length of an idempotency key.
         IdempotencyKey = "idempotency_key",
         /// The size of a message on a socket.

@@ -52,7 +52,7 @@ impl HeldBytes {
 #[derive(Debug)]
 pub struct HeldGroup {
     _address: Permit<Address>,
-    _auction: Permit<AuctionId>,
+    _auction: Option<Permit<AuctionId>>,
     _all: Permit<()>,
 }
 
@@ -197,15 +197,21 @@ impl ClientLimiter {
     pub fn begin_group(
         &self,
         address: Address,
-        auction: &AuctionId,
+        auction: Option<&AuctionId>,
         weight: usize,
     ) -> Result<HeldGroup, TooMany> {
         let work = &self.0.work;
         let refuse = |limit| move || self.refuse(limit, HELD_RETRY);
         let of_address = work.address_groups.take_many(&address, weight);
         let of_address = of_address.ok_or_else(refuse(Limit::GroupsPerAddress))?;
-        let of_auction = work.auction_groups.take_many(auction, weight);
-        let of_auction = of_auction.ok_or_else(refuse(Limit::GroupsPerAuction))?;
+        let of_auction = match auction {
+            Some(auction) => {
+                let taken = work.auction_groups.take_many(auction, weight);
+                Some(taken.ok_or_else(refuse(Limit::GroupsPerAuction))?)
+            }
+            // A lobby is of no auction.
+            None => None,
+        };
         let all = work.groups.take_many(&(), weight).ok_or_else(refuse(Limit::Groups))?;
         Ok(HeldGroup { _address: of_address, _auction: of_auction, _all: all })
     }
@@ -333,14 +339,20 @@ mod tests {
     fn groups_weigh_on_who_began_them_on_their_auction_and_on_all() {
         let limiter = limiter();
         let (a, b, c) = (AuctionId::random(), AuctionId::random(), AuctionId::random());
-        let first = limiter.begin_group(address(1), &a, 90);
+        let first = limiter.begin_group(address(1), Some(&a), 90);
         assert!(first.is_ok());
-        assert_eq!(limit(limiter.begin_group(address(1), &b, 20)), Some(Limit::GroupsPerAddress));
-        assert_eq!(limit(limiter.begin_group(address(2), &a, 70)), Some(Limit::GroupsPerAuction));
-        let second = limiter.begin_group(address(2), &b, 90);
+        assert_eq!(
+            limit(limiter.begin_group(address(1), Some(&b), 20)),
+            Some(Limit::GroupsPerAddress)
+        );
+        assert_eq!(
+            limit(limiter.begin_group(address(2), Some(&a), 70)),
+            Some(Limit::GroupsPerAuction)
+        );
+        let second = limiter.begin_group(address(2), Some(&b), 90);
         assert!(second.is_ok());
-        assert_eq!(limit(limiter.begin_group(address(3), &c, 10)), Some(Limit::Groups));
+        assert_eq!(limit(limiter.begin_group(address(3), Some(&c), 10)), Some(Limit::Groups));
         drop((first, second));
-        assert!(limiter.begin_group(address(3), &c, 100).is_ok(), "all is given back");
+        assert!(limiter.begin_group(address(3), Some(&c), 100).is_ok(), "all is given back");
     }
 }

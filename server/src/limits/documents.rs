@@ -4,6 +4,12 @@ use gavel_core::limits::DESCRIPTION_BYTES_MAX;
 
 /// Most entries in a page of a connection.
 pub const PAGE_MAX: usize = 100;
+/// Most next amounts that are listed for an auction.
+pub const NEXT_BIDS_MAX: usize = 20;
+/// Most ids in a list of auctions.
+pub const AUCTION_IDS_MAX: usize = 100;
+const _: () = assert!(AUCTION_IDS_MAX <= gavel_core::limits::BATCH_GET_MAX);
+const _: () = assert!(AUCTION_IDS_MAX <= PAGE_MAX && NEXT_BIDS_MAX <= PAGE_MAX);
 /// Deepest nesting of a query; GraphiQL's introspection needs 15.
 pub const QUERY_DEPTH_MAX: usize = 16;
 /// Largest document, in bytes.

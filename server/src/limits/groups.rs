@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gavel_core::limits::TOPIC_BACKLOG_MAX;
 
-use super::documents::EVENT_BYTES_MAX;
+use super::documents::{AUCTION_IDS_MAX, EVENT_BYTES_MAX};
 
 /// Frames queued for one socket, over all its operations.
 pub const SOCKET_QUEUE_MAX: usize = 4096;
@@ -40,6 +40,17 @@ pub const GROUP_PREFETCH: usize = 16;
 pub const GROUP_JOINS_MAX: usize = 64;
 /// How long a group without members is kept.
 pub const GROUP_IDLE: Duration = Duration::from_secs(10);
+/// How often a lobby shows what has changed.
+pub const LOBBY_EVERY: Duration = Duration::from_millis(250);
+/// Auctions in one frame of a lobby: its price is that of one event.
+pub const LOBBY_FRAME_AUCTIONS: usize = 10;
+/// How often the auctions of a status are looked up for lobbies.
+pub const LOBBY_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Auctions of a lobby that are opened at a time.
+pub const LOBBY_OPENING_MAX: usize = 16;
+/// Lists without an auction after which a lobby drops it, though it still has the status.
+pub const LOBBY_UNLISTED_MAX: u32 = 5;
+const _: () = assert!(AUCTION_IDS_MAX.div_ceil(LOBBY_FRAME_AUCTIONS) < SUBSCRIPTION_QUEUE_MAX);
 const _: () = assert!(GROUP_RING_MAX < SUBSCRIPTION_QUEUE_MAX);
 const _: () = assert!(GROUP_RING_MAX <= TOPIC_BACKLOG_MAX);
 const _: () = assert!(SUBSCRIPTION_QUEUE_MAX <= SOCKET_QUEUE_MAX);

@@ -244,26 +244,29 @@ impl Connection {
                 Err(_) => return Some(Action::Close(Close::TOO_MANY)),
             }
         }
-        let ack = principal
-            .expires_at
-            .map(|at| serde_json::json!({ "tokenExpiresAt": format_time(at) }).to_string());
+        let mut ack = serde_json::json!({ "serverTime": format_time(clock::now()) });
+        if let Some(at) = principal.expires_at {
+            ack["tokenExpiresAt"] = format_time(at).into();
+        }
         let session = Arc::new(Session::new(self.sockets.authenticator.clone(), principal));
         self.expiry = Expiry::of(&session);
         self.session = Some(session);
-        self.protocol.admitted(ack.as_deref(), Instant::now())
+        self.protocol.admitted(Some(&ack.to_string()), Instant::now())
     }
 
-    /// A ping that says how long the token is still valid, if there is one.
+    /// A ping with the server's time, and how long the token is still valid, if there is one.
     fn ping(&self) -> String {
-        let payload = self.expiry.left(clock::now()).map(|left| {
-            let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-            serde_json::json!({ "tokenExpiresInMs": ms }).to_string()
-        });
-        message::ping(payload.as_deref())
+        let now = clock::now();
+        let mut payload = serde_json::json!({ "serverTime": format_time(now) });
+        if let Some(left) = self.expiry.left(now) {
+            payload["tokenExpiresInMs"] =
+                u64::try_from(left.as_millis()).unwrap_or(u64::MAX).into();
+        }
+        message::ping(Some(&payload.to_string()))
     }
 
-    /// Pings the client in two ways: every client answers the frame, and a `ping` message says how
-    /// long the token is still valid.
+    /// Pings the client in two ways: every client answers the frame, and a `ping` message carries
+    /// the server's time and how long the token is still valid.
     async fn send_ping(&mut self) -> Result<(), Ended> {
         let text = self.ping();
         let write = async {

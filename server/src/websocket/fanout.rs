@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::Request;
+use futures_util::future::BoxFuture;
 use gavel_core::broker::topic::Reader;
+use gavel_core::store::Table;
 use gavel_core::tasks::Tasks;
 use gavel_trace::Tracer;
 use parking_lot::Mutex;
@@ -16,11 +18,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::counts::SocketCounts;
 use super::execution::Execution;
-use super::group::{Group, GroupBounds, GroupKey, Join, Joined};
+use super::group::{Group, GroupBounds, GroupKey, Join, Joined, Subject};
+use super::lobby::Lobby;
+use super::lots::Lots;
 use super::send_queue::Subscriber;
 use crate::cost::Price;
 use crate::graphql::Schema;
-use crate::limiter::{Address, ClientLimiter, TooMany};
+use crate::limiter::{Address, ClientLimiter, HeldGroup, TooMany};
 use crate::limits;
 
 /// What starts a group: this address holds its weight until the group has ended.
@@ -111,41 +115,76 @@ impl Fanout {
         after: Option<u64>,
         cause: &Cause,
     ) -> Result<Joined, TooMany> {
+        let Subject::One(kind, auction_id) = &key.subject else { return Ok(Joined::Behind) };
+        let begin = || self.limiter.begin_group(cause.address, Some(auction_id), cause.weight());
         loop {
-            let group = self.find_or_start(key, &request, topic, cause)?;
-            let (reply, joined) = oneshot::channel();
-            let join = Join { subscriber: Arc::clone(subscriber), after, reply };
-            if group.send(join).await.is_ok()
-                && let Ok(joined) = joined.await
-            {
+            let group = self.find_or_start(key, begin, |groups, joins| {
+                let counts = Arc::clone(&self.counts);
+                let execution = Execution::new(&self.schema, request(), Arc::clone(&counts));
+                let kind = (*kind, key.view);
+                let group = Group::new(kind, execution, topic.attach(), counts, self.bounds)
+                    .traced(self.tracer.clone(), self.each_watcher);
+                Box::pin(async move { group.run(joins, |joins| groups.end_if_idle(joins)).await })
+            })?;
+            if let Some(joined) = ask(&group, subscriber, after).await {
                 return Ok(joined);
             }
             // The group has just ended: try the next one.
         }
     }
 
+    /// Whether the group with this key runs.
+    pub(super) fn is_running(&self, key: &GroupKey) -> bool {
+        self.groups.lock().get(key).is_some_and(|group| !group.is_closed())
+    }
+
+    /// Joins the lobby with this key. It is created over these auctions if necessary; returns false
+    /// if it is, and there are none: it has just ended.
+    pub(super) async fn join_lobby<T: Table>(
+        &self,
+        key: &GroupKey,
+        request: impl Fn() -> Request,
+        lots: Option<Lots<T>>,
+        subscriber: &Arc<Subscriber>,
+        cause: &Cause,
+    ) -> Result<bool, TooMany> {
+        let group = match lots {
+            None => self.groups.lock().get(key).cloned(),
+            Some(lots) => {
+                let weight = cause.weight().saturating_add(lots.len());
+                let begin = || self.limiter.begin_group(cause.address, None, weight);
+                Some(self.find_or_start(key, begin, |groups, joins| {
+                    let counts = Arc::clone(&self.counts);
+                    let execution = Execution::new(&self.schema, request(), Arc::clone(&counts));
+                    let lobby = Lobby::new(lots, execution, counts, self.bounds.writers);
+                    Box::pin(
+                        async move { lobby.run(joins, |joins| groups.end_if_idle(joins)).await },
+                    )
+                })?)
+            }
+        };
+        let Some(group) = group else { return Ok(false) };
+        Ok(ask(&group, subscriber, None).await.is_some())
+    }
+
+    /// The group with this key; if there is none, one is started with what `begin` holds for it.
     fn find_or_start(
         &self,
         key: &GroupKey,
-        request: &impl Fn() -> Request,
-        topic: &Reader,
-        cause: &Cause,
+        begin: impl FnOnce() -> Result<HeldGroup, TooMany>,
+        run: impl FnOnce(GroupEnd, mpsc::Receiver<Join>) -> BoxFuture<'static, ()>,
     ) -> Result<mpsc::Sender<Join>, TooMany> {
         let mut groups = self.groups.lock();
         if let Some(group) = groups.get(key).filter(|group| !group.is_closed()) {
             return Ok(group.clone());
         }
-        let held = self.limiter.begin_group(cause.address, &key.auction_id, cause.weight())?;
+        let held = begin()?;
         let (joins, requests) = mpsc::channel(limits::GROUP_JOINS_MAX);
         groups.insert(key.clone(), joins.clone());
-        let counts = Arc::clone(&self.counts);
-        let execution = Execution::new(&self.schema, request(), counts);
-        let group =
-            Group::new(key, execution, topic.attach(), Arc::clone(&self.counts), self.bounds)
-                .traced(self.tracer.clone(), self.each_watcher);
+        let running = run(GroupEnd { fanout: self.clone(), key: key.clone() }, requests);
         let (fanout, key) = (self.clone(), key.clone());
         self.tasks.spawn("fan-out group", async move {
-            group.run(requests, |requests| fanout.end_if_idle(&key, requests)).await;
+            running.await;
             fanout.forget(&key);
             drop(held);
         });
@@ -170,4 +209,28 @@ impl Fanout {
             groups.remove(key);
         }
     }
+}
+
+/// The end of a group, as its task sees it.
+struct GroupEnd {
+    fanout: Fanout,
+    key: GroupKey,
+}
+
+impl GroupEnd {
+    /// Ends the group unless somebody is joining it; returns whether it has ended.
+    fn end_if_idle(&self, joins: &mut mpsc::Receiver<Join>) -> bool {
+        self.fanout.end_if_idle(&self.key, joins)
+    }
+}
+
+/// Asks a group for membership. `None`: it has just ended.
+async fn ask(
+    group: &mpsc::Sender<Join>,
+    subscriber: &Arc<Subscriber>,
+    after: Option<u64>,
+) -> Option<Joined> {
+    let (reply, joined) = oneshot::channel();
+    group.send(Join { subscriber: Arc::clone(subscriber), after, reply }).await.ok()?;
+    joined.await.ok()
 }

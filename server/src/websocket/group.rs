@@ -26,10 +26,8 @@ use crate::limits;
 /// The key of a group: subscriptions with the same key share it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GroupKey {
-    /// The subscription field.
-    pub topic: Topic,
-    /// The id of the auction.
-    pub auction_id: AuctionId,
+    /// The subject of its events.
+    pub subject: Subject,
     /// The document, normalised, without the cursor.
     pub document: String,
     /// The name of the operation in it.
@@ -38,6 +36,15 @@ pub struct GroupKey {
     pub variables: String,
     /// What the members may see of the auction.
     pub view: View,
+}
+
+/// The subject of a group's events.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// An auction: its bids, or its state.
+    One(Topic, AuctionId),
+    /// The auctions that the document and variables choose.
+    Lobby,
 }
 
 /// A request to join a group.
@@ -102,19 +109,19 @@ pub struct Group {
 impl Group {
     /// A group without members, at the topic's position.
     pub fn new(
-        key: &GroupKey,
+        (kind, view): (Topic, View),
         execution: Execution,
         topic: Reader,
         counts: Arc<SocketCounts>,
         bounds: GroupBounds,
     ) -> Self {
-        let cursor = match key.topic {
+        let cursor = match kind {
             Topic::Bids => topic.mark().position,
             Topic::Auction => 0,
         };
         Self {
-            kind: key.topic,
-            view: key.view,
+            kind,
+            view,
             execution,
             members: Shares::new(bounds.writers),
             cursor,

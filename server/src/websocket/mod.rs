@@ -16,6 +16,9 @@ pub mod normalise;
 mod member;
 mod shares;
 pub mod group;
+mod lots;
+mod lobby;
+pub mod directory;
 pub mod fanout;
 mod expiry;
 mod credentials;
@@ -39,6 +42,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
+use self::directory::Directory;
 use self::fanout::Fanout;
 use self::shared_socket::SharedSocket;
 use crate::auth::Authenticator;
@@ -83,6 +87,8 @@ pub struct Sockets {
     pub broker: Broker,
     /// Has the groups.
     pub fanout: Fanout,
+    /// Lists auctions for lobbies.
+    pub directory: Directory,
     /// Keeps users within their allowance.
     pub limiter: ClientLimiter,
     /// The bounds of each.

@@ -6,24 +6,29 @@ use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, ServerError};
 use futures_util::StreamExt as _;
 use gavel_core::broker::topic::Reader;
+use gavel_core::store::Dynamo;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracing::Instrument as _;
 
 use super::fanout::Cause;
-use super::group::GroupKey;
+use super::group::{GroupKey, Subject};
 use super::joining::Joining;
+use super::lots::Lots;
 use super::normalise::normalise;
 use super::send_queue::Subscriber;
 use super::{SocketLimits, Sockets};
 use crate::auth::Principal;
-use crate::cost::weights::SUBSCRIPTION_POINTS;
+use crate::cost::weights::{READ_POINTS, SUBSCRIPTION_POINTS};
 use crate::graphql::counts::Kind;
-use crate::graphql::error::{Code, api_error, complete, from_topic, refused, response_of};
+use crate::graphql::error::{
+    Code, api_error, complete, from_read, from_topic, refused, response_of,
+};
 use crate::graphql::execute::failed;
-use crate::graphql::subscription::{Asked, Probe, Topic};
+use crate::graphql::subscription::{Asked, AskedAuction, AskedAuctions, Probe, Topic};
 use crate::graphql::types::View;
 use crate::graphql::{Caller, Operation, Prepared};
 use crate::limiter::Bound;
+use crate::limits;
 
 /// What one socket may run concurrently. Subscriptions last and other operations are short, so each
 /// kind has its own capacity.
@@ -123,13 +128,12 @@ impl Beginning<'_> {
     /// caller may see.
     async fn subscribe(&self) -> Result<(), Response> {
         let Self { sockets, caller, .. } = self;
-        let points = SUBSCRIPTION_POINTS + self.prepared.price.points;
-        sockets
-            .limiter
-            .work((&caller.payer, caller.address), points, caller.received_at)
-            .map_err(|too_many| failed(refused(too_many)))?;
+        self.pay(SUBSCRIPTION_POINTS + self.prepared.price.points)?;
         let renewals = caller.session.as_ref().map(|session| session.renewals());
-        let asked = self.probe().await?;
+        let asked = match self.probe().await? {
+            Asked::One(asked) => asked,
+            Asked::Many(asked) => return self.enter_lobby(asked).await,
+        };
         let topic = sockets
             .broker
             .topic(&asked.auction_id)
@@ -153,10 +157,59 @@ impl Beginning<'_> {
         }
     }
 
+    /// Charges the caller.
+    fn pay(&self, points: u64) -> Result<(), Response> {
+        let Self { sockets, caller, .. } = self;
+        let payer = (&caller.payer, caller.address);
+        let paid = sockets.limiter.work(payer, points, caller.received_at);
+        paid.map_err(|too_many| failed(refused(too_many)))
+    }
+
+    /// Joins the lobby of these auctions. The first member pays for opening them.
+    async fn enter_lobby(&self, asked: AskedAuctions) -> Result<(), Response> {
+        let Self { sockets, subscriber, prepared, caller } = self;
+        // One event is paid for; the first ones show all auctions.
+        let events = asked.len_max().div_ceil(limits::LOBBY_FRAME_AUCTIONS) as u64;
+        self.pay(prepared.price.points.saturating_mul(events.saturating_sub(1)))?;
+        let key = self.group_key(Subject::Lobby, View::Public);
+        let cause = Cause { address: caller.address, price: prepared.price };
+        loop {
+            let lots = if sockets.fanout.is_running(&key) {
+                None
+            } else {
+                Some(self.open_lots(&asked).await?)
+            };
+            if lots.as_ref().is_some_and(Lots::is_empty_for_good) {
+                let message = "no auction has one of these ids";
+                return Err(response_of(api_error(Code::NotFound, message)));
+            }
+            let request = || prepared.request();
+            let joined = sockets.fanout.join_lobby(&key, request, lots, subscriber, &cause).await;
+            if joined.map_err(|too_many| failed(refused(too_many)))? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Opens the auctions of a lobby.
+    async fn open_lots(&self, asked: &AskedAuctions) -> Result<Lots<Dynamo>, Response> {
+        let sockets = self.sockets;
+        self.pay(READ_POINTS.saturating_mul(asked.len_max() as u64))?;
+        let (list, status) = match asked {
+            AskedAuctions::Ids(ids) => (watch::channel(Arc::from(ids.as_slice())).1, None),
+            AskedAuctions::Status(status) => {
+                let list = sockets.directory.follow(*status).await;
+                (list.map_err(|error| response_of(from_read(&error)))?, Some(*status))
+            }
+        };
+        let opened = Lots::open(&sockets.broker, list, status).await;
+        opened.map_err(|error| response_of(from_topic(&error)))
+    }
+
     /// Changes the group whenever a renewed token changes the view. Ends with the operation.
     async fn follow(
         &self,
-        asked: &Asked,
+        asked: &AskedAuction,
         topic: &Reader,
         mut view: View,
         mut renewals: watch::Receiver<Principal>,
@@ -175,13 +228,13 @@ impl Beginning<'_> {
     }
 
     /// Replays history to a subscriber up to the position of its group, and joins the group.
-    async fn join(&self, asked: &Asked, topic: &Reader, view: View) -> Result<(), Response> {
+    async fn join(&self, asked: &AskedAuction, topic: &Reader, view: View) -> Result<(), Response> {
         let Self { sockets, subscriber, prepared, caller } = self;
         let joining = Joining {
             fanout: &sockets.fanout,
             broker: &sockets.broker,
             subscriber,
-            key: self.group_key(asked, view),
+            key: self.group_key(Subject::One(asked.topic, asked.auction_id.clone()), view),
             request: &|| prepared.request(),
             cause: Cause { address: caller.address, price: prepared.price },
             payer: &caller.payer,
@@ -216,13 +269,12 @@ impl Beginning<'_> {
         })
     }
 
-    fn group_key(&self, asked: &Asked, view: View) -> GroupKey {
+    fn group_key(&self, subject: Subject, view: View) -> GroupKey {
         let prepared = self.prepared;
         let name = prepared.operation_name.as_deref();
         let normal = normalise(&prepared.query, &prepared.document, name, &prepared.variables);
         GroupKey {
-            topic: asked.topic,
-            auction_id: asked.auction_id.clone(),
+            subject,
             document: normal.document,
             operation_name: prepared.operation_name.clone(),
             variables: normal.variables,
@@ -231,7 +283,7 @@ impl Beginning<'_> {
     }
 }
 
-fn view_of(asked: &Asked, topic: &Reader, principal: &Principal) -> View {
+fn view_of(asked: &AskedAuction, topic: &Reader, principal: &Principal) -> View {
     match (asked.topic, topic.auction()) {
         (Topic::Auction, Some(auction)) => View::of(principal, &auction),
         _ => View::Public,

@@ -126,6 +126,25 @@ async fn a_page_of_a_connection() {
     limit_case(&[]).holds(within, above).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ids_of_a_list_of_auctions() {
+    let of = |id: &str, count: usize| {
+        let ids = vec![id; count];
+        format!("{{ auctions(ids: {ids:?}, first: 100) {{ nodes {{ id }} }} }}")
+    };
+    let most = limits::AUCTION_IDS_MAX;
+    let within = async |server: &Child| {
+        let id = server.auction(json!({})).await;
+        assert_eq!(ask(server, &of(&id, most)).await, None);
+        id
+    };
+    let above = async |server: &Child, id: &mut String| {
+        let refused = ask(server, &laden(&of(id, most + 1))).await;
+        assert_eq!(refused.as_deref(), Some("BAD_REQUEST"));
+    };
+    limit_case(&[]).holds(within, above).await;
+}
+
 /// A good token of at least so many bytes, as few as its encoding can have.
 fn token(server: &Child, bytes: usize) -> String {
     let of = |padding: usize| {

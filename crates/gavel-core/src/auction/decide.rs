@@ -40,6 +40,9 @@ pub struct Bid {
     pub bidder_id: UserId,
     /// The amount of the bid.
     pub amount: Amount,
+    /// The minimum amount of the next bid after this one. `None`: no higher bid is possible, or an
+    /// earlier version wrote the bid.
+    pub minimum_bid: Option<Amount>,
     /// When the client sent it, if the client says.
     pub sent_at: Option<Timestamp>,
     /// When the server received it.
@@ -111,6 +114,7 @@ pub fn decide(auction: &mut Auction, request: &BidRequest) -> Result<Bid, Reject
         sequence: auction.sequence,
         bidder_id: request.bidder_id.clone(),
         amount: request.amount,
+        minimum_bid: auction.can_rise().then(|| auction.minimum_bid()),
         sent_at: request.sent_at,
         received_at: request.received_at,
         forwarded_at: request.forwarded_at,

@@ -98,6 +98,18 @@ impl Auction {
         }
     }
 
+    /// The lowest amounts that the next bid may have, a minimum increment apart, at most `count`;
+    /// none if no higher bid is possible.
+    pub fn next_bids(&self, count: usize) -> Vec<Amount> {
+        let maximum = self.maximum_bid();
+        let from = self.can_rise().then(|| self.minimum_bid());
+        let step = |amount: &Amount| {
+            let next = amount.saturating_add(self.minimum_increment);
+            (next > *amount && next <= maximum).then_some(next)
+        };
+        std::iter::successors(from, step).take(count).collect()
+    }
+
     /// The maximum amount of the next bid: half-way from the current price to the largest amount,
     /// so that no single bid, by mistake or by malice, ends the bidding.
     pub fn maximum_bid(&self) -> Amount {

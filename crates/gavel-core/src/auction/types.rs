@@ -184,6 +184,11 @@ impl Currency {
         self.0.exponent().is_some()
     }
 
+    /// The number of decimal digits of its minor unit: 2 for EUR, 0 for JPY.
+    pub fn digits(self) -> u16 {
+        self.0.exponent().unwrap_or(0)
+    }
+
     /// The three-letter code.
     pub fn code(self) -> &'static str {
         self.0.code()

@@ -20,6 +20,7 @@ impl Table for HalfVisible {
             sequence,
             bidder_id: "ann".into(),
             amount: amount(100),
+            minimum_bid: None,
             sent_at: None,
             received_at: at(1),
             forwarded_at: None,

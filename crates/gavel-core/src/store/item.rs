@@ -164,6 +164,9 @@ pub fn bid_item(bid: &Bid, written_at: Timestamp) -> Item {
     put_number(&mut item, "sequence", bid.sequence);
     put_text(&mut item, "bidderId", bid.bidder_id.as_str());
     put_number(&mut item, "amount", bid.amount.minor_units());
+    if let Some(minimum) = bid.minimum_bid {
+        put_number(&mut item, "minimumBid", minimum.minor_units());
+    }
     if let Some(at) = bid.sent_at {
         put_number(&mut item, "sentAt", at.as_micros());
     }
@@ -299,6 +302,7 @@ fn read_bid(auction_id: AuctionId, item: &Item) -> Result<StoredBid, ItemError> 
         sequence: number::<NonZeroU64>(item, "sequence")?.get(),
         bidder_id: UserId::from(text(item, "bidderId")?),
         amount: amount(item, "amount")?,
+        minimum_bid: optional(item, "minimumBid", amount)?,
         sent_at: optional(item, "sentAt", time)?,
         received_at: time(item, "receivedAt")?,
         forwarded_at: optional(item, "forwardedAt", time)?,

@@ -89,6 +89,20 @@ impl Dynamo {
         Ok(found)
     }
 
+    /// The ids of the first auctions of a phase in the order of time, at most `limit`: reads only the
+    /// index, which is eventually consistent.
+    pub async fn ids(
+        &self,
+        phase: Phase,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<AuctionId>, StoreError> {
+        let end = Timestamp::from_micros(i64::MAX);
+        let places = self.places(phase, None, end, limit, direction).await?;
+        let places = pages::merge(places, limit, direction);
+        Ok(places.into_iter().map(|place| place.id).collect())
+    }
+
     /// The next `limit` of each partition of a phase.
     async fn places(
         &self,

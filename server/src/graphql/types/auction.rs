@@ -111,6 +111,11 @@ impl AuctionObject {
         self.auction.currency.code()
     }
 
+    /// How many of an amount's digits stand behind the decimal point: 2 for EUR, 0 for JPY.
+    async fn currency_digits(&self) -> i32 {
+        i32::from(self.auction.currency.digits())
+    }
+
     /// The status by the clock: a draft is OPEN from `opensAt` on.
     async fn status(&self) -> AuctionStatus {
         self.auction.status_at(clock::now()).into()
@@ -129,6 +134,18 @@ impl AuctionObject {
     /// The minimum amount of the next bid; above `maximumBid` if no higher bid is possible.
     async fn minimum_bid(&self) -> MinorUnits {
         MinorUnits(self.auction.minimum_bid())
+    }
+
+    /// The lowest amounts that the next bid may have, in ascending order, at most `first` (1 to
+    /// 20): for the buttons of a page. Empty if no higher bid is possible.
+    async fn next_bids(&self, #[graphql(default = 5)] first: i32) -> Result<Vec<MinorUnits>> {
+        let max = limits::NEXT_BIDS_MAX;
+        let first = usize::try_from(first).ok().filter(|first| (1..=max).contains(first));
+        let first = first.ok_or_else(|| {
+            let message = format!("first: must be from 1 to {max}");
+            field_limit_error(Code::BadRequest, Bound::Page, message)
+        })?;
+        Ok(self.auction.next_bids(first).into_iter().map(MinorUnits).collect())
     }
 
     /// The maximum amount of the next bid: half-way from the current price to 2^53 - 1, so that no

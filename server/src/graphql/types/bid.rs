@@ -22,6 +22,9 @@ pub struct BidObject {
     bidder_id: ID,
     /// The amount of the bid.
     amount: MinorUnits,
+    /// The minimum amount of the next bid after this one; null if no higher bid is possible, or if
+    /// a version of the service without this field wrote the bid.
+    minimum_bid: Option<MinorUnits>,
     /// The time of the bid: when the server received it.
     received_at: DateTime,
     /// The end of the auction after this bid.
@@ -104,6 +107,7 @@ impl BidObject {
             sequence: int(bid.sequence),
             bidder_id: ID(bid.bidder_id.to_string()),
             amount: MinorUnits(bid.amount),
+            minimum_bid: bid.minimum_bid.map(MinorUnits),
             received_at: DateTime(bid.received_at),
             ends_at: DateTime(bid.ends_at),
             reserve_met: bid.reserve_met,

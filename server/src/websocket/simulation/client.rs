@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::batch::Batch;
 use super::super::fanout::{Cause, Fanout};
-use super::super::group::GroupKey;
+use super::super::group::{GroupKey, Subject};
 use super::super::joining::Joining;
 use super::super::message;
 use super::super::send_queue::{Frame, QueueBounds, SendQueue, Subscriber};
@@ -143,8 +143,7 @@ impl Client {
             broker: &server.broker,
             subscriber: &subscriber,
             key: GroupKey {
-                topic: Topic::Bids,
-                auction_id: world.id.clone(),
+                subject: Subject::One(Topic::Bids, world.id.clone()),
                 document: String::new(),
                 operation_name: None,
                 variables: String::new(),
