@@ -27,6 +27,7 @@ use crate::cluster;
 use crate::compute::ComputePool;
 use crate::config::{self, Args, Dynamodb, Switch};
 use crate::demo::{self, Demo};
+use crate::http::page::Page;
 use crate::http::playground::{Examples, Playground};
 use crate::http::serve::listen;
 use crate::limiter::ClientLimiter;
@@ -48,6 +49,8 @@ pub struct Ready {
     pub embedded_endpoint: Option<String>,
     /// Whether browsers are served the playground.
     pub has_playground: bool,
+    /// Whether browsers are served the page for bidders.
+    pub has_page: bool,
     /// Auctions and tokens of the demo, if it was asked for.
     pub demo: Option<Demo>,
     /// The health and counts of the relay, kept up to date.
@@ -152,6 +155,7 @@ pub async fn run(
         admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
         embedded_endpoint: embedded.as_ref().map(Embedded::endpoint),
         has_playground: args.access.playground == Switch::On,
+        has_page: args.access.page == Switch::On,
         demo,
         relay: parts.relay.health(),
     };
@@ -166,7 +170,9 @@ pub async fn run(
     let playground = (args.access.playground == Switch::On)
         .then(|| Arc::new(Playground::new(&args.listening.playground_dir, &examples)));
     let listeners = Listeners { public: listener, admin };
-    let running = parts.start(listeners, playground, &args);
+    let page = (args.access.page == Switch::On)
+        .then(|| Arc::new(Page::new(secret_is_random.then(|| parts.verifier.clone()))));
+    let running = parts.start(listeners, (playground, page), &args);
     on_ready(&ready);
 
     tokio::select! {

@@ -114,6 +114,9 @@ fn say(ready: &Ready) {
     let url = format!("http://{}/graphql", ready.address);
     let hint = if ready.has_playground { " (open it in a browser for the playground)" } else { "" };
     println!("gavel-server listens on {url}{hint}");
+    if ready.has_page {
+        println!("the page for bidders is on http://{}/", ready.address);
+    }
     println!("subscriptions on ws://{}/graphql/ws", ready.address);
     println!("health on http://{0}/readyz, metrics on http://{0}/metrics", ready.admin_address);
     if let Some(endpoint) = &ready.embedded_endpoint {

@@ -103,7 +103,8 @@ async fn several_requests_in_one_body_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_switched_off_is_off() {
-    let gavel = Gavel::with(&["--introspection", "off", "--playground", "off"]).await;
+    let off = ["--introspection", "off", "--playground", "off", "--page", "off"];
+    let gavel = Gavel::with(&off).await;
     for query in ["{ __schema { types { name } } }", "{ __type(name: \"Bid\") { name } }"] {
         let response = gavel.graphql(None, query, json!({})).await;
         assert_eq!(e2e::code(&response["errors"][0]), "FORBIDDEN", "{response}");
@@ -117,15 +118,46 @@ async fn what_is_switched_off_is_off() {
         .await
         .unwrap();
     assert_eq!(page.status(), 406);
-    assert!(!gavel.ready.has_playground, "what is off is not announced");
+    assert!(!gavel.ready.has_playground && !gavel.ready.has_page, "what is off is not announced");
+    for path in ["/page/main.js", "/page/session.json"] {
+        assert_eq!(gavel.get(path).await.0, 404, "{path}");
+    }
     let (status, index) = gavel.get("/").await;
     assert!(status == 200 && index.contains("/graphql/ws"), "{status} {index}");
     gavel.stop().await.unwrap();
-    let gavel = Gavel::start().await;
+    let gavel = Gavel::with(&["--page", "off"]).await;
     let page = reqwest::Client::new().get(&gavel.base).header("accept", "text/html").send().await;
     let page = page.unwrap().text().await.unwrap();
     assert!(page.contains("graphiql") && gavel.ready.has_playground, "{page}");
     assert!(gavel.get("/").await.1.contains("/graphql/ws"), "no browser");
+    gavel.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_for_bidders_is_served_by_the_service_itself_and_runs_nothing_else() {
+    let gavel = Gavel::start().await;
+    let client = reqwest::Client::new();
+    let page = client.get(&gavel.base).header("accept", "text/html").send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let text = page.text().await.unwrap();
+    let mut files = 0;
+    for path in
+        text.split(['"']).filter(|part| part.starts_with("/page/") || part.starts_with("/clients/"))
+    {
+        let url = format!("{}{path}", gavel.base);
+        let file = client.get(&url).send().await.unwrap();
+        assert_eq!(file.status(), 200, "{path}");
+        let tag = file.headers()["etag"].clone();
+        let again = client.get(&url).header("if-none-match", tag).send().await.unwrap();
+        assert_eq!(again.status(), 304, "{path} is kept by browsers");
+        files += 1;
+    }
+    assert!(files > 30, "{files} files");
+    // This service's secret was chosen, so that its tokens are worth something.
+    let (status, session) = gavel.get("/page/session.json").await;
+    assert_eq!((status, session.as_str()), (200, r#"{"bidders":[]}"#));
+    assert!(gavel.ready.has_page);
     gavel.stop().await.unwrap();
 }
 

@@ -3,7 +3,7 @@ import { type BidToPlace, type PlaceBidOptions, type PlaceBidResult } from "./pl
 import { ServerClock } from "./time.js";
 import { type TokenFunction } from "./token.js";
 import type { TypedDocument } from "./typed-document.js";
-import { type Auction, type WatchAuctionsOptions } from "./watch-auctions.js";
+import { type Auction, type WatchAuctionsOptions, type WhichAuctions } from "./watch-auctions.js";
 import { type WatchBidsOptions, type WatchedBid } from "./watch-bids.js";
 /** How a client reaches a service. */
 export interface GavelClientOptions {
@@ -44,7 +44,7 @@ export declare class GavelClient {
      * Yields the state of each of these auctions, now and when it changes, until all have ended. A
      * slow loop sees the latest states.
      */
-    watchAuctions(ids: readonly string[], options?: WatchAuctionsOptions): AsyncIterableIterator<Auction>;
+    watchAuctions(which: WhichAuctions, options?: WatchAuctionsOptions): AsyncIterableIterator<Auction>;
     /** Places a bid once, however often it has to be sent until there is an answer. */
     placeBid(bid: BidToPlace, options?: PlaceBidOptions): Promise<PlaceBidResult>;
     /** Asks for a new token now, and shows it to the service; subscriptions continue. */

@@ -74,8 +74,8 @@ export class GavelClient {
      * Yields the state of each of these auctions, now and when it changes, until all have ended. A
      * slow loop sees the latest states.
      */
-    watchAuctions(ids, options) {
-        return watchAuctions(this.#connection, ids, options);
+    watchAuctions(which, options) {
+        return watchAuctions(this.#connection, which, options);
     }
     /** Places a bid once, however often it has to be sent until there is an answer. */
     placeBid(bid, options) {

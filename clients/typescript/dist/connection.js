@@ -3,7 +3,9 @@ import { nextVia } from "./connection-state.js";
 /** A link that lived this long was a good one: the next attempt is a first one again. */
 const STEADY_MS = 5_000;
 /** After a sleep, how long a live connection may take to answer. */
-const WAKE_CHECK_MS = 700;
+const WAKE_CHECK_MS = 500;
+/** A connection that is lost this soon after a sleep was lost in it: the next attempt does not wait. */
+const WOKEN_MS = 2_000;
 /**
  * Keeps one link while anything is subscribed to, and makes a new one when it is lost. It forgets
  * the subscriptions of a lost link: their owners know from where on to subscribe again.
@@ -13,6 +15,7 @@ export class Connection {
     #state = { status: "idle" };
     #link;
     #openedAt = 0;
+    #wokenAt = -Infinity;
     #attempt = 0;
     #attempts = { socketFailures: 0, hadSocket: false, last: undefined };
     #isConnecting = false;
@@ -47,6 +50,7 @@ export class Connection {
     }
     /** The device woke up, or has a network again: does not wait for a time-out to find out. */
     wake() {
+        this.#wokenAt = this.parts.localNow();
         this.#wake?.();
         this.#link?.check(WAKE_CHECK_MS);
     }
@@ -189,9 +193,12 @@ export class Connection {
     }
     #lost(loss) {
         this.#link = undefined;
-        if (this.parts.localNow() - this.#openedAt >= STEADY_MS)
+        const now = this.parts.localNow();
+        if (now - this.#openedAt >= STEADY_MS)
             this.#attempt = 0;
         this.#failed(loss);
+        if (now - this.#wokenAt < WOKEN_MS)
+            this.#attempt = 0;
         this.#set({ status: "idle" });
     }
     #failed(loss) {

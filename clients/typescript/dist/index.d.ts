@@ -5,6 +5,6 @@ export { type BidToPlace, type PlaceBidOptions, type PlaceBidResult, randomKey }
 export { ServerClock, formatTime, parseTime } from "./time.js";
 export { type TokenFunction, expiryOf } from "./token.js";
 export { TypedDocument } from "./typed-document.js";
-export { type Auction, type WatchAuctionsOptions } from "./watch-auctions.js";
+export { type Auction, type WatchAuctionsOptions, type WhichAuctions } from "./watch-auctions.js";
 export { type Bid, type Hops, type WatchBidsOptions, type WatchedBid, hopsOf } from "./watch-bids.js";
 export * from "./generated/operations.js";

@@ -39,7 +39,9 @@ export class SocketLink {
                 else
                     reject(loss);
             };
+            let asked = 0;
             socket.onopen = () => {
+                asked = localNow();
                 const payload = token === undefined ? {} : { authorization: `Bearer ${token}` };
                 socket.send(JSON.stringify({ type: "connection_init", payload }));
             };
@@ -57,6 +59,9 @@ export class SocketLink {
                 isAcknowledged = true;
                 resolve(link);
                 link.#heard();
+                const { serverTime } = (message.payload ?? {});
+                if (typeof serverTime === "string")
+                    events.serverTime(asked, serverTime, localNow());
                 link.#measure();
             };
         });

@@ -1,9 +1,18 @@
 import { GavelError } from "./errors.js";
-import { WatchAuctionDocument } from "./generated/operations.js";
+import { WatchAuctionDocument, WatchAuctionsDocument, } from "./generated/operations.js";
 import { resubscribeAfterMs } from "./retry.js";
 /** Yields the states of auctions as they change, until all have ended. */
-export function watchAuctions(connection, ids, options = {}) {
-    return new AuctionsWatcher(connection, new Set(ids), options);
+export function watchAuctions(connection, which, options = {}) {
+    return new AuctionsWatcher(connection, which, options);
+}
+function payloadOf(which) {
+    const { name, text } = "id" in which ? WatchAuctionDocument : WatchAuctionsDocument;
+    const variables = "id" in which ? { auctionId: which.id } : which;
+    return { query: text, operationName: name, variables };
+}
+function statesOf(data) {
+    const found = data;
+    return "auctionUpdated" in found ? [found.auctionUpdated] : found.auctionsUpdated;
 }
 /**
  * The latest state of each auction that was not yet taken: a slow loop skips states in between, so
@@ -11,25 +20,28 @@ export function watchAuctions(connection, ids, options = {}) {
  */
 class AuctionsWatcher {
     connection;
-    #waitingStates = new Map();
+    which;
+    #states = new Map();
     #versions = new Map();
-    #stops = new Map();
     #signal;
+    #stop = () => { };
+    #failures = 0;
     #waiting = [];
     #end;
-    constructor(connection, ids, { signal }) {
+    constructor(connection, which, { signal }) {
         this.connection = connection;
+        this.which = which;
         this.#signal = signal;
         signal?.addEventListener("abort", this.#aborted);
-        if (signal?.aborted || ids.size === 0)
+        const isNone = "ids" in which && which.ids.length === 0;
+        if (signal?.aborted || isNone)
             this.#finish({});
         else
-            for (const id of ids)
-                this.#subscribe(id, 0);
+            this.#subscribe();
     }
     next() {
-        for (const [id, value] of this.#waitingStates) {
-            this.#waitingStates.delete(id);
+        for (const [id, value] of this.#states) {
+            this.#states.delete(id);
             return Promise.resolve({ value, done: false });
         }
         if (this.#end) {
@@ -42,7 +54,7 @@ class AuctionsWatcher {
         return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
     }
     return() {
-        this.#waitingStates.clear();
+        this.#states.clear();
         this.#finish({});
         return Promise.resolve({ value: undefined, done: true });
     }
@@ -55,9 +67,7 @@ class AuctionsWatcher {
             return;
         this.#end = end;
         this.#signal?.removeEventListener("abort", this.#aborted);
-        for (const stop of this.#stops.values())
-            stop();
-        this.#stops.clear();
+        this.#stop();
         const [first, ...others] = this.#waiting.splice(0);
         if (!first)
             return;
@@ -68,36 +78,34 @@ class AuctionsWatcher {
             one.resolve({ value: undefined, done: true });
         }
     }
-    #subscribe(id, failures) {
-        const { name: operationName, text: query } = WatchAuctionDocument;
-        let failed = failures;
-        const failure = (error) => {
-            const ms = resubscribeAfterMs(error, failed, Math.random());
-            this.#stops.get(id)?.();
-            if (ms === undefined)
-                return this.#finish({ error });
-            const timer = setTimeout(() => this.#subscribe(id, failed + 1), ms);
-            this.#stops.set(id, () => clearTimeout(timer));
-        };
-        const stop = this.connection.subscribe({ query, operationName, variables: { auctionId: id } }, {
+    #subscribe() {
+        this.#stop = this.connection.subscribe(payloadOf(this.which), {
             next: ({ data, errors }) => {
                 if (errors)
-                    return failure(GavelError.from(errors));
-                failed = 0;
-                this.#arrived(data.auctionUpdated);
+                    return this.#failed(GavelError.from(errors));
+                this.#failures = 0;
+                for (const state of statesOf(data))
+                    this.#arrived(state);
             },
-            error: (errors) => failure(GavelError.from(errors)),
-            complete: () => {
-                this.#stops.delete(id);
-                if (this.#stops.size === 0)
-                    this.#finish({});
-            },
+            error: (errors) => this.#failed(GavelError.from(errors)),
+            complete: () => this.#finish({}),
+            // The first events of the next subscription bring everything again.
             lost: () => {
                 if (!this.#end)
-                    this.#subscribe(id, failed);
+                    this.#subscribe();
             },
         });
-        this.#stops.set(id, stop);
+    }
+    #failed(error) {
+        this.#stop();
+        if (this.#end)
+            return;
+        const ms = resubscribeAfterMs(error, this.#failures, Math.random());
+        if (ms === undefined)
+            return this.#finish({ error });
+        this.#failures += 1;
+        const timer = setTimeout(() => this.#subscribe(), ms);
+        this.#stop = () => clearTimeout(timer);
     }
     #arrived(state) {
         if (this.#end || state.version < (this.#versions.get(state.id) ?? 0))
@@ -107,6 +115,6 @@ class AuctionsWatcher {
         if (waiting)
             waiting.resolve({ value: state, done: false });
         else
-            this.#waitingStates.set(state.id, state);
+            this.#states.set(state.id, state);
     }
 }

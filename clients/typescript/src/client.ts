@@ -10,7 +10,7 @@ import { StreamLink } from "./stream-link.js";
 import { MonotonicClock, ServerClock, parseTime } from "./time.js";
 import { type TokenFunction, TokenSource } from "./token.js";
 import type { TypedDocument } from "./typed-document.js";
-import { type Auction, type WatchAuctionsOptions, watchAuctions } from "./watch-auctions.js";
+import { type Auction, type WatchAuctionsOptions, type WhichAuctions, watchAuctions } from "./watch-auctions.js";
 import { type WatchBidsOptions, type WatchedBid, watchBids } from "./watch-bids.js";
 
 /** How a client reaches a service. */
@@ -99,8 +99,8 @@ export class GavelClient {
    * Yields the state of each of these auctions, now and when it changes, until all have ended. A
    * slow loop sees the latest states.
    */
-  watchAuctions(ids: readonly string[], options?: WatchAuctionsOptions): AsyncIterableIterator<Auction> {
-    return watchAuctions(this.#connection, ids, options);
+  watchAuctions(which: WhichAuctions, options?: WatchAuctionsOptions): AsyncIterableIterator<Auction> {
+    return watchAuctions(this.#connection, which, options);
   }
 
   /** Places a bid once, however often it has to be sent until there is an answer. */

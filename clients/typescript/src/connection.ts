@@ -6,7 +6,9 @@ import type { TokenSource } from "./token.js";
 /** A link that lived this long was a good one: the next attempt is a first one again. */
 const STEADY_MS = 5_000;
 /** After a sleep, how long a live connection may take to answer. */
-const WAKE_CHECK_MS = 700;
+const WAKE_CHECK_MS = 500;
+/** A connection that is lost this soon after a sleep was lost in it: the next attempt does not wait. */
+const WOKEN_MS = 2_000;
 
 /** Opens a link; rejects with a `Loss`. */
 export type Opener = (token: string | undefined, events: LinkEvents) => Promise<Link>;
@@ -35,6 +37,7 @@ export class Connection {
   #state: ConnectionState = { status: "idle" };
   #link: Link | undefined;
   #openedAt = 0;
+  #wokenAt = -Infinity;
   #attempt = 0;
   #attempts: Attempts = { socketFailures: 0, hadSocket: false, last: undefined };
   #isConnecting = false;
@@ -69,6 +72,7 @@ export class Connection {
 
   /** The device woke up, or has a network again: does not wait for a time-out to find out. */
   wake(): void {
+    this.#wokenAt = this.parts.localNow();
     this.#wake?.();
     this.#link?.check(WAKE_CHECK_MS);
   }
@@ -206,8 +210,10 @@ export class Connection {
 
   #lost(loss: Loss): void {
     this.#link = undefined;
-    if (this.parts.localNow() - this.#openedAt >= STEADY_MS) this.#attempt = 0;
+    const now = this.parts.localNow();
+    if (now - this.#openedAt >= STEADY_MS) this.#attempt = 0;
     this.#failed(loss);
+    if (now - this.#wokenAt < WOKEN_MS) this.#attempt = 0;
     this.#set({ status: "idle" });
   }
 

@@ -66,7 +66,9 @@ export class SocketLink implements Link {
         if (isAcknowledged) events.lost(loss);
         else reject(loss);
       };
+      let asked = 0;
       socket.onopen = () => {
+        asked = localNow();
         const payload = token === undefined ? {} : { authorization: `Bearer ${token}` };
         socket.send(JSON.stringify({ type: "connection_init", payload }));
       };
@@ -83,6 +85,8 @@ export class SocketLink implements Link {
         isAcknowledged = true;
         resolve(link);
         link.#heard();
+        const { serverTime } = (message.payload ?? {}) as { serverTime?: unknown };
+        if (typeof serverTime === "string") events.serverTime(asked, serverTime, localNow());
         link.#measure();
       };
     });

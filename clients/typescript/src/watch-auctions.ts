@@ -1,10 +1,28 @@
 import type { Connection } from "./connection.js";
 import { GavelError } from "./errors.js";
-import { type AuctionPartsFragment, WatchAuctionDocument, type WatchAuctionSubscription } from "./generated/operations.js";
+import {
+  type AuctionPartsFragment,
+  type AuctionStatus,
+  WatchAuctionDocument,
+  WatchAuctionsDocument,
+  type WatchAuctionSubscription,
+  type WatchAuctionsSubscription,
+} from "./generated/operations.js";
+import type { Payload } from "./link.js";
 import { resubscribeAfterMs } from "./retry.js";
 
 /** An auction's state, as the subscription selects it. */
 export type Auction = AuctionPartsFragment;
+
+/**
+ * One auction (each of its states), some (1 to 100), or those of a status (the first 100; one that
+ * comes to the status is added, one that leaves it is yielded once more). Of several, each is
+ * yielded at most four times a second.
+ */
+export type WhichAuctions =
+  | { readonly id: string }
+  | { readonly ids: readonly string[] }
+  | { readonly status: AuctionStatus };
 
 /** When a watcher ends. */
 export interface WatchAuctionsOptions {
@@ -15,10 +33,21 @@ export interface WatchAuctionsOptions {
 /** Yields the states of auctions as they change, until all have ended. */
 export function watchAuctions(
   connection: Connection,
-  ids: readonly string[],
+  which: WhichAuctions,
   options: WatchAuctionsOptions = {},
 ): AsyncIterableIterator<Auction> {
-  return new AuctionsWatcher(connection, new Set(ids), options);
+  return new AuctionsWatcher(connection, which, options);
+}
+
+function payloadOf(which: WhichAuctions): Payload {
+  const { name, text } = "id" in which ? WatchAuctionDocument : WatchAuctionsDocument;
+  const variables = "id" in which ? { auctionId: which.id } : which;
+  return { query: text, operationName: name, variables };
+}
+
+function statesOf(data: unknown): readonly Auction[] {
+  const found = data as WatchAuctionSubscription | WatchAuctionsSubscription;
+  return "auctionUpdated" in found ? [found.auctionUpdated] : found.auctionsUpdated;
 }
 
 /**
@@ -26,27 +55,29 @@ export function watchAuctions(
  * that no more than one per auction waits. A state never follows a later one.
  */
 class AuctionsWatcher implements AsyncIterableIterator<Auction> {
-  readonly #waitingStates = new Map<string, Auction>();
+  readonly #states = new Map<string, Auction>();
   readonly #versions = new Map<string, number>();
-  readonly #stops = new Map<string, () => void>();
   readonly #signal: AbortSignal | undefined;
-  #waiting: PromiseWithResolvers<IteratorResult<Auction, undefined>>[] = [];
+  #stop = (): void => {};
+  #failures = 0;
+  #waiting: { resolve: (result: IteratorResult<Auction, undefined>) => void; reject: (error: unknown) => void }[] = [];
   #end: { error?: unknown } | undefined;
 
   constructor(
     private readonly connection: Connection,
-    ids: ReadonlySet<string>,
+    private readonly which: WhichAuctions,
     { signal }: WatchAuctionsOptions,
   ) {
     this.#signal = signal;
     signal?.addEventListener("abort", this.#aborted);
-    if (signal?.aborted || ids.size === 0) this.#finish({});
-    else for (const id of ids) this.#subscribe(id, 0);
+    const isNone = "ids" in which && which.ids.length === 0;
+    if (signal?.aborted || isNone) this.#finish({});
+    else this.#subscribe();
   }
 
   next(): Promise<IteratorResult<Auction, undefined>> {
-    for (const [id, value] of this.#waitingStates) {
-      this.#waitingStates.delete(id);
+    for (const [id, value] of this.#states) {
+      this.#states.delete(id);
       return Promise.resolve({ value, done: false });
     }
     if (this.#end) {
@@ -59,7 +90,7 @@ class AuctionsWatcher implements AsyncIterableIterator<Auction> {
   }
 
   return(): Promise<IteratorResult<Auction, undefined>> {
-    this.#waitingStates.clear();
+    this.#states.clear();
     this.#finish({});
     return Promise.resolve({ value: undefined, done: true });
   }
@@ -74,8 +105,7 @@ class AuctionsWatcher implements AsyncIterableIterator<Auction> {
     if (this.#end) return;
     this.#end = end;
     this.#signal?.removeEventListener("abort", this.#aborted);
-    for (const stop of this.#stops.values()) stop();
-    this.#stops.clear();
+    this.#stop();
     const [first, ...others] = this.#waiting.splice(0);
     if (!first) return;
     this.#end = {};
@@ -85,32 +115,30 @@ class AuctionsWatcher implements AsyncIterableIterator<Auction> {
     }
   }
 
-  #subscribe(id: string, failures: number): void {
-    const { name: operationName, text: query } = WatchAuctionDocument;
-    let failed = failures;
-    const failure = (error: GavelError): void => {
-      const ms = resubscribeAfterMs(error, failed, Math.random());
-      this.#stops.get(id)?.();
-      if (ms === undefined) return this.#finish({ error });
-      const timer = setTimeout(() => this.#subscribe(id, failed + 1), ms);
-      this.#stops.set(id, () => clearTimeout(timer));
-    };
-    const stop = this.connection.subscribe({ query, operationName, variables: { auctionId: id } }, {
+  #subscribe(): void {
+    this.#stop = this.connection.subscribe(payloadOf(this.which), {
       next: ({ data, errors }) => {
-        if (errors) return failure(GavelError.from(errors));
-        failed = 0;
-        this.#arrived((data as WatchAuctionSubscription).auctionUpdated);
+        if (errors) return this.#failed(GavelError.from(errors));
+        this.#failures = 0;
+        for (const state of statesOf(data)) this.#arrived(state);
       },
-      error: (errors) => failure(GavelError.from(errors)),
-      complete: () => {
-        this.#stops.delete(id);
-        if (this.#stops.size === 0) this.#finish({});
-      },
+      error: (errors) => this.#failed(GavelError.from(errors)),
+      complete: () => this.#finish({}),
+      // The first events of the next subscription bring everything again.
       lost: () => {
-        if (!this.#end) this.#subscribe(id, failed);
+        if (!this.#end) this.#subscribe();
       },
     });
-    this.#stops.set(id, stop);
+  }
+
+  #failed(error: GavelError): void {
+    this.#stop();
+    if (this.#end) return;
+    const ms = resubscribeAfterMs(error, this.#failures, Math.random());
+    if (ms === undefined) return this.#finish({ error });
+    this.#failures += 1;
+    const timer = setTimeout(() => this.#subscribe(), ms);
+    this.#stop = () => clearTimeout(timer);
   }
 
   #arrived(state: Auction): void {
@@ -118,11 +146,6 @@ class AuctionsWatcher implements AsyncIterableIterator<Auction> {
     this.#versions.set(state.id, state.version);
     const waiting = this.#waiting.shift();
     if (waiting) waiting.resolve({ value: state, done: false });
-    else this.#waitingStates.set(state.id, state);
+    else this.#states.set(state.id, state);
   }
-}
-
-interface PromiseWithResolvers<T> {
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
 }

@@ -88,7 +88,7 @@ test("a watcher that starts now misses no bid although its first socket is lost 
 test("auctions are watched together, each with its latest state, until the last has ended", async () => {
   const ids = [await server.auction(), await server.auction()];
   const { client } = connect(server);
-  const states = client.watchAuctions(ids);
+  const states = client.watchAuctions({ ids });
   const now = [(await states.next()).value, (await states.next()).value];
   assert.deepEqual(now.map(({ id }) => id).sort(), [...ids].sort());
   for (let n = 0; n < 5; n += 1) await server.bid(ids[0], 1000 + 100 * n, `c${n}`);
@@ -104,7 +104,7 @@ test("auctions are watched together, each with its latest state, until the last 
 test("a client that is closed ends what it watches, and its abort signal ends a loop", async () => {
   const auctionId = await server.auction();
   const { client } = connect(server);
-  const [one, other] = [client.watchBids(auctionId, { after: 0 }), client.watchAuctions([auctionId])];
+  const [one, other] = [client.watchBids(auctionId, { after: 0 }), client.watchAuctions({ id: auctionId })];
   await other.next();
   const abort = new AbortController();
   const ended = client.watchBids(auctionId, { after: 0, signal: abort.signal }).next();
@@ -128,7 +128,7 @@ test("with several nodes the next one is tried when one is gone", async () => {
 test("the server's clock is known to within the round trip", async () => {
   const auctionId = await server.auction();
   const { client } = connect(server);
-  await client.watchAuctions([auctionId]).next();
+  await client.watchAuctions({ ids: [auctionId] }).next();
   await until(() => client.clock.isSet, "a sample");
   assert.ok(client.clock.uncertaintyMs < 1000 && Math.abs(client.clock.offsetMs) < 1000);
   const { auction } = await client.query(GetAuctionDocument, { id: auctionId });

@@ -27,6 +27,7 @@ use crate::config::{Args, RelayMode, Switch};
 use crate::graphql::Api;
 use crate::http;
 use crate::http::metrics::Metrics;
+use crate::http::page::Page;
 use crate::http::playground::Playground;
 use crate::http::serve::{ConnectionLimits, serve};
 use crate::limiter::{ClientLimiter, ClientLimits};
@@ -178,7 +179,7 @@ impl Components {
     pub(super) fn start(
         self,
         listeners: Listeners,
-        playground: Option<Arc<Playground>>,
+        (playground, page): (Option<Arc<Playground>>, Option<Arc<Page>>),
         args: &Args,
     ) -> RunningService {
         let body_bytes_max = args.connection.http_body_bytes;
@@ -229,6 +230,7 @@ impl Components {
             authenticator,
             sockets,
             playground,
+            page,
             body_bytes_max,
             refused_origins,
         };

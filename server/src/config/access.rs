@@ -1,4 +1,4 @@
-//! Access settings: allowed origins, the trusted proxy header, introspection and the playground.
+//! Access settings: allowed origins, the trusted proxy header, introspection, the playground and the page.
 
 use axum::http::HeaderName;
 use clap::Args as ClapArgs;
@@ -29,6 +29,10 @@ pub struct AccessArgs {
     /// Whether browsers are served the playground at /graphql.
     #[arg(long, env = "GAVEL_PLAYGROUND", value_enum, default_value_t = Switch::On)]
     pub playground: Switch,
+
+    /// Whether browsers are served the page for bidders at /.
+    #[arg(long, env = "GAVEL_PAGE", value_enum, default_value_t = Switch::On)]
+    pub page: Switch,
 }
 
 impl AccessArgs {

@@ -4,6 +4,7 @@ pub mod graphql;
 pub mod health;
 pub mod metrics;
 pub mod playground;
+pub mod page;
 pub mod socket;
 pub mod refusal;
 pub mod patience;
@@ -17,11 +18,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{
-    ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, HOST, ORIGIN, RETRY_AFTER, VARY,
+    ACCEPT, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, HOST, ORIGIN, RETRY_AFTER, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use gavel_core::clock;
 use gavel_core::outage::Outage;
@@ -48,6 +49,8 @@ pub struct State {
     pub sockets: Arc<Sockets>,
     /// The playground page, built at start; `None` if it is disabled.
     pub playground: Option<Arc<playground::Playground>>,
+    /// The page for bidders; `None` if it is disabled.
+    pub page: Option<Arc<page::Page>>,
     /// Largest request body, in bytes.
     pub body_bytes_max: usize,
     /// Requests from pages of other origins, for the log.
@@ -60,7 +63,8 @@ const NO_STORE: &str = "no-store";
 /// The public routes, with health and metrics if these are public too.
 pub fn routes(state: State, probes: Option<Router>) -> Router {
     let assets = state.playground.as_deref().map_or_else(Router::new, playground::assets);
-    let index = playground::index(state.playground.is_some());
+    let index = index(state.page.clone(), state.playground.is_some());
+    let page = state.page.as_ref().map_or_else(Router::new, page::routes);
     let cors = cors(state.sockets.limiter.origins());
     let limiter = state.sockets.limiter.clone();
     // Not for the fallback: an unknown path is no probe.
@@ -72,9 +76,34 @@ pub fn routes(state: State, probes: Option<Router>) -> Router {
         .layer(from_fn_with_state(state.clone(), around))
         .with_state(state)
         .merge(assets)
-        .merge(index)
+        .merge(compress::compressed(page.merge(index)))
         .merge(probes)
         .layer(from_fn_with_state(limiter, paid))
+}
+
+/// The text that clients other than browsers get at `/`.
+const INDEX: &str = "Gavel: realtime auction bidding.\n\n\
+    POST /graphql         queries and mutations; GET for queries, too\n\
+    GET  /graphql/ws      subscriptions, graphql-transport-ws over WebSocket\n\n\
+    A token goes into the header `authorization: Bearer ...`, or into connection_init.\n";
+
+/// The route `GET /`: a browser gets the page, or else the playground, if there is one; other
+/// clients get a list of paths.
+fn index(page: Option<Arc<page::Page>>, has_playground: bool) -> Router {
+    let answer = async move |headers: HeaderMap| {
+        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+        let mut response = match &page {
+            _ if !accept.is_some_and(|accept| accept.contains("text/html")) => {
+                INDEX.into_response()
+            }
+            Some(page) => page.index(&headers),
+            None if has_playground => Redirect::temporary("/graphql").into_response(),
+            None => INDEX.into_response(),
+        };
+        response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+        response
+    };
+    Router::new().route("/", get(answer))
 }
 
 /// Limits how often an address may request health and metrics on the public address.

@@ -6,10 +6,6 @@
 use std::path::{Path, PathBuf};
 
 use axum::Router;
-use axum::http::HeaderMap;
-use axum::http::header::ACCEPT;
-use axum::response::{IntoResponse as _, Redirect};
-use axum::routing::get;
 use tower_http::services::ServeDir;
 
 use crate::limits;
@@ -57,26 +53,6 @@ impl Playground {
     pub fn page(&self) -> &str {
         &self.page
     }
-}
-
-/// The text that clients other than browsers get at `/`.
-const INDEX: &str = "Gavel: realtime auction bidding.\n\n\
-    POST /graphql         queries and mutations; GET for queries, too\n\
-    GET  /graphql/ws      subscriptions, graphql-transport-ws over WebSocket\n\n\
-    A token goes into the header `authorization: Bearer ...`, or into connection_init.\n";
-
-/// The route `GET /`: a browser gets the playground if there is one, other clients get a list of
-/// paths.
-pub fn index(has_playground: bool) -> Router {
-    let answer = move |headers: HeaderMap| async move {
-        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-        if has_playground && accept.is_some_and(|accept| accept.contains("text/html")) {
-            Redirect::temporary("/graphql").into_response()
-        } else {
-            INDEX.into_response()
-        }
-    };
-    Router::new().route("/", get(answer))
 }
 
 /// The route of the assets.

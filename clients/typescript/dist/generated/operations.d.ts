@@ -164,12 +164,14 @@ export type AuctionPartsFragment = {
     readonly title: string;
     readonly sellerId: string;
     readonly currency: string;
+    readonly currencyDigits: number;
     readonly status: AuctionStatus;
     readonly openingPrice: string;
     readonly currentPrice: string | null;
     readonly minimumBid: string;
     readonly maximumBid: string;
     readonly minimumIncrement: string;
+    readonly nextBids: ReadonlyArray<string>;
     readonly hasReserve: boolean;
     readonly reserveMet: boolean;
     readonly leaderId: string | null;
@@ -182,6 +184,37 @@ export type AuctionPartsFragment = {
     readonly sequence: number;
     readonly version: number;
 };
+export type WatchAuctionsSubscriptionVariables = Exact<{
+    ids?: InputMaybe<ReadonlyArray<Scalars['ID']['input']> | Scalars['ID']['input']>;
+    status?: InputMaybe<AuctionStatus>;
+}>;
+export type WatchAuctionsSubscription = {
+    readonly auctionsUpdated: ReadonlyArray<{
+        readonly id: string;
+        readonly title: string;
+        readonly sellerId: string;
+        readonly currency: string;
+        readonly currencyDigits: number;
+        readonly status: AuctionStatus;
+        readonly openingPrice: string;
+        readonly currentPrice: string | null;
+        readonly minimumBid: string;
+        readonly maximumBid: string;
+        readonly minimumIncrement: string;
+        readonly nextBids: ReadonlyArray<string>;
+        readonly hasReserve: boolean;
+        readonly reserveMet: boolean;
+        readonly leaderId: string | null;
+        readonly winnerId: string | null;
+        readonly opensAt: string | null;
+        readonly endsAt: string;
+        readonly softCloseSeconds: number;
+        readonly extensions: number;
+        readonly leaderMayRaise: boolean;
+        readonly sequence: number;
+        readonly version: number;
+    }>;
+};
 export type WatchAuctionSubscriptionVariables = Exact<{
     auctionId: Scalars['ID']['input'];
 }>;
@@ -191,12 +224,14 @@ export type WatchAuctionSubscription = {
         readonly title: string;
         readonly sellerId: string;
         readonly currency: string;
+        readonly currencyDigits: number;
         readonly status: AuctionStatus;
         readonly openingPrice: string;
         readonly currentPrice: string | null;
         readonly minimumBid: string;
         readonly maximumBid: string;
         readonly minimumIncrement: string;
+        readonly nextBids: ReadonlyArray<string>;
         readonly hasReserve: boolean;
         readonly reserveMet: boolean;
         readonly leaderId: string | null;
@@ -221,12 +256,14 @@ export type GetAuctionQuery = {
         readonly title: string;
         readonly sellerId: string;
         readonly currency: string;
+        readonly currencyDigits: number;
         readonly status: AuctionStatus;
         readonly openingPrice: string;
         readonly currentPrice: string | null;
         readonly minimumBid: string;
         readonly maximumBid: string;
         readonly minimumIncrement: string;
+        readonly nextBids: ReadonlyArray<string>;
         readonly hasReserve: boolean;
         readonly reserveMet: boolean;
         readonly leaderId: string | null;
@@ -257,12 +294,14 @@ export type ListAuctionsQuery = {
             readonly title: string;
             readonly sellerId: string;
             readonly currency: string;
+            readonly currencyDigits: number;
             readonly status: AuctionStatus;
             readonly openingPrice: string;
             readonly currentPrice: string | null;
             readonly minimumBid: string;
             readonly maximumBid: string;
             readonly minimumIncrement: string;
+            readonly nextBids: ReadonlyArray<string>;
             readonly hasReserve: boolean;
             readonly reserveMet: boolean;
             readonly leaderId: string | null;
@@ -424,6 +463,11 @@ export type RenewTokenMutation = {
         readonly expiresAt: string;
     };
 };
+/** The subscription WatchAuctions. */
+export declare const WatchAuctionsDocument: TypedDocument<WatchAuctionsSubscription, Exact<{
+    ids?: InputMaybe<ReadonlyArray<Scalars["ID"]["input"]> | Scalars["ID"]["input"]>;
+    status?: InputMaybe<AuctionStatus>;
+}>>;
 /** The subscription WatchAuction. */
 export declare const WatchAuctionDocument: TypedDocument<WatchAuctionSubscription, Exact<{
     auctionId: Scalars["ID"]["input"];

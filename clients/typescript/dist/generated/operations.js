@@ -1,4 +1,36 @@
 import { TypedDocument } from "../typed-document.js";
+/** The subscription WatchAuctions. */
+export const WatchAuctionsDocument = new TypedDocument("WatchAuctions", `subscription WatchAuctions($ids: [ID!], $status: AuctionStatus) {
+  auctionsUpdated(ids: $ids, status: $status) {
+    ...AuctionParts
+  }
+}
+
+fragment AuctionParts on Auction {
+  id
+  title
+  sellerId
+  currency
+  currencyDigits
+  status
+  openingPrice
+  currentPrice
+  minimumBid
+  maximumBid
+  minimumIncrement
+  nextBids(first: 3)
+  hasReserve
+  reserveMet
+  leaderId
+  winnerId
+  opensAt
+  endsAt
+  softCloseSeconds
+  extensions
+  leaderMayRaise
+  sequence
+  version
+}`);
 /** The subscription WatchAuction. */
 export const WatchAuctionDocument = new TypedDocument("WatchAuction", `subscription WatchAuction($auctionId: ID!) {
   auctionUpdated(auctionId: $auctionId) {
@@ -11,12 +43,14 @@ fragment AuctionParts on Auction {
   title
   sellerId
   currency
+  currencyDigits
   status
   openingPrice
   currentPrice
   minimumBid
   maximumBid
   minimumIncrement
+  nextBids(first: 3)
   hasReserve
   reserveMet
   leaderId
@@ -43,12 +77,14 @@ fragment AuctionParts on Auction {
   title
   sellerId
   currency
+  currencyDigits
   status
   openingPrice
   currentPrice
   minimumBid
   maximumBid
   minimumIncrement
+  nextBids(first: 3)
   hasReserve
   reserveMet
   leaderId
@@ -84,12 +120,14 @@ fragment AuctionParts on Auction {
   title
   sellerId
   currency
+  currencyDigits
   status
   openingPrice
   currentPrice
   minimumBid
   maximumBid
   minimumIncrement
+  nextBids(first: 3)
   hasReserve
   reserveMet
   leaderId

@@ -131,21 +131,29 @@ export type Role =
   /** Creates auctions; opens and cancels their own. */
   | 'SELLER';
 
-export type AuctionPartsFragment = { readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number };
+export type AuctionPartsFragment = { readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly currencyDigits: number, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly nextBids: ReadonlyArray<string>, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number };
+
+export type WatchAuctionsSubscriptionVariables = Exact<{
+  ids?: InputMaybe<ReadonlyArray<Scalars['ID']['input']> | Scalars['ID']['input']>;
+  status?: InputMaybe<AuctionStatus>;
+}>;
+
+
+export type WatchAuctionsSubscription = { readonly auctionsUpdated: ReadonlyArray<{ readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly currencyDigits: number, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly nextBids: ReadonlyArray<string>, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number }> };
 
 export type WatchAuctionSubscriptionVariables = Exact<{
   auctionId: Scalars['ID']['input'];
 }>;
 
 
-export type WatchAuctionSubscription = { readonly auctionUpdated: { readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number } };
+export type WatchAuctionSubscription = { readonly auctionUpdated: { readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly currencyDigits: number, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly nextBids: ReadonlyArray<string>, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number } };
 
 export type GetAuctionQueryVariables = Exact<{
   id: Scalars['ID']['input'];
 }>;
 
 
-export type GetAuctionQuery = { readonly auction: { readonly description: string, readonly createdAt: string, readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number } | null };
+export type GetAuctionQuery = { readonly auction: { readonly description: string, readonly createdAt: string, readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly currencyDigits: number, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly nextBids: ReadonlyArray<string>, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number } | null };
 
 export type ListAuctionsQueryVariables = Exact<{
   status?: InputMaybe<AuctionStatus>;
@@ -155,7 +163,7 @@ export type ListAuctionsQueryVariables = Exact<{
 }>;
 
 
-export type ListAuctionsQuery = { readonly auctions: { readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null }, readonly nodes: ReadonlyArray<{ readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number }> } };
+export type ListAuctionsQuery = { readonly auctions: { readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null }, readonly nodes: ReadonlyArray<{ readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly currencyDigits: number, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly nextBids: ReadonlyArray<string>, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number }> } };
 
 export type GetSequenceQueryVariables = Exact<{
   id: Scalars['ID']['input'];
@@ -211,6 +219,42 @@ export type RenewTokenMutationVariables = Exact<{
 
 export type RenewTokenMutation = { readonly renewToken: { readonly userId: string, readonly roles: ReadonlyArray<Role>, readonly expiresAt: string } };
 
+/** The subscription WatchAuctions. */
+export const WatchAuctionsDocument = new TypedDocument<WatchAuctionsSubscription, WatchAuctionsSubscriptionVariables>(
+  "WatchAuctions",
+  `subscription WatchAuctions($ids: [ID!], $status: AuctionStatus) {
+  auctionsUpdated(ids: $ids, status: $status) {
+    ...AuctionParts
+  }
+}
+
+fragment AuctionParts on Auction {
+  id
+  title
+  sellerId
+  currency
+  currencyDigits
+  status
+  openingPrice
+  currentPrice
+  minimumBid
+  maximumBid
+  minimumIncrement
+  nextBids(first: 3)
+  hasReserve
+  reserveMet
+  leaderId
+  winnerId
+  opensAt
+  endsAt
+  softCloseSeconds
+  extensions
+  leaderMayRaise
+  sequence
+  version
+}`,
+);
+
 /** The subscription WatchAuction. */
 export const WatchAuctionDocument = new TypedDocument<WatchAuctionSubscription, WatchAuctionSubscriptionVariables>(
   "WatchAuction",
@@ -225,12 +269,14 @@ fragment AuctionParts on Auction {
   title
   sellerId
   currency
+  currencyDigits
   status
   openingPrice
   currentPrice
   minimumBid
   maximumBid
   minimumIncrement
+  nextBids(first: 3)
   hasReserve
   reserveMet
   leaderId
@@ -261,12 +307,14 @@ fragment AuctionParts on Auction {
   title
   sellerId
   currency
+  currencyDigits
   status
   openingPrice
   currentPrice
   minimumBid
   maximumBid
   minimumIncrement
+  nextBids(first: 3)
   hasReserve
   reserveMet
   leaderId
@@ -306,12 +354,14 @@ fragment AuctionParts on Auction {
   title
   sellerId
   currency
+  currencyDigits
   status
   openingPrice
   currentPrice
   minimumBid
   maximumBid
   minimumIncrement
+  nextBids(first: 3)
   hasReserve
   reserveMet
   leaderId
