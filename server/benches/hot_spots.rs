@@ -11,6 +11,7 @@ use gavel_core::auction::{
 use gavel_core::broker::demand::Demand;
 use gavel_core::broker::sequencer::Sequencer;
 use gavel_server::websocket::SocketLimits;
+use gavel_server::websocket::action::SocketProtocol as _;
 use gavel_server::websocket::payload::{Frames, Payload};
 use gavel_server::websocket::protocol::Protocol;
 use tokio::time::Instant;

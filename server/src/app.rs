@@ -1,6 +1,7 @@
 //! The process: builds the components, owns every task and the shutdown sequence.
 
 mod parts;
+mod identity;
 #[cfg_attr(not(feature = "embedded"), path = "app/not_embedded.rs")]
 mod embedded;
 #[cfg(feature = "lambda-model")]
@@ -8,7 +9,6 @@ mod lambda;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use gavel_core::relay::Health;
@@ -22,17 +22,19 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::auth::{Jwks, JwksSource, Role, Rules, Verifier};
+use crate::auth::Role;
 use crate::cluster;
 use crate::compute::ComputePool;
 use crate::config::{self, Args, Dynamodb, Switch};
 use crate::demo::{self, Demo};
 use crate::http::page::Page;
 use crate::http::playground::{Examples, Playground};
-use crate::http::serve::listen;
+use crate::http::serve::{Listener, listen};
+use crate::http::tls::Tls;
 use crate::limiter::ClientLimiter;
 use crate::limits;
 use embedded::Embedded;
+use identity::Identity;
 use parts::{Components, Listeners, Prepared};
 
 /// The name of this service in traces.
@@ -45,6 +47,8 @@ pub struct Ready {
     pub address: SocketAddr,
     /// The address of /healthz, /readyz and /metrics.
     pub admin_address: SocketAddr,
+    /// Whether GraphQL is served over TLS.
+    pub is_encrypted: bool,
     /// The endpoint of the embedded DynamoDB, if it runs.
     pub embedded_endpoint: Option<String>,
     /// Whether browsers are served the playground.
@@ -68,12 +72,10 @@ pub async fn check(args: &Args) -> anyhow::Result<()> {
     lambda::settings(args)?;
     #[cfg(feature = "embedded")]
     embedded::check(&args.embedded)?;
-    match &args.tokens.jwks {
-        None => drop(verifier(args, None)?),
-        Some(JwksSource::Url(_)) => {}
-        Some(file) => drop(Jwks::open(file.clone()).await.context("--jwks")?),
+    if let Some(files) = args.listening.tls() {
+        drop(Tls::open(files)?);
     }
-    Ok(())
+    Identity::check(&args.tokens).await
 }
 
 /// Runs the service until `shutdown` is cancelled or a part fails.
@@ -85,17 +87,24 @@ pub async fn run(
     shutdown: CancellationToken,
     on_ready: impl FnOnce(&Ready),
 ) -> anyhow::Result<()> {
+    // Boxed: it is large, and there is one.
+    Box::pin(run_to_the_end(args, shutdown, on_ready)).await
+}
+
+async fn run_to_the_end(
+    args: Args,
+    shutdown: CancellationToken,
+    on_ready: impl FnOnce(&Ready),
+) -> anyhow::Result<()> {
     config::check(&args)?;
-    let jwks = match &args.tokens.jwks {
-        Some(source) => Some(Jwks::open(source.clone()).await.context("--jwks")?),
-        None => None,
-    };
+    let identity = Identity::open(&args.tokens).await?;
     #[cfg(feature = "fault-injection")]
     if let Some(what) = args.observing.fault_injection {
         gavel_core::fault_injection::set(what);
     }
     let allowances = args.allowances()?;
-    let (verifier, secret_is_random) = verifier(&args, jwks.clone())?;
+    let secret_is_random = identity.secret_is_random;
+    let tls = args.listening.tls().map(Tls::open).transpose()?;
     let listener = bind("listen", args.listening.listen)?;
     let admin = match args.listening.admin_listen {
         Some(address) => Some(bind("admin-listen", address)?),
@@ -127,7 +136,7 @@ pub async fn run(
     let prepared = Prepared {
         clients,
         stream_arn,
-        verifier,
+        identity,
         limiter: ClientLimiter::new(allowances),
         tracer: tracer.clone(),
         compute: ComputePool::start()?,
@@ -135,24 +144,25 @@ pub async fn run(
         tasks,
         background,
     };
-    let mut parts = Components::build(&args, prepared);
-    parts.jwks = jwks;
+    let parts = Components::build(&args, prepared);
     #[cfg(feature = "lambda-model")]
-    if let Some(settings) = lambda {
-        parts.relay = parts.relay.as_lambda(settings);
-    }
+    let parts = match lambda {
+        Some(settings) => parts.with_lambda(settings),
+        None => parts,
+    };
 
     // Nobody else can mint a token for a secret that was generated here.
     let demo = if args.listening.demo || secret_is_random {
         let seed = args.listening.demo || args.store.dynamodb == Dynamodb::Embedded;
         let ids = if seed { demo::auctions(&parts.store).await? } else { Vec::new() };
-        Some(Demo::new(ids, &parts.verifier)?)
+        Some(Demo::new(ids, &parts.identity.verifier)?)
     } else {
         None
     };
     let ready = Ready {
         address: listener.local_addr()?,
         admin_address: admin.as_ref().unwrap_or(&listener).local_addr()?,
+        is_encrypted: tls.is_some(),
         embedded_endpoint: embedded.as_ref().map(Embedded::endpoint),
         has_playground: args.access.playground == Switch::On,
         has_page: args.access.page == Switch::On,
@@ -169,9 +179,9 @@ pub async fn run(
     };
     let playground = (args.access.playground == Switch::On)
         .then(|| Arc::new(Playground::new(&args.listening.playground_dir, &examples)));
-    let listeners = Listeners { public: listener, admin };
+    let listeners = Listeners { public: Listener { socket: listener, tls }, admin };
     let page = (args.access.page == Switch::On)
-        .then(|| Arc::new(Page::new(secret_is_random.then(|| parts.verifier.clone()))));
+        .then(|| Arc::new(Page::new(secret_is_random.then(|| parts.identity.verifier.clone()))));
     let running = parts.start(listeners, (playground, page), &args);
     on_ready(&ready);
 
@@ -220,25 +230,6 @@ fn tracer(args: &Args) -> anyhow::Result<Tracer> {
         Some(url) => Tracer::to(url, Sampler::from_env()?, SERVICE).context("--otlp-endpoint"),
         None => Tracer::from_env(SERVICE),
     }
-}
-
-/// The verifier of tokens, and whether its secret was generated here.
-fn verifier(args: &Args, jwks: Option<Jwks>) -> anyhow::Result<(Verifier, bool)> {
-    let rules = Rules {
-        issuer: args.tokens.jwt_issuer.clone(),
-        audience: args.tokens.jwt_audience.clone(),
-        roles_claim: args.tokens.jwt_roles_claim.clone(),
-        leeway: Duration::from_secs(args.tokens.jwt_leeway_seconds),
-    };
-    if let Some(jwks) = jwks {
-        return Ok((Verifier::with_jwks(jwks, rules), false));
-    }
-    let (secret, is_random) = match args.tokens.secret() {
-        Some(secret) => (secret.to_owned(), false),
-        None => (format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>()), true),
-    };
-    let verifier = Verifier::new(&secret, rules).context("--jwt-secret")?;
-    Ok((verifier, is_random))
 }
 
 fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::app::{self, Ready};
+use crate::auth::{Role, api_keys};
 use crate::config::command_line::{take_negative_numbers, unknown_variables};
+use crate::config::tokens::parse_role;
 use crate::config::{Args, print};
 use crate::version::VERSION;
 use crate::{graphql, telemetry};
@@ -32,6 +34,18 @@ struct Cli {
 enum Command {
     /// Print the GraphQL schema as SDL.
     Schema,
+    /// Make an API key: print it, and its entry for the file of --api-keys.
+    ApiKey {
+        /// Its name, for people.
+        #[arg(long)]
+        name: String,
+        /// The role that it grants: observer for a page that only watches.
+        #[arg(long, default_value = "observer", value_parser = parse_role)]
+        role: Role,
+        /// When it ends, such as 2027-01-31T00:00:00Z.
+        #[arg(long)]
+        expires: Option<String>,
+    },
     /// Print completions for a shell.
     Completions {
         /// The shell to print them for.
@@ -58,6 +72,7 @@ pub fn main() -> ExitCode {
         Some(Command::Schema) => {
             std::io::stdout().write_all(graphql::execute::sdl().as_bytes()).map_err(Into::into)
         }
+        Some(Command::ApiKey { name, role, expires }) => api_key(&name, role, expires),
         Some(Command::Completions { shell }) => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut command.clone(), "gavel-server", &mut text);
@@ -83,6 +98,14 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a new API key, which is kept nowhere else, and its entry.
+fn api_key(name: &str, role: Role, expires: Option<String>) -> anyhow::Result<()> {
+    let (key, entry) = api_keys::generate(name, role, expires)?;
+    let entry = serde_json::to_string(&entry)?;
+    let text = format!("key (shown only here): {key}\nentry for \"keys\" in the file: {entry}\n");
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 /// Reports the variables that look like settings but are not.
@@ -111,14 +134,17 @@ async fn serve(args: Args, unknown: &[String]) -> anyhow::Result<()> {
 
 /// Prints what a user needs to get started.
 fn say(ready: &Ready) {
-    let url = format!("http://{}/graphql", ready.address);
+    let scheme = |address| if ready.is_encrypted && address == ready.address { "s" } else { "" };
+    let (s, admin_s) = (scheme(ready.address), scheme(ready.admin_address));
+    let url = format!("http{s}://{}/graphql", ready.address);
     let hint = if ready.has_playground { " (open it in a browser for the playground)" } else { "" };
     println!("gavel-server listens on {url}{hint}");
     if ready.has_page {
-        println!("the page for bidders is on http://{}/", ready.address);
+        println!("the page for bidders is on http{s}://{}/", ready.address);
     }
-    println!("subscriptions on ws://{}/graphql/ws", ready.address);
-    println!("health on http://{0}/readyz, metrics on http://{0}/metrics", ready.admin_address);
+    println!("subscriptions on ws{s}://{}/graphql/ws", ready.address);
+    let admin = format!("http{admin_s}://{}", ready.admin_address);
+    println!("health on {admin}/readyz, metrics on {admin}/metrics");
     if let Some(endpoint) = &ready.embedded_endpoint {
         println!("embedded DynamoDB on {endpoint}");
     }

@@ -119,10 +119,11 @@ pub fn check(args: &Args) -> Result<(), ConfigError> {
         return error("cluster", "is not modelled with --relay lambda");
     }
     let (dynamodb, tokens) = (&args.store.dynamodb, &args.tokens);
-    if *dynamodb == Dynamodb::Aws && tokens.secret().is_none() && tokens.jwks.is_none() {
-        return error("jwt-secret", "(or --jwks) is required with --dynamodb aws");
+    if *dynamodb == Dynamodb::Aws && !tokens.have_an_issuer() && tokens.authorizer.is_none() {
+        let problem = "(or --jwks, --oidc-issuer or --authorizer) is required with --dynamodb aws";
+        return error("jwt-secret", problem);
     }
-    if tokens.jwks.is_some() && args.listening.demo {
+    if (tokens.jwks.is_some() || tokens.oidc_issuer.is_some()) && args.listening.demo {
         return error("demo", "cannot sign tokens for a JWK set; use --jwt-secret");
     }
     #[cfg(feature = "embedded")]

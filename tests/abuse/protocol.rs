@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use gavel_server::auth::AuthError;
 use gavel_server::websocket::SocketLimits;
+use gavel_server::websocket::action::{Action, Refusal, SocketProtocol as _};
+use gavel_server::websocket::appsync::{AppSync, Dialect};
 use gavel_server::websocket::message;
-use gavel_server::websocket::protocol::{Action, Protocol};
+use gavel_server::websocket::protocol::Protocol;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -103,8 +106,9 @@ proptest! {
                     Action::Admit { .. } => {
                         prop_assert!(!admitted, "once");
                         admitted = admits;
+                        let refusal = Refusal::Credentials(&AuthError::Untrusted);
                         let next =
-                            if admits { protocol.admitted(None, now) } else { protocol.refused("no") };
+                            if admits { protocol.admitted(None, now) } else { protocol.refused(refusal) };
                         closed = matches!(next, Some(Action::Close(_)));
                     }
                     Action::Start { id, .. } => {
@@ -113,11 +117,87 @@ proptest! {
                         prop_assert!(running.insert(id), "an id runs once");
                         prop_assert!(running.len() <= OPERATIONS_MAX);
                     }
-                    Action::Stop(id) => prop_assert!(running.remove(&id)),
+                    Action::Stop(id, reply) => prop_assert!(running.remove(&id) && reply.is_none()),
                     Action::Refuse(_) => prop_assert_eq!(running.len(), OPERATIONS_MAX),
                     Action::Reject(id, _) => prop_assert!(admitted && !running.contains(&id)),
                     Action::Send(_) | Action::Ping => {}
+                    Action::Fail(..) => prop_assert!(false, "only in AppSync's protocol"),
                 }
+            }
+        }
+    }
+}
+
+/// What clients of AppSync's protocols say, and what they should not.
+fn appsync_text() -> impl Strategy<Value = String> {
+    let kind = prop_oneof![
+        4 => Just("start"),
+        4 => Just("subscribe"),
+        2 => Just("stop"),
+        2 => Just("unsubscribe"),
+        1 => Just("connection_init"),
+        1 => Just("publish"),
+        1 => Just("ping"),
+    ];
+    let data = prop_oneof![
+        Just(json!(r#"{"query":"subscription { a }"}"#)),
+        Just(json!({ "query": "{ a }" })),
+        any::<String>().prop_map(|text| json!(text)),
+    ];
+    let authorization = prop_oneof![
+        Just(json!({ "host": "x" })),
+        Just(json!({ "Authorization": "a.b.c" })),
+        Just(json!([])),
+    ];
+    let channel = prop_oneof![Just("/auctions/a1/bids".to_owned()), "\\PC{0,20}"];
+    let parts = (kind, "[a-d]", data, authorization, channel);
+    let whole = parts.prop_map(|(kind, id, data, authorization, channel)| {
+        let extensions = json!({ "authorization": authorization });
+        json!({ "type": kind, "id": id, "channel": channel, "authorization": authorization,
+                "payload": { "data": data, "extensions": extensions } })
+        .to_string()
+    });
+    prop_oneof![12 => whole, 1 => message_text()]
+}
+
+proptest! {
+    #[test]
+    fn no_message_of_appsyncs_clients_closes_their_socket(
+        texts in prop::collection::vec((appsync_text(), 0_u64..500), 1..40),
+        admits in prop::bool::weighted(0.9),
+        is_of_events in any::<bool>(),
+    ) {
+        let mut now = Instant::now();
+        let limits = SocketLimits { operations_max: OPERATIONS_MAX, ..SocketLimits::default() };
+        let dialect = if is_of_events { Dialect::Events } else { Dialect::GraphQl };
+        let mut protocol = AppSync::new(dialect, limits, now);
+        prop_assert_eq!(
+            protocol.text(r#"{"type":"connection_init"}"#, now),
+            Some(Action::Admit { payload: None })
+        );
+        if admits {
+            prop_assert!(protocol.admitted(None, now).is_some());
+        } else {
+            let refused = protocol.refused(Refusal::Credentials(&AuthError::Untrusted));
+            prop_assert!(matches!(refused, Some(Action::Fail(..))));
+        }
+        let mut running = HashSet::new();
+        for (text, pause_ms) in texts {
+            now += Duration::from_millis(pause_ms);
+            protocol.heard(now);
+            match protocol.text(&text, now) {
+                None => prop_assert!(!admits, "every message is answered: {text}"),
+                Some(Action::Start { id, .. }) => {
+                    prop_assert!(running.insert(id) && running.len() <= OPERATIONS_MAX);
+                }
+                Some(Action::Stop(id, reply)) => {
+                    running.remove(&id);
+                    prop_assert!(reply.is_some_and(|reply| !reply.is_empty()));
+                }
+                Some(Action::Refuse(_)) => prop_assert_eq!(running.len(), OPERATIONS_MAX),
+                Some(Action::Reject(id, _)) => prop_assert!(!running.contains(&id)),
+                Some(Action::Send(texts)) => prop_assert!(!texts.is_empty()),
+                Some(other) => prop_assert!(false, "{text}: {other:?}"),
             }
         }
     }

@@ -22,6 +22,8 @@ mod clock;
 mod misbehaving;
 mod http;
 mod auth;
+mod appsync;
+mod identity;
 mod limits;
 mod metrics;
 mod security;

@@ -4,13 +4,14 @@ import { run as graphqlWs } from "./checks/graphql-ws.mjs";
 import { run as apollo } from "./checks/apollo.mjs";
 import { run as urql } from "./checks/urql.mjs";
 import { run as relay } from "./checks/relay.mjs";
+import { run as appsync } from "./checks/appsync.mjs";
 import { run as python } from "./checks/python.mjs";
 import { run as codegen } from "./checks/codegen.mjs";
 import { run as playground } from "./checks/playground.mjs";
 import { audits } from "./checks/audits.mjs";
 
 const AUDITS = 61;
-const CHECK_TIMEOUT_MS = 120_000;
+const CHECK_TIMEOUT_MS = 180_000;
 
 async function allAudits(server) {
   const results = await audits(server.url);
@@ -31,6 +32,7 @@ const CHECKS = [
   ["urql", urql],
   ["Relay", relay],
   ["gql (Python)", python],
+  ["AppSync's clients (appsync)", appsync],
   ["graphql-codegen", codegen],
   ["playground (Chromium)", playground],
 ];

@@ -41,13 +41,14 @@ export class Server {
     const lines = createInterface({ input: this.child.stdout });
     this.address = await new Promise((resolve, reject) => {
       lines.on("line", (line) => {
-        const found = /listens on http:\/\/(\S+)\/graphql/.exec(line);
+        const found = /listens on https?:\/\/(\S+)\/graphql/.exec(line);
         if (found) resolve(found[1]);
       });
       this.exited.then((code) => reject(new Error(`the server ended with ${code}`)));
     });
-    this.url = `http://${this.address}/graphql`;
-    this.socket = `ws://${this.address}/graphql/ws`;
+    const s = this.flags.includes("--tls-cert") ? "s" : "";
+    this.url = `http${s}://${this.address}/graphql`;
+    this.socket = `ws${s}://${this.address}/graphql/ws`;
   }
 
   /** Ends the process and starts it again at the same address, on the same data. */

@@ -67,7 +67,7 @@ pub fn store_url() -> Option<String> {
 /// The settings of a server with the suite's store and these flags.
 pub fn args(flags: &[&str]) -> Args {
     let mut all = vec!["test".to_owned()];
-    if !flags.contains(&"--jwks") {
+    if !["--jwks", "--oidc-issuer", "--jwt-secret"].iter().any(|flag| flags.contains(flag)) {
         all.extend(["--jwt-secret", SECRET].map(str::to_owned));
     }
     all.extend(flags_of(flags));
@@ -103,7 +103,8 @@ impl Gavel {
         let mut running = JoinSet::new();
         let args = args(flags);
         running.spawn(async move {
-            app::run(args, stop, |ready| say.send(ready.clone()).expect("the test waits")).await
+            let say = |ready: &Ready| say.send(ready.clone()).expect("the test waits");
+            app::run(args, stop, say).await
         });
         let Ok(ready) = said.await else {
             panic!("the server did not start: {:?}", running.join_next().await);

@@ -11,6 +11,7 @@ pub mod child;
 pub mod between;
 pub mod control_client;
 pub mod limit_case;
+pub mod hook;
 pub mod issuer;
 pub mod log;
 pub mod raw;

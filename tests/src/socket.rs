@@ -58,6 +58,18 @@ impl Socket {
         Self { stream }
     }
 
+    /// Connects to any path, with these sub-protocols; returns the agreed one, too.
+    pub async fn open_at(base: &str, path: &str, protocols: &str) -> (Self, Option<String>) {
+        let url = format!("{}{path}", base.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().expect("a request");
+        let value = HeaderValue::from_str(protocols).expect("a header");
+        request.headers_mut().insert("sec-websocket-protocol", value);
+        let (stream, response) = connect_async(request).await.expect("a connection");
+        let agreed = response.headers().get("sec-websocket-protocol");
+        let agreed = agreed.and_then(|agreed| agreed.to_str().ok()).map(str::to_owned);
+        (Self { stream }, agreed)
+    }
+
     /// Connects with further headers; an error is the status of the answer.
     pub async fn try_open(base: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let url = format!("{}/graphql/ws", base.replacen("http", "ws", 1));

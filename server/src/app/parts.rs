@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::auth::{Authenticator, Jwks, Verifier};
+use super::identity::Identity;
 use crate::cluster::Connected;
 use crate::compute::ComputePool;
 use crate::config::{Args, RelayMode, Switch};
@@ -29,17 +29,18 @@ use crate::http;
 use crate::http::metrics::Metrics;
 use crate::http::page::Page;
 use crate::http::playground::Playground;
-use crate::http::serve::{ConnectionLimits, serve};
+use crate::http::serve::{ConnectionLimits, Listener, serve};
 use crate::limiter::{ClientLimiter, ClientLimits};
 use crate::limits;
 use crate::readiness::Readiness;
 use crate::websocket::Sockets;
 use crate::websocket::directory::Directory;
 use crate::websocket::fanout::Fanout;
+use crate::websocket::resume::Resumes;
 
 /// The listening sockets of a service.
 pub(super) struct Listeners {
-    pub(super) public: TcpListener,
+    pub(super) public: Listener,
     pub(super) admin: Option<TcpListener>,
 }
 
@@ -47,7 +48,7 @@ pub(super) struct Listeners {
 pub(super) struct Prepared {
     pub(super) clients: Clients,
     pub(super) stream_arn: String,
-    pub(super) verifier: Verifier,
+    pub(super) identity: Identity,
     pub(super) limiter: ClientLimiter,
     pub(super) tracer: Tracer,
     pub(super) compute: ComputePool,
@@ -59,9 +60,8 @@ pub(super) struct Prepared {
 
 /// The parts of a service that has not started.
 pub(super) struct Components {
-    pub(super) jwks: Option<Jwks>,
     pub(super) store: Arc<Dynamo>,
-    pub(super) verifier: Verifier,
+    pub(super) identity: Identity,
     bidding: Bidding,
     pub(super) relay: Relay<DynamoStreams>,
     broker: Broker,
@@ -80,7 +80,7 @@ struct InCluster {
 
 impl Components {
     pub(super) fn build(args: &Args, prepared: Prepared) -> Self {
-        let Prepared { clients, stream_arn, verifier, limiter, tracer, compute, .. } = prepared;
+        let Prepared { clients, stream_arn, identity, limiter, tracer, compute, .. } = prepared;
         let (tasks, background) = (prepared.tasks, prepared.background);
         let connected = prepared.connected;
         let store = Arc::new(Dynamo::new(clients.dynamodb.clone(), args.store.table.clone()));
@@ -150,11 +150,9 @@ impl Components {
                 .telling_each_watcher(args.observing.trace_watchers),
             directory,
             api,
-            authenticator: Authenticator::new(
-                verifier.clone(),
-                args.tokens.anonymous == Switch::On,
-            ),
+            authenticator: identity.authenticator.clone(),
             broker: broker.clone(),
+            resumes: Resumes::default(),
             limiter,
             limits: args.connection.socket_limits(),
             places: args.service.sockets,
@@ -162,18 +160,13 @@ impl Components {
             tasks: tasks.clone(),
             shutdown,
         });
-        Self {
-            jwks: None,
-            store,
-            verifier,
-            bidding,
-            relay,
-            broker,
-            sockets,
-            cluster,
-            tasks,
-            background,
-        }
+        Self { store, identity, bidding, relay, broker, sockets, cluster, tasks, background }
+    }
+
+    /// The same with the stream read by the model of a trigger.
+    #[cfg(feature = "lambda-model")]
+    pub(super) fn with_lambda(self, settings: lambda_model::Settings) -> Self {
+        Self { relay: self.relay.as_lambda(settings), ..self }
     }
 
     pub(super) fn start(
@@ -202,7 +195,7 @@ impl Components {
             readiness: readiness.clone(),
             node,
             sockets: Arc::clone(&self.sockets),
-            verifier: self.verifier.clone(),
+            verifier: self.identity.verifier.clone(),
             tasks: self.tasks.clone(),
         });
         let health = http::health::routes(readiness.clone());
@@ -219,9 +212,7 @@ impl Components {
 
         let api = self.sockets.api.clone();
         let authenticator = self.sockets.authenticator.clone();
-        if let Some(jwks) = self.jwks {
-            self.tasks.spawn("jwks", jwks.keep(stop()));
-        }
+        self.identity.keep(&self.tasks, &running.background);
         let sockets = self.sockets;
         let limiter = sockets.limiter.clone();
         let refused_origins = Arc::default();
@@ -236,6 +227,9 @@ impl Components {
         };
         let told = health.merge(metrics);
         let Listeners { public: listener, admin } = listeners;
+        if let Some(tls) = listener.tls.clone() {
+            self.tasks.spawn("TLS", tls.keep(stop()));
+        }
         match admin {
             None => {
                 let public = http::routes(state, Some(told));
@@ -247,6 +241,7 @@ impl Components {
                 let open = ClientLimiter::new(ClientLimits::default());
                 let public = http::routes(state, None);
                 running.serve("http", listener, public, limiter, &running.serving);
+                let admin = Listener { socket: admin, tls: None };
                 running.serve("admin", admin, told, open, &running.background);
             }
         }
@@ -269,7 +264,7 @@ impl RunningService {
     fn serve(
         &self,
         name: &'static str,
-        listener: TcpListener,
+        listener: Listener,
         router: Router,
         limiter: ClientLimiter,
         until: &CancellationToken,

@@ -50,11 +50,7 @@ impl Jwks {
     /// # Errors
     /// When it cannot be had, or has no usable key.
     pub async fn open(source: JwksSource) -> anyhow::Result<Self> {
-        // A redirect could lead anywhere; the keys come only from where the operator says.
-        let client = reqwest::Client::builder()
-            .timeout(limits::JWKS_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let client = client()?;
         let keys = fetch(&source, &client).await?;
         anyhow::ensure!(!keys.is_empty(), "no RS256, ES256 or EdDSA key with a kid");
         info!(keys = keys.len(), "JWK set loaded");
@@ -122,29 +118,41 @@ fn is_due(last_began: Option<Instant>, now: Instant) -> bool {
     last_began.is_none_or(|began| now.duration_since(began) >= limits::JWKS_REFRESH_PAUSE)
 }
 
+/// A redirect could lead anywhere; the keys come only from where the operator says.
+pub(super) fn client() -> anyhow::Result<reqwest::Client> {
+    Ok(reqwest::Client::builder()
+        .timeout(limits::JWKS_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?)
+}
+
 async fn fetch(source: &JwksSource, client: &reqwest::Client) -> anyhow::Result<KeySet> {
     let json = match source {
         JwksSource::File(file) => {
             tokio::fs::read(file).await.with_context(|| file.display().to_string())?
         }
-        JwksSource::Url(url) => {
-            let mut response = client.get(url).send().await?.error_for_status()?;
-            if response.status().is_redirection() {
-                let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-                anyhow::bail!(
-                    "{url} redirects to {}; redirects are not followed: give the final address",
-                    to.unwrap_or("nowhere")
-                );
-            }
-            let mut json = Vec::new();
-            while let Some(chunk) = response.chunk().await? {
-                json.extend_from_slice(&chunk);
-                anyhow::ensure!(json.len() <= limits::JWKS_BYTES_MAX, "the JWK set is too large");
-            }
-            json
-        }
+        JwksSource::Url(url) => download(client, url).await?,
     };
     KeySet::parse(&json).map_err(anyhow::Error::msg)
+}
+
+/// Fetches a document of bounded size.
+pub(super) async fn download(client: &reqwest::Client, url: &str) -> anyhow::Result<Vec<u8>> {
+    let mut response = client.get(url).send().await?.error_for_status()?;
+    if response.status().is_redirection() {
+        let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+        anyhow::bail!(
+            "{url} redirects to {}; redirects are not followed: give the final address",
+            to.unwrap_or("nowhere")
+        );
+    }
+    let mut json = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        json.extend_from_slice(&chunk);
+        let max = limits::JWKS_BYTES_MAX;
+        anyhow::ensure!(json.len() <= max, "the document is larger than {max} bytes");
+    }
+    Ok(json)
 }
 
 #[cfg(test)]

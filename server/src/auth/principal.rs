@@ -29,6 +29,11 @@ impl Role {
         }
     }
 
+    /// The names of all roles.
+    pub fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
     /// The role with this name, in any case.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(name))
@@ -84,12 +89,27 @@ pub enum AuthError {
     /// A token in a field that is not read.
     #[error("send the token in authorization, as Bearer <token>, not in {0}")]
     Misplaced(&'static str),
+    /// A request signed for AWS.
+    #[error(
+        "this is an AWS signature (SigV4), which only AWS can check; send a token of your identity \
+         provider, or an API key"
+    )]
+    AwsSignature,
+    /// What checks tokens does not answer.
+    #[error("the token cannot be checked now; try again")]
+    NotChecked,
     /// A token that this service cannot read.
     #[error("the token is malformed: {0}")]
     Malformed(&'static str),
     /// The signature, algorithm, issuer or audience is wrong.
     #[error("the token was not issued for this service; get another")]
     Untrusted,
+    /// An API key that this service does not have.
+    #[error("this API key is not one of this service's")]
+    UnknownKey,
+    /// The authorizer does not admit this token.
+    #[error("the token is not accepted; get another")]
+    Denied,
     /// The token has expired.
     #[error("the token has expired; get another")]
     Expired,

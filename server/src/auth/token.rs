@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::jwks::Jwks;
 use super::keys::Key;
 use super::principal::{AuthError, Principal, Role};
+use super::roles::RoleRules;
 use crate::limits;
 
 /// Claims that are read here; the library checks issuer and audience.
@@ -65,19 +66,16 @@ pub struct Rules {
     pub issuer: Option<String>,
     /// The `aud` that tokens must have.
     pub audience: Option<String>,
-    /// The claim that holds the roles.
-    pub roles_claim: String,
+    /// How the claims grant roles.
+    pub roles: RoleRules,
     /// How long a token is accepted after its expiry.
     pub leeway: Duration,
 }
 
-/// The default claim that holds a token's roles.
-pub const ROLES_CLAIM: &str = "roles";
-
 impl Default for Rules {
     fn default() -> Self {
-        let roles_claim = ROLES_CLAIM.to_owned();
-        Self { issuer: None, audience: None, roles_claim, leeway: limits::TOKEN_LEEWAY }
+        let roles = RoleRules::default();
+        Self { issuer: None, audience: None, roles, leeway: limits::TOKEN_LEEWAY }
     }
 }
 
@@ -157,10 +155,10 @@ impl Verifier {
     /// Mints a token that this verifier accepts. `None`: there is no secret to sign with.
     pub fn mint(&self, sub: &str, roles: &[Role], now: Timestamp, ttl: Duration) -> Option<String> {
         let Keys::Secret { encoding, .. } = &self.keys else { return None };
-        let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+        let names: Vec<&str> = roles.iter().map(|role| self.rules.roles.name_of(*role)).collect();
         let claims = Claims {
             sub: sub.to_owned(),
-            roles: Map::from_iter([(self.rules.roles_claim.clone(), names.into())]),
+            roles: Map::from_iter([(self.rules.roles.claim.clone(), names.into())]),
             exp: now.plus(ttl).as_micros() / 1_000_000,
             iss: self.rules.issuer.clone(),
             aud: self.rules.audience.clone(),
@@ -195,18 +193,12 @@ pub fn check(
     if sub.len() > limits::USER_ID_BYTES_MAX || !is_plain_name(&sub) {
         return Err(AuthError::Malformed("sub must be 1 to 128 bytes of visible text"));
     }
-    let names = match claims.others.get(&rules.roles_claim) {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        // As in an OAuth scope: names separated by spaces.
-        Some(Value::String(names)) => names.split_ascii_whitespace().collect(),
-        Some(_) => {
-            return Err(AuthError::Malformed("its roles must be an array or a string of names"));
-        }
-    };
+    if let Some(audience) = &rules.audience {
+        check_audience(audience, &claims.others)?;
+    }
     Ok(Principal {
         user_id: Some(UserId::from(sub)),
-        roles: names.into_iter().filter_map(Role::named).collect(),
+        roles: rules.roles.of(&claims.others)?,
         expires_at: Some(expires_at),
     })
 }
@@ -222,14 +214,22 @@ fn validation(key: &Key, rules: &Rules) -> Validation {
         validation.set_issuer(&[issuer]);
         validation.required_spec_claims.insert("iss".to_owned());
     }
-    match &rules.audience {
-        Some(audience) => {
-            validation.set_audience(&[audience]);
-            validation.required_spec_claims.insert("aud".to_owned());
-        }
-        None => validation.validate_aud = false,
-    }
+    // See `check_audience`.
+    validation.validate_aud = false;
     validation
+}
+
+/// Whether a token is for this audience. Access tokens of Amazon Cognito have no `aud`, but the same
+/// as `client_id`.
+fn check_audience(audience: &str, claims: &Map<String, Value>) -> Result<(), AuthError> {
+    let is_for_us = match claims.get("aud").or_else(|| claims.get("client_id")) {
+        None => {
+            return Err(AuthError::Malformed("it has no aud, which this service requires"));
+        }
+        Some(Value::Array(several)) => several.iter().any(|one| one == audience),
+        Some(one) => one == audience,
+    };
+    if is_for_us { Ok(()) } else { Err(AuthError::Untrusted) }
 }
 
 fn problem(kind: &ErrorKind) -> AuthError {
@@ -239,7 +239,6 @@ fn problem(kind: &ErrorKind) -> AuthError {
         | ErrorKind::InvalidIssuer
         | ErrorKind::InvalidAudience => AuthError::Untrusted,
         ErrorKind::MissingRequiredClaim(name) => AuthError::Malformed(match name.as_str() {
-            "aud" => "it has no aud, which this service requires",
             "iss" => "it has no iss, which this service requires",
             _ => "it needs the claims sub and exp",
         }),
@@ -254,6 +253,9 @@ fn problem(kind: &ErrorKind) -> AuthError {
 /// as AppSync's clients send it.
 pub fn bearer(authorization: &str) -> Result<&str, AuthError> {
     let authorization = authorization.trim();
+    if authorization.starts_with("AWS4-HMAC-SHA256") {
+        return Err(AuthError::AwsSignature);
+    }
     let token = match authorization.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         // A JWT has three parts, and so cannot be the name of a scheme.

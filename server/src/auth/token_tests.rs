@@ -6,6 +6,7 @@ use gavel_core::auction::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
 use super::principal::{AuthError, Role};
+use super::roles::RoleRules;
 use super::token::{Rules, Verifier, bearer};
 use crate::limits;
 
@@ -108,7 +109,8 @@ async fn a_header_that_demands_more_than_is_known_is_refused() {
 #[tokio::test]
 async fn roles_are_of_the_claim_that_is_configured_in_any_case_and_form() {
     let header = Header::new(Algorithm::HS256);
-    let rules = Rules { roles_claim: "cognito:groups".into(), ..Rules::default() };
+    let groups = RoleRules { claim: "cognito:groups".into(), ..RoleRules::default() };
+    let rules = Rules { roles: groups, ..Rules::default() };
     let cognito = Verifier::new(SECRET, rules).unwrap();
     let both = serde_json::json!({
         "sub": "ann", "exp": 2_000_000_000, "roles": ["auctioneer"],
@@ -141,6 +143,31 @@ async fn issuer_and_audience_are_demanded_when_configured() {
 }
 
 #[tokio::test]
+async fn an_access_token_without_aud_is_for_its_client_id() {
+    let rules = Rules { audience: Some("gavel".into()), ..Rules::default() };
+    let strict = Verifier::new(SECRET, rules).unwrap();
+    let verdict = async |more: serde_json::Value| {
+        let mut claims = serde_json::json!({"sub": "ann", "exp": 2_000_000_000});
+        more.as_object().unwrap().iter().for_each(|(name, value)| claims[name] = value.clone());
+        let token = signed(&Header::new(Algorithm::HS256), &claims, SECRET);
+        strict.verify(&token, NOW).await.map(|_| ())
+    };
+    let json = |text: &str| serde_json::from_str(text).unwrap();
+    for good in [r#"{"aud":"gavel"}"#, r#"{"aud":["x","gavel"]}"#, r#"{"client_id":"gavel"}"#] {
+        assert_eq!(verdict(json(good)).await, Ok(()), "{good}");
+    }
+    for bad in [
+        r#"{"aud":"x","client_id":"gavel"}"#,
+        r#"{"aud":[]}"#,
+        r#"{"client_id":"x"}"#,
+        r#"{"client_id":["gavel"],"aud":7}"#,
+    ] {
+        assert_eq!(verdict(json(bad)).await, Err(AuthError::Untrusted), "{bad}");
+    }
+    assert!(matches!(verdict(json("{}")).await, Err(AuthError::Malformed(_))));
+}
+
+#[tokio::test]
 async fn a_short_secret_is_refused_and_none_is_ever_shown() {
     assert!(Verifier::new("short", Rules::default()).is_err());
     assert!(!format!("{:?}", verifier()).contains(SECRET));
@@ -156,4 +183,6 @@ async fn a_token_is_bearer_or_bare_and_nothing_else_is_an_authorization() {
     {
         assert_eq!(bearer(bad), Err(AuthError::NotBearer), "{bad:?}");
     }
+    let signature = "AWS4-HMAC-SHA256 Credential=AKIA/20261127/eu-west-1/appsync/aws4_request";
+    assert_eq!(bearer(signature), Err(AuthError::AwsSignature));
 }

@@ -19,6 +19,15 @@ pub struct ListeningArgs {
     #[arg(long, env = "GAVEL_ADMIN_LISTEN", value_parser = parse_address)]
     pub admin_listen: Option<SocketAddr>,
 
+    /// Certificate of --listen, with those that lead to its authority, as PEM: clients then use https
+    /// and wss. It is read again when it changes.
+    #[arg(long, env = "GAVEL_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert, as PEM.
+    #[arg(long, env = "GAVEL_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
     /// Seed demo auctions, and print examples to try.
     #[arg(long, env = "GAVEL_DEMO")]
     pub demo: bool,
@@ -27,6 +36,13 @@ pub struct ListeningArgs {
     /// from a CDN.
     #[arg(long, env = "GAVEL_PLAYGROUND_DIR", default_value = "playground/assets")]
     pub playground_dir: PathBuf,
+}
+
+impl ListeningArgs {
+    /// The files of certificate and key.
+    pub fn tls(&self) -> Option<(PathBuf, PathBuf)> {
+        self.tls_cert.clone().zip(self.tls_key.clone())
+    }
 }
 
 /// Parses an address and a port. A name such as localhost stands for its first address, with IPv4

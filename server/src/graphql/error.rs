@@ -79,10 +79,15 @@ impl Code {
         }
     }
 
+    /// The code with this text.
+    pub fn named(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+
     /// The code of an error that has one.
     pub fn of(error: &ServerError) -> Option<Self> {
         match error.extensions.as_ref()?.get("code")? {
-            Value::String(text) => Self::ALL.into_iter().find(|code| code.as_str() == text),
+            Value::String(text) => Self::named(text),
             _ => None,
         }
     }

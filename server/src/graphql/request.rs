@@ -107,7 +107,8 @@ fn not_supported() -> ServerError {
     error
 }
 
-fn problem(message: impl Into<String>) -> ServerError {
+/// The error of a request that cannot be read.
+pub fn problem(message: impl Into<String>) -> ServerError {
     let mut error = ServerError::new(message, None);
     complete_error(&mut error);
     error

@@ -9,7 +9,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, Query, Request, State};
-use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::refusal::{pause, seconds, too_many_late};
-use crate::auth::AuthError;
+use crate::auth::Credentials;
 use crate::cost::weights::READ_POINTS;
 use crate::graphql::error::{Code, ReportedErrors, complete_error, from_auth, refused, unlocated};
 use crate::graphql::execute::{failed, is_traceparent};
@@ -30,6 +30,7 @@ use crate::graphql::{Caller, Operation};
 use crate::limiter::unread::{TooManyUnread, UnreadBytes};
 use crate::limiter::{Bound, ClientLimiter, HeldBytes, Payer, TooMany};
 use crate::limits;
+use crate::websocket::appsync::message::add_error_type;
 
 const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
@@ -48,45 +49,45 @@ pub struct Params {
 pub async fn post(State(state): State<super::State>, request: Request) -> Response {
     let received_at = clock::now();
     let (parts, body) = request.into_parts();
-    let media = match media_type(&parts.headers) {
-        Ok(media) => media,
+    let form = match Form::of(&parts.headers) {
+        Ok(form) => form,
         Err(response) => return *response,
     };
     // Only this content type: a form or text request needs no preflight, so any page could send
     // one.
     if !is_json(&parts.headers) {
         let message = "send the request as content-type: application/json";
-        return problem(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+        return problem(form, StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
     }
     let caller = match caller(&state, &parts, received_at).await {
         Ok(caller) => caller,
-        Err(refused) => return reply(media, StatusCode::UNAUTHORIZED, &refused, None),
+        Err(refused) => return reply(form, StatusCode::UNAUTHORIZED, &refused, None),
     };
     let limiter = &state.sockets.limiter;
     let unread = UnreadBytes::new(limiter.clone(), caller.address);
-    let body = match read(body, media, state.body_bytes_max, limiter, &unread).await {
+    let body = match read(body, form, state.body_bytes_max, limiter, &unread).await {
         Ok(body) => body,
         Err(response) => return *response,
     };
     let operation = match request::read(&body) {
         Ok(asked) => asked.operation,
-        Err(error) => return not_run(media, error),
+        Err(error) => return not_run(form, error),
     };
     // Not kept while the operation runs.
     drop((parts, body, unread));
     // Boxed: an execution is many times larger than the wait for a slow body.
-    Box::pin(run(&state, media, caller, operation, Method::POST)).await
+    Box::pin(run(&state, form, caller, operation, Method::POST)).await
 }
 
 /// Reads the whole body, within its limits of size and time.
 async fn read(
     body: Body,
-    media: &'static str,
+    form: Form,
     max: usize,
     limiter: &ClientLimiter,
     unread: &UnreadBytes,
 ) -> Result<Vec<u8>, Box<Response>> {
-    let problem = |status, message| Err(Box::new(problem(media, status, message)));
+    let problem = |status, message| Err(Box::new(problem(form, status, message)));
     match timeout(limits::HTTP_BODY_TIMEOUT, whole(body, max, unread)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(Cut::TooLarge)) => {
@@ -141,7 +142,7 @@ pub async fn get(
     let headers = &parts.headers;
     let params = match params {
         Ok(Query(params)) => params,
-        Err(rejection) => return problem(JSON, StatusCode::BAD_REQUEST, rejection.body_text()),
+        Err(rejection) => return problem(PLAIN, StatusCode::BAD_REQUEST, rejection.body_text()),
     };
     if params.query.is_none()
         && params.extensions.is_none()
@@ -150,8 +151,8 @@ pub async fn get(
     {
         return Html(playground.page().to_owned()).into_response();
     }
-    let media = match media_type(headers) {
-        Ok(media) => media,
+    let form = match Form::of(headers) {
+        Ok(form) => form,
         Err(response) => return *response,
     };
     if params.query.is_none() && params.extensions.is_none() {
@@ -159,7 +160,7 @@ pub async fn get(
             Some(_) => "add the parameter query, or use POST; browsers get the playground",
             None => "add the parameter query, or use POST",
         };
-        return problem(media, StatusCode::BAD_REQUEST, message);
+        return problem(form, StatusCode::BAD_REQUEST, message);
     }
     let json = |text: Option<String>| match text.filter(|text| !text.is_empty()) {
         None => Ok(None),
@@ -167,25 +168,25 @@ pub async fn get(
     };
     let (Ok(variables), Ok(extensions)) = (json(params.variables), json(params.extensions)) else {
         let message = "the parameters variables and extensions must be JSON objects";
-        return problem(media, StatusCode::BAD_REQUEST, message);
+        return problem(form, StatusCode::BAD_REQUEST, message);
     };
     let (query, operation_name) = (params.query, params.operation_name);
     let given = Given { query, operation_name, variables, extensions };
     let operation = match request::asked(given) {
         Ok(asked) => asked.operation,
-        Err(error) => return not_run(media, error),
+        Err(error) => return not_run(form, error),
     };
     let caller = match caller(&state, &parts, received_at).await {
         Ok(caller) => caller,
-        Err(refused) => return reply(media, StatusCode::UNAUTHORIZED, &refused, None),
+        Err(refused) => return reply(form, StatusCode::UNAUTHORIZED, &refused, None),
     };
     drop(parts);
-    run(&state, media, caller, operation, Method::GET).await
+    run(&state, form, caller, operation, Method::GET).await
 }
 
 async fn run(
     state: &super::State,
-    media: &'static str,
+    form: Form,
     caller: Caller,
     operation: Operation,
     method: Method,
@@ -193,38 +194,30 @@ async fn run(
     let limiter = &state.sockets.limiter;
     let payer = (&caller.payer, caller.address);
     if let Err(error) = limiter.work(payer, operation.reading_points(), caller.received_at) {
-        return answer(media, &failed(refused(error)), None).await;
+        return answer(form, &failed(refused(error)), None).await;
     }
     let prepared = match state.api.prepare(operation).await {
         Ok(prepared) => prepared,
-        Err(error) => return answer(media, &failed(error), None).await,
+        Err(error) => return answer(form, &failed(error), None).await,
     };
     if method == Method::GET && prepared.kind == OperationType::Mutation {
         let message = "a mutation must be sent by POST";
-        let mut response = problem(media, StatusCode::METHOD_NOT_ALLOWED, message);
+        let mut response = problem(form, StatusCode::METHOD_NOT_ALLOWED, message);
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return response;
     }
     let (response, held) = state.api.execute(prepared, caller).await;
-    answer(media, &response, held).await
+    answer(form, &response, held).await
 }
 
 /// The answer to an operation.
-async fn answer(
-    media: &'static str,
-    response: &GraphqlResponse,
-    held: Option<HeldBytes>,
-) -> Response {
-    let mut response = answered(media, response, held).await;
+async fn answer(form: Form, response: &GraphqlResponse, held: Option<HeldBytes>) -> Response {
+    let mut response = answered(form, response, held).await;
     response.extensions_mut().insert(super::Paid);
     response
 }
 
-async fn answered(
-    media: &'static str,
-    response: &GraphqlResponse,
-    held: Option<HeldBytes>,
-) -> Response {
+async fn answered(form: Form, response: &GraphqlResponse, held: Option<HeldBytes>) -> Response {
     // A request that could not start has no data; the older media type still answers 200.
     let began = response.errors.is_empty() || response.errors.iter().any(|e| !e.path.is_empty());
     let busy = response.errors.iter().find_map(|error| match Code::of(error)? {
@@ -234,12 +227,12 @@ async fn answered(
     });
     if let Some((status, wait)) = busy {
         pause(wait).await;
-        let mut response = reply(media, status, response, held);
+        let mut response = reply(form, status, response, held);
         response.headers_mut().insert(RETRY_AFTER, seconds(wait));
         return response;
     }
-    let status = if began || media == JSON { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    reply(media, status, response, held)
+    let status = if began || form.media == JSON { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    reply(form, status, response, held)
 }
 
 fn retry_after(error: &ServerError) -> Duration {
@@ -261,8 +254,8 @@ async fn caller(
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |ConnectInfo(peer)| *peer);
     let address = limiter.address(peer, headers);
-    let admitted = match authorization(headers) {
-        Ok(given) => state.authenticator.admit(given, received_at).await,
+    let admitted = match Credentials::of(headers) {
+        Ok(given) => state.authenticator.admit(&given, received_at).await,
         Err(error) => Err(error),
     };
     let principal = match admitted {
@@ -282,23 +275,30 @@ async fn caller(
     Ok(Caller { principal, address, payer, received_at, traceparent, session: None })
 }
 
-/// The only `Authorization` of a request. With two of them, a proxy may have checked the other one.
-pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let first = given.next().map(|value| value.to_str().unwrap_or_default());
-    if given.next().is_some() { Err(AuthError::Several) } else { Ok(first) }
+/// The form of an answer.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    media: &'static str,
+    /// Errors carry the names that AppSync's clients look for.
+    has_error_types: bool,
 }
 
-/// The media type of the answer: the one that the client accepts, or the older one by default.
-fn media_type(headers: &HeaderMap) -> Result<&'static str, Box<Response>> {
-    let any = ["*/*", "application/*"].iter().any(|media| accepts(headers, media));
-    if accepts(headers, GRAPHQL_JSON) {
-        Ok(GRAPHQL_JSON)
-    } else if !headers.contains_key(ACCEPT) || any || accepts(headers, JSON) {
-        Ok(JSON)
-    } else {
-        let message = "answers are application/graphql-response+json or application/json";
-        Err(Box::new(problem(JSON, StatusCode::NOT_ACCEPTABLE, message)))
+/// The form of answers to requests that cannot be read.
+const PLAIN: Form = Form { media: JSON, has_error_types: false };
+
+impl Form {
+    /// The media type that the client accepts, or the older one by default.
+    fn of(headers: &HeaderMap) -> Result<Self, Box<Response>> {
+        let any = ["*/*", "application/*"].iter().any(|media| accepts(headers, media));
+        let media = if accepts(headers, GRAPHQL_JSON) {
+            GRAPHQL_JSON
+        } else if !headers.contains_key(ACCEPT) || any || accepts(headers, JSON) {
+            JSON
+        } else {
+            let message = "answers are application/graphql-response+json or application/json";
+            return Err(Box::new(problem(PLAIN, StatusCode::NOT_ACCEPTABLE, message)));
+        };
+        Ok(Self { media, has_error_types: headers.contains_key("x-amz-user-agent") })
     }
 }
 
@@ -318,32 +318,32 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// The answer to a request that cannot be run. The older media type still answers 200 if there is
 /// an operation.
-fn not_run(media: &'static str, error: ServerError) -> Response {
+fn not_run(form: Form, error: ServerError) -> Response {
     let has_fallback = Code::of(&error) == Some(Code::PersistedQueryNotSupported);
-    let is_ok = has_fallback && media == JSON;
+    let is_ok = has_fallback && form.media == JSON;
     let status = if is_ok { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    reply(media, status, &GraphqlResponse::from_errors(vec![error]), None)
+    reply(form, status, &GraphqlResponse::from_errors(vec![error]), None)
 }
 
 /// The answer to a request that was not run.
-fn problem(media: &'static str, status: StatusCode, message: impl Into<String>) -> Response {
+fn problem(form: Form, status: StatusCode, message: impl Into<String>) -> Response {
     let mut error = ServerError::new(message, None);
     Code::BadRequest.extend(error.extensions.get_or_insert_default());
     complete_error(&mut error);
-    reply(media, status, &GraphqlResponse::from_errors(vec![error]), None)
+    reply(form, status, &GraphqlResponse::from_errors(vec![error]), None)
 }
 
 fn reply(
-    media: &'static str,
+    form: Form,
     status: StatusCode,
     response: &GraphqlResponse,
     held: Option<HeldBytes>,
 ) -> Response {
-    let content_type = match media {
+    let content_type = match form.media {
         GRAPHQL_JSON => "application/graphql-response+json; charset=utf-8",
         _ => "application/json; charset=utf-8",
     };
-    match encode(response) {
+    match encode(response, form.has_error_types) {
         Ok(body) => {
             let told = Extension(ReportedErrors::of(&response.errors));
             let body = super::body::held(body, held);
@@ -357,7 +357,13 @@ fn reply(
 }
 
 /// Encodes a response as JSON, without `data` if the request could not start.
-fn encode(response: &GraphqlResponse) -> Result<Vec<u8>, serde_json::Error> {
+fn encode(response: &GraphqlResponse, has_error_types: bool) -> Result<Vec<u8>, serde_json::Error> {
+    if has_error_types && !response.errors.is_empty() {
+        let mut json: serde_json::Value = serde_json::from_slice(&encode(response, false)?)?;
+        let errors = json["errors"].as_array_mut();
+        errors.into_iter().flatten().for_each(add_error_type);
+        return serde_json::to_vec(&json);
+    }
     let not_begun = response.data == async_graphql::Value::Null
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.is_empty());

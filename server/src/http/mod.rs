@@ -8,6 +8,7 @@ pub mod page;
 pub mod socket;
 pub mod refusal;
 pub mod patience;
+pub mod tls;
 pub mod serve;
 mod body;
 mod compress;
@@ -23,7 +24,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use gavel_core::clock;
 use gavel_core::outage::Outage;
 use parking_lot::Mutex;
@@ -73,6 +74,10 @@ pub fn routes(state: State, probes: Option<Router>) -> Router {
     let graphql = Router::new().route("/graphql", get(graphql::get).post(graphql::post));
     compress::compressed(graphql.layer(cors))
         .route("/graphql/ws", get(socket::upgrade))
+        .route("/graphql/realtime", get(socket::realtime))
+        .route("/realtime", get(socket::realtime))
+        .route("/event/realtime", get(socket::events))
+        .route("/event", post(socket::publish))
         .layer(from_fn_with_state(state.clone(), around))
         .with_state(state)
         .merge(assets)

@@ -19,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -28,6 +29,7 @@ use tracing::{debug, warn};
 
 use super::patience::{Patience, PatientIo, Progress};
 use super::refusal;
+use super::tls::Tls;
 use crate::limiter::{Bound, ClientLimiter, TooMany};
 use crate::limits;
 use crate::websocket::shared_socket::SharedSocket;
@@ -47,6 +49,15 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(limits::LISTEN_QUEUE_MAX)
 }
 
+/// A listening address, and its TLS.
+#[derive(Debug)]
+pub struct Listener {
+    /// The listening socket.
+    pub socket: TcpListener,
+    /// Certificate and key. `None`: connections are not encrypted.
+    pub tls: Option<Tls>,
+}
+
 /// The connection limits of a listening address.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
@@ -59,7 +70,7 @@ pub struct ConnectionLimits {
 /// Serves a limited number of connections until it is stopped; each then ends after its current
 /// request.
 pub async fn serve(
-    listener: TcpListener,
+    Listener { socket: listener, tls }: Listener,
     router: Router,
     limiter: ClientLimiter,
     bounds: ConnectionLimits,
@@ -68,7 +79,8 @@ pub async fn serve(
 ) {
     let permits = Arc::new(Semaphore::new(bounds.connections_max));
     let refusals = Arc::new(Semaphore::new(limits::REFUSALS_MAX));
-    let service = Service { router, limiter, permits, keep_alive: bounds.keep_alive, until };
+    let keep_alive = bounds.keep_alive;
+    let service = Service { router, limiter, permits, keep_alive, tls, until };
     loop {
         let accepted = tokio::select! {
             accepted = service.accept(&listener) => accepted,
@@ -105,6 +117,7 @@ struct Service {
     limiter: ClientLimiter,
     permits: Arc<Semaphore>,
     keep_alive: Duration,
+    tls: Option<Tls>,
     until: CancellationToken,
 }
 
@@ -137,7 +150,24 @@ impl Service {
         if let Err(error) = set {
             warn!(%error, "cannot set the options of a connection");
         }
-        let (shared_socket, io) = SharedSocket::new(stream);
+        let Some(tls) = self.tls.clone() else {
+            let (shared_socket, io) = SharedSocket::new(stream);
+            return self.requests(io, shared_socket, peer).await;
+        };
+        let (shared_socket, io) = SharedSocket::encrypted(stream);
+        let accepted = tokio::select! {
+            accepted = tls.accept(io) => accepted,
+            () = self.until.cancelled() => None,
+        };
+        if let Some(io) = accepted {
+            self.requests(io, shared_socket, peer).await;
+        }
+    }
+
+    async fn requests<T>(self, io: T, shared_socket: Arc<SharedSocket>, peer: SocketAddr)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let progress = Arc::new(Progress::default());
         let io = PatientIo::new(io, Arc::clone(&progress));
         let (router, for_sockets) = (self.router, Arc::clone(&shared_socket));

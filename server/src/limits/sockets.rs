@@ -10,6 +10,17 @@ pub const SOCKET_IDLE: Duration = Duration::from_secs(600);
 pub const SOCKETS_MAX: usize = 100_000;
 /// How long a message may take from its first byte on, like the body of a request.
 pub const SOCKET_MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this long without `ka`, clients of AppSync take their connection for dead; some take no less
+/// than a minute.
+pub const APPSYNC_CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
+/// Longest encoded credentials in a handshake of AppSync's clients, in bytes.
+pub const APPSYNC_HEADER_BYTES_MAX: usize = 8 * 1024;
+/// How long a subscription of AppSync's clients that was cut can be resumed.
+pub const RESUME_FOR: Duration = Duration::from_secs(300);
+/// Most such subscriptions; the oldest go first.
+pub const RESUMES_MAX: usize = 20_000;
+/// Shortest id of an operation that is resumed, in bytes: clients make these ids at random.
+pub const RESUMED_ID_BYTES_MIN: usize = 16;
 /// How often a client is pinged (the reference's default).
 pub const PING_EVERY: Duration = Duration::from_secs(12);
 /// How long a client may stay silent after a ping.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use gavel_core::auction::Timestamp;
 
 use super::counts::SocketCounts;
-use super::message;
 use super::payload::Payload;
 use super::send_queue::{End, Frame, Subscriber};
 use crate::limiter::HeldBytes;
@@ -47,17 +46,23 @@ impl Batch {
             Frame::Answer { subscriber, payload, held } if !subscriber.is_over() => {
                 self.answers.push(held);
                 self.texts.push(format!("{}{payload}}}", subscriber.prefix));
-                self.texts.push(message::complete(&subscriber.id));
+                self.texts.extend(subscriber.subprotocol.complete(&subscriber.id));
                 self.end(subscriber);
             }
             Frame::End { subscriber, end } if !subscriber.is_over() => {
-                self.texts.push(match end {
-                    End::Complete => message::complete(&subscriber.id),
-                    End::Error(errors) => message::error(&subscriber.id, &errors),
-                });
+                let protocol = subscriber.subprotocol;
+                match end {
+                    End::Complete => self.texts.extend(protocol.complete(&subscriber.id)),
+                    End::Error(errors) => self.texts.push(protocol.error(&subscriber.id, &errors)),
+                }
                 self.end(subscriber);
             }
             Frame::Answer { .. } | Frame::End { .. } => {}
+            Frame::Joined(subscriber) => {
+                if subscriber.join_taken() {
+                    self.texts.extend(subscriber.subprotocol.joined(&subscriber.id));
+                }
+            }
             Frame::Flush => self.flush = true,
         }
     }

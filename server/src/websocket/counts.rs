@@ -6,8 +6,8 @@ use gavel_core::auction::Timestamp;
 use gavel_core::metrics::{Counter, CounterVec, Durations, Gauge, Sizes};
 use gavel_core::{labels, metrics};
 
+use super::action::Close;
 use super::payload::Payload;
-use super::protocol::Close;
 use crate::limiter::Bound;
 
 labels! {

@@ -120,7 +120,8 @@ impl Fanout {
         loop {
             let group = self.find_or_start(key, begin, |groups, joins| {
                 let counts = Arc::clone(&self.counts);
-                let execution = Execution::new(&self.schema, request(), Arc::clone(&counts));
+                let execution =
+                    Execution::new(&self.schema, request(), Arc::clone(&counts), key.form);
                 let kind = (*kind, key.view);
                 let group = Group::new(kind, execution, topic.attach(), counts, self.bounds)
                     .traced(self.tracer.clone(), self.each_watcher);
@@ -155,7 +156,8 @@ impl Fanout {
                 let begin = || self.limiter.begin_group(cause.address, None, weight);
                 Some(self.find_or_start(key, begin, |groups, joins| {
                     let counts = Arc::clone(&self.counts);
-                    let execution = Execution::new(&self.schema, request(), Arc::clone(&counts));
+                    let execution =
+                        Execution::new(&self.schema, request(), Arc::clone(&counts), key.form);
                     let lobby = Lobby::new(lots, execution, counts, self.bounds.writers);
                     Box::pin(
                         async move { lobby.run(joins, |joins| groups.end_if_idle(joins)).await },

@@ -15,7 +15,7 @@ use tracing::error;
 use super::counts::SocketCounts;
 use super::execution::Execution;
 use super::member::Member;
-use super::payload::Payload;
+use super::payload::{Form, Payload};
 use super::send_queue::{End, Subscriber};
 use super::shares::{Events, Shares, Times};
 use super::trace;
@@ -36,6 +36,8 @@ pub struct GroupKey {
     pub variables: String,
     /// What the members may see of the auction.
     pub view: View,
+    /// How events are encoded for them.
+    pub form: Form,
 }
 
 /// The subject of a group's events.
@@ -317,6 +319,7 @@ impl Group {
             subscriber.starts_after(position);
         }
         *subscriber.left.lock() = Some(Arc::clone(&self.left));
+        subscriber.join();
         for (number, payload) in self.ring_buffer.iter().filter(|(number, _)| *number > after) {
             if !subscriber.push(payload, *number, true) {
                 break;
@@ -331,6 +334,7 @@ impl Group {
         if self.cursor == 0 && !self.deliver_state().await {
             return Joined::Behind;
         }
+        subscriber.join();
         if let Some((number, payload)) = self.ring_buffer.back() {
             subscriber.push(payload, *number, false);
         }

@@ -73,11 +73,12 @@ impl<T: Table> Joining<'_, T> {
     /// Sends a page of history to one subscriber only, as fast as it reads; returns the sequence it
     /// has reached.
     async fn replay(&self, topic: &Reader, after: u64) -> Result<u64, Response> {
-        let Self { fanout, subscriber, request, .. } = self;
+        let Self { fanout, subscriber, key, request, .. } = self;
         let missing = topic.mark().position.saturating_sub(after);
         self.pay(missing.min(limits::STORE_PAGE_BIDS as u64)).await;
+        subscriber.join();
         let counts = Arc::clone(fanout.counts());
-        let mut execution = Execution::new(fanout.schema(), request(), counts);
+        let mut execution = Execution::new(fanout.schema(), request(), counts, key.form);
         let places = Arc::new(Semaphore::new(limits::REPLAY_QUEUE_MAX));
         let mut reached = after;
         let history = self.broker.history(topic, after).await;

@@ -156,6 +156,7 @@ impl<T: Table> Lobby<T> {
         }
         let Some(snapshot) = &self.snapshot else { return false };
         *subscriber.left.lock() = Some(Arc::clone(&self.left));
+        subscriber.join();
         for payload in snapshot {
             if !subscriber.push(payload, self.number, false) {
                 break;

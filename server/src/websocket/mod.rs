@@ -4,8 +4,14 @@
 //! client, and `fanout` and `group` the single execution for all who ask for the same.
 
 pub mod message;
+pub mod action;
+mod liveness;
 pub mod counts;
+mod credentials;
 pub mod protocol;
+pub mod appsync;
+pub mod subprotocol;
+pub mod resume;
 pub mod payload;
 pub mod shared_socket;
 mod pacing;
@@ -21,7 +27,6 @@ mod lobby;
 pub mod directory;
 pub mod fanout;
 mod expiry;
-mod credentials;
 mod trace;
 mod joining;
 mod operation;
@@ -42,8 +47,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
+pub use self::connection::Upgrade;
 use self::directory::Directory;
 use self::fanout::Fanout;
+use self::resume::Resumes;
 use self::shared_socket::SharedSocket;
 use crate::auth::Authenticator;
 use crate::graphql::Api;
@@ -89,6 +96,8 @@ pub struct Sockets {
     pub fanout: Fanout,
     /// Lists auctions for lobbies.
     pub directory: Directory,
+    /// The subscriptions of AppSync's clients that go on after a cut.
+    pub resumes: Resumes,
     /// Keeps users within their allowance.
     pub limiter: ClientLimiter,
     /// The bounds of each.
@@ -117,16 +126,16 @@ impl Sockets {
     /// Serves a socket on a task of its own: the HTTP server does not wait for upgraded sockets,
     /// shutdown does.
     ///
-    /// `authorization` is that of the upgrade; `place` is held until it has ended.
+    /// `place` is held until it has ended.
     pub fn serve(
         self: &Arc<Self>,
         socket: WebSocket,
         shared_socket: Arc<SharedSocket>,
-        (address, authorization): (Address, Option<String>),
+        upgrade: Upgrade,
         place: (Permit<Address>, OwnedSemaphorePermit),
     ) {
         let shared = Arc::clone(self);
-        let mut connection = Connection::new(shared, socket, shared_socket, address, authorization);
+        let mut connection = Connection::new(shared, socket, shared_socket, upgrade);
         self.tasks.spawn("socket", async move {
             connection.run().await;
             drop(place);

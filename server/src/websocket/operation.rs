@@ -96,6 +96,13 @@ pub(super) async fn run(
         Err(error) => Err(failed(error)),
     };
     let refusal = match prepared {
+        Ok(prepared)
+            if prepared.kind != OperationType::Subscription
+                && !subscriber.subprotocol.runs_short_operations() =>
+        {
+            let message = "only subscriptions run here; send queries and mutations over HTTP";
+            response_of(api_error(Code::BadRequest, message))
+        }
         Ok(prepared) if prepared.kind == OperationType::Subscription => {
             sockets.api.counts().totals.operations.inc(Kind::Subscription);
             let span = sockets.api.log_span(&caller);
@@ -130,10 +137,13 @@ impl Beginning<'_> {
         let Self { sockets, caller, .. } = self;
         self.pay(SUBSCRIPTION_POINTS + self.prepared.price.points)?;
         let renewals = caller.session.as_ref().map(|session| session.renewals());
-        let asked = match self.probe().await? {
+        let mut asked = match self.probe().await? {
             Asked::One(asked) => asked,
             Asked::Many(asked) => return self.enter_lobby(asked).await,
         };
+        if asked.topic == Topic::Bids {
+            asked.after = asked.after.max(self.subscriber.resumes_after());
+        }
         let topic = sockets
             .broker
             .topic(&asked.auction_id)
@@ -279,6 +289,7 @@ impl Beginning<'_> {
             operation_name: prepared.operation_name.clone(),
             variables: normal.variables,
             view,
+            form: self.subscriber.subprotocol.form(),
         }
     }
 }

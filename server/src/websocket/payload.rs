@@ -4,7 +4,16 @@ use std::sync::Arc;
 
 use gavel_core::auction::Timestamp;
 
-/// A GraphQL response as JSON, in two forms that differ only in the replay mark.
+/// How an event is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// As a GraphQL response.
+    Response,
+    /// The value of its only field, as JSON within a text.
+    Text,
+}
+
+/// An event as JSON; a response has a second form with the replay mark.
 #[derive(Debug)]
 pub struct Payload {
     json: String,
@@ -18,7 +27,7 @@ const REPLAY_MARK: &str = r#","extensions":{"replay":true}}"#;
 impl Payload {
     /// Makes a payload from a response's JSON.
     pub fn new(json: String) -> Self {
-        debug_assert!(json.ends_with('}'), "a response is a JSON object");
+        debug_assert!(json.ends_with(['}', '"']), "a response is a JSON object, or a text");
         Self { json, published_at: None }
     }
 
@@ -44,11 +53,9 @@ impl Payload {
 
     /// The `next` message, in parts: the subscription's own prefix, the shared payload.
     fn message<'a>(&'a self, prefix: &'a str, replay: bool) -> [&'a str; 4] {
-        if replay {
-            let open = self.json.strip_suffix('}').unwrap_or(&self.json);
-            [prefix, open, REPLAY_MARK, FRAME_END]
-        } else {
-            [prefix, &self.json, "", FRAME_END]
+        match self.json.strip_suffix('}') {
+            Some(open) if replay => [prefix, open, REPLAY_MARK, FRAME_END],
+            _ => [prefix, &self.json, "", FRAME_END],
         }
     }
 

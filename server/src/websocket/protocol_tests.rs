@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::limits;
-
 use super::SocketLimits;
-use super::protocol::{Action, Close, Protocol};
+use super::action::{Action, Close, Refusal, SocketProtocol as _};
+use super::protocol::Protocol;
+use crate::auth::AuthError;
 use crate::graphql::error::Code;
 use crate::graphql::request::Asked;
+use crate::limits;
 
 const INIT: &str = r#"{"type":"connection_init"}"#;
 const PING: &str = r#"{"type":"ping"}"#;
@@ -35,7 +36,7 @@ fn acknowledged() -> (Protocol, Instant) {
 }
 
 fn sent(message: &str) -> Action {
-    Action::Send(message.to_owned())
+    Action::Send(vec![message.to_owned()])
 }
 
 /// The end of a wait for the peer: it is looked at once before.
@@ -145,16 +146,22 @@ fn an_operation_before_the_ack_closes_4401() {
 
 #[test]
 fn a_refused_connection_closes_4403_with_a_reason_that_fits() {
-    for reason in ["token expired", "", &"long ".repeat(50), &"ü".repeat(80)] {
+    let long: &'static str = "ü".repeat(80).leak();
+    let errors = [AuthError::Expired, AuthError::Malformed(""), AuthError::Malformed(long)];
+    for error in &errors {
         let (mut protocol, now) = connected();
         let init = r#"{"type":"connection_init","payload":{"authorization":"Bearer x"}}"#;
         let payload = Some(r#"{"authorization":"Bearer x"}"#.to_owned());
         assert_eq!(protocol.text(init, now), Some(Action::Admit { payload }));
-        assert_eq!(code(protocol.refused(reason)), Some(4403));
+        assert_eq!(code(protocol.refused(Refusal::Credentials(error))), Some(4403));
         assert_eq!(protocol.admitted(None, now), None, "it is closed");
     }
-    let (mut protocol, _) = acknowledged();
-    assert_eq!(protocol.refused("late"), None, "only what is being checked can be refused");
+    let (mut protocol, now) = acknowledged();
+    let late = protocol.refused(Refusal::Credentials(&AuthError::Expired));
+    assert_eq!(late, None, "only what is being checked can be refused");
+    let (mut other, _) = connected();
+    other.text(INIT, now);
+    assert_eq!(code(other.refused(Refusal::TooManySockets)), Some(1013));
 }
 
 #[test]
@@ -261,7 +268,7 @@ fn a_frame_of_the_websocket_layer_shows_it_too() {
 fn an_id_is_free_again_after_its_operation_ended_or_was_completed() {
     let (mut protocol, now) = acknowledged();
     assert_eq!(started(protocol.text(&subscribe("1"), now)).as_deref(), Some("1"));
-    assert_eq!(protocol.text(&complete("1"), now), Some(Action::Stop(Arc::from("1"))));
+    assert_eq!(protocol.text(&complete("1"), now), Some(Action::Stop(Arc::from("1"), None)));
     assert_eq!(protocol.text(&complete("1"), now), None, "completes may cross");
     assert_eq!(started(protocol.text(&subscribe("1"), now)).as_deref(), Some("1"));
     protocol.ended("1", now);
@@ -291,7 +298,7 @@ fn an_operation_is_read_with_its_name_variables_and_trace_context() {
     let (mut protocol, now) = acknowledged();
     let message = r#"{"id":"é\"1","type":"subscribe","payload":{"query":"query A($n: Int) { a }",
         "operationName":"A","variables":{"n":1},"extensions":{"traceparent":"00-1-2-01"}}}"#;
-    let Some(Action::Start { id, asked }) = protocol.text(message, now) else {
+    let Some(Action::Start { id, asked, .. }) = protocol.text(message, now) else {
         panic!("not started");
     };
     let Asked { operation, traceparent } = *asked;

@@ -13,7 +13,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use super::payload::Payload;
 use super::queued_bytes::QueuedBytes;
+use super::resume::Delivered;
 use super::shared_socket::{FrameSink, Written};
+use super::subprotocol::Subprotocol;
 use crate::limiter::{Address, ClientLimiter, HeldBytes};
 use crate::limits;
 
@@ -40,6 +42,8 @@ pub enum Frame {
         /// How it ends.
         end: End,
     },
+    /// A subscription has joined: for protocols with a message for that.
+    Joined(Arc<Subscriber>),
     /// A group has written frames partially: the rest must be flushed.
     Flush,
     /// The answer to a query or mutation: a payload, then complete.
@@ -134,13 +138,28 @@ impl SendQueue {
     }
 }
 
+/// How a subscription goes on after a cut.
+#[derive(Debug)]
+pub struct Resumption {
+    /// How far it has been delivered.
+    pub delivered: Arc<Delivered>,
+    /// Where the one before it was cut.
+    pub after: Option<u64>,
+}
+
 /// One operation of one socket, usually a subscription.
 #[derive(Debug)]
 pub struct Subscriber {
     /// The id of the operation.
     pub id: Arc<str>,
+    /// The protocol of its socket.
+    pub subprotocol: Subprotocol,
     /// The start of each frame, up to `"payload":`.
     pub prefix: String,
+    /// How it goes on after a cut, if it can.
+    resumption: Option<Resumption>,
+    /// Whether its client was sent that it has joined.
+    joined: AtomicBool,
     send_queue: Arc<SendQueue>,
     /// The sink of the queue.
     sink: Weak<dyn FrameSink>,
@@ -159,11 +178,19 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// A subscription that starts after a number.
-    pub fn new(id: Arc<str>, prefix: String, send_queue: Arc<SendQueue>) -> Arc<Self> {
+    /// An operation of a socket.
+    pub fn new(
+        id: Arc<str>,
+        subprotocol: Subprotocol,
+        send_queue: Arc<SendQueue>,
+        resumption: Option<Resumption>,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            prefix: subprotocol.next_prefix(&id),
             id,
-            prefix,
+            subprotocol,
+            resumption,
+            joined: AtomicBool::new(false),
             sink: Weak::clone(&send_queue.sink),
             send_queue,
             queued: AtomicUsize::new(0),
@@ -228,6 +255,34 @@ impl Subscriber {
     /// Sets where it starts.
     pub fn starts_after(&self, number: u64) {
         self.last.fetch_max(number, Ordering::Relaxed);
+        if let Some(resumption) = &self.resumption {
+            resumption.delivered.begins(number);
+        }
+    }
+
+    /// Where the subscription that it continues was cut.
+    pub fn resumes_after(&self) -> Option<u64> {
+        self.resumption.as_ref().and_then(|resumption| resumption.after)
+    }
+
+    /// From now on it misses nothing: its client is sent that before any event, where the protocol
+    /// has a message for it.
+    pub fn join(self: &Arc<Self>) {
+        if !self.subprotocol.says_joined() || self.joined.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.queue_one();
+        if self.send_queue.queue.try_send(Frame::Joined(Arc::clone(self))).is_err() {
+            self.unqueue(1);
+            self.overflow();
+        }
+    }
+
+    /// Records that the message of its joining has left the queue; returns false if it must not be
+    /// written.
+    pub fn join_taken(&self) -> bool {
+        self.unqueue(1);
+        !self.is_over()
     }
 
     /// Reads what [`Self::write`] reads first, to bring it into the cache; the value means nothing.

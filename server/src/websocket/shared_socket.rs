@@ -26,6 +26,8 @@ use crate::limits;
 pub struct SharedSocket {
     stream: TcpStream,
     out: Mutex<Out>,
+    /// Frames are encrypted on their way: only the connection writes.
+    is_encrypted: bool,
     /// Set when the connection becomes a socket.
     unread: OnceLock<UnreadBytes>,
 }
@@ -72,6 +74,9 @@ pub trait FrameSink: fmt::Debug + Send + Sync {
 
 impl FrameSink for SharedSocket {
     fn write_whole(&self, frames: &[u8], may: &dyn Fn() -> bool) -> Written {
+        if self.is_encrypted {
+            return Written::Not;
+        }
         let mut out = self.out.lock();
         if out.held || out.partial_write || !out.pending.is_empty() || !may() {
             return Written::Not;
@@ -107,8 +112,17 @@ impl Drop for WriteGuard<'_> {
 impl SharedSocket {
     /// The shared socket of a stream, and its connection's side.
     pub fn new(stream: TcpStream) -> (Arc<Self>, SharedSocketIo) {
-        let shared_socket =
-            Arc::new(Self { stream, out: Mutex::default(), unread: OnceLock::new() });
+        Self::of(stream, false)
+    }
+
+    /// The same for a connection with TLS, to which no group writes.
+    pub fn encrypted(stream: TcpStream) -> (Arc<Self>, SharedSocketIo) {
+        Self::of(stream, true)
+    }
+
+    fn of(stream: TcpStream, is_encrypted: bool) -> (Arc<Self>, SharedSocketIo) {
+        let (out, unread) = (Mutex::default(), OnceLock::new());
+        let shared_socket = Arc::new(Self { stream, out, is_encrypted, unread });
         (Arc::clone(&shared_socket), SharedSocketIo(shared_socket))
     }
 

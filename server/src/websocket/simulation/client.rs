@@ -15,9 +15,10 @@ use super::super::batch::Batch;
 use super::super::fanout::{Cause, Fanout};
 use super::super::group::{GroupKey, Subject};
 use super::super::joining::Joining;
-use super::super::message;
+use super::super::payload::Form;
 use super::super::send_queue::{Frame, QueueBounds, SendQueue, Subscriber};
 use super::super::shared_socket::FrameSink;
+use super::super::subprotocol::Subprotocol;
 use super::socket::{MemorySocket, messages};
 use super::{ADDRESS, QUEUE_MAX};
 use crate::cost::Price;
@@ -128,8 +129,8 @@ impl Client {
         let (queue, frames) = SendQueue::new(sink, bounds, queued, limiter, address);
         // Most have the same id, and so the same frames.
         let id = if self.random.random_bool(0.8) { "1" } else { "2" };
-        let prefix = message::next_prefix(id);
-        let subscriber = Subscriber::new(Arc::from(id), prefix, Arc::clone(&queue));
+        let protocol = Subprotocol::TransportWs;
+        let subscriber = Subscriber::new(Arc::from(id), protocol, Arc::clone(&queue), None);
         let after = self.cursor();
         self.resumed += usize::from(!self.bids.is_empty());
         let request = || {
@@ -148,6 +149,7 @@ impl Client {
                 operation_name: None,
                 variables: String::new(),
                 view: View::Public,
+                form: Form::Response,
             },
             request: &request,
             cause: Cause { address, price: Price::default() },
@@ -244,7 +246,7 @@ async fn serve(socket: &MemorySocket, mut frames: Receiver<Frame>, queue: &SendQ
                 let error = |subscriber: Arc<Subscriber>| {
                     let after = subscriber.last();
                     let errors = format!(r#"[{{"extensions":{{"resumeAfter":{after}}}}}]"#);
-                    message::error(&subscriber.id, &errors)
+                    subscriber.subprotocol.error(&subscriber.id, &errors)
                 };
                 overflowed.into_iter().map(error).collect()
             }

@@ -1,38 +1,38 @@
 //! One socket: reads, writes and ends it. One task, one bounded queue.
 
+mod admission;
+mod start;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use async_graphql::ServerError;
-use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt as _;
 use gavel_core::auction::UserId;
 use gavel_core::clock;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
-use tokio_util::sync::{CancellationToken, DropGuard};
 use tungstenite::Error;
 use tungstenite::error::ProtocolError;
 
+use self::start::Running;
+use super::Sockets;
+use super::action::{Action, Close, SocketProtocol};
+use super::appsync::Handshake;
 use super::batch::Batch;
 use super::counts::{End as SocketEnd, bound_of};
 use super::expiry::{Due, Expiry};
 use super::operation::Capacity;
 use super::pacing::Pacing;
-use super::protocol::{Action, Close, Protocol, SUBPROTOCOL};
 use super::send_queue::{Frame, QueueBounds, SendQueue, Subscriber};
 use super::shared_socket::{FrameSink, MessageTooSlow, SharedSocket};
-use super::{Sockets, credentials, message, operation};
+use super::subprotocol::Subprotocol;
 use crate::auth::Session;
-use crate::graphql::Caller;
-use crate::graphql::error::{Code, api_error, refused, unlocated};
-use crate::graphql::execute::is_traceparent;
-use crate::graphql::request::Asked;
-use crate::graphql::scalar::format_time;
+use crate::graphql::error::{Code, api_error, unlocated};
 use crate::limiter::unread::{TooManyUnread, UnreadBytes};
-use crate::limiter::{Address, Bound, Payer, Permit};
+use crate::limiter::{Address, Bound, Permit};
 use crate::limits;
 
 /// The state of a socket's task.
@@ -41,9 +41,12 @@ pub(super) struct Connection {
     socket: WebSocket,
     /// The same socket, to keep groups from writing to it.
     shared_socket: Arc<SharedSocket>,
-    /// The authorization of the upgrade request, until connection_init.
-    authorization: Option<String>,
-    protocol: Protocol,
+    /// The credentials of the handshake, until `connection_init`.
+    handshake: Handshake,
+    subprotocol: Subprotocol,
+    protocol: Box<dyn SocketProtocol>,
+    /// Pings sent: the last one's number is its payload.
+    pings: u64,
     session: Option<Arc<Session>>,
     expiry: Expiry,
     /// The permit among the sockets of its user.
@@ -56,16 +59,15 @@ pub(super) struct Connection {
     pacing: Pacing,
 }
 
-/// A running operation; dropping it stops its task.
-struct Running {
-    subscriber: Arc<Subscriber>,
-    _task: DropGuard,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.subscriber.end();
-    }
+/// What is known of a socket at its upgrade.
+#[derive(Debug)]
+pub struct Upgrade {
+    /// The address of the client.
+    pub address: Address,
+    /// The protocol that was agreed on.
+    pub subprotocol: Subprotocol,
+    /// The credentials of the handshake.
+    pub handshake: Handshake,
 }
 
 /// Why the loop ends: with a close frame, or because the socket has gone.
@@ -76,9 +78,9 @@ impl Connection {
         sockets: Arc<Sockets>,
         socket: WebSocket,
         shared_socket: Arc<SharedSocket>,
-        address: Address,
-        authorization: Option<String>,
+        upgrade: Upgrade,
     ) -> Self {
+        let Upgrade { address, subprotocol, handshake } = upgrade;
         let queued = Arc::clone(&sockets.fanout.counts().queued);
         let pacing = Pacing::new(sockets.limiter.clone(), address);
         let sink: Weak<dyn FrameSink> = Arc::<SharedSocket>::downgrade(&shared_socket);
@@ -87,8 +89,10 @@ impl Connection {
         Self {
             socket,
             shared_socket,
-            authorization,
-            protocol: Protocol::new(sockets.limits, Instant::now()),
+            handshake,
+            subprotocol,
+            protocol: subprotocol.begin(sockets.limits, Instant::now()),
+            pings: 0,
             capacity: Arc::new(Capacity::of(&sockets.limits)),
             sockets,
             session: None,
@@ -106,9 +110,8 @@ impl Connection {
     pub(super) async fn run(&mut self) {
         self.shared_socket
             .count_unread(UnreadBytes::new(self.sockets.limiter.clone(), self.address));
-        let speaks = self.socket.protocol().is_some_and(|p| p.as_bytes() == SUBPROTOCOL.as_bytes());
-        let ended = if speaks { self.serve().await } else { Some(Close::SUBPROTOCOL) };
-        self.operations.clear();
+        let ended = if self.speaks() { self.serve().await } else { Some(Close::SUBPROTOCOL) };
+        self.operations.drain().for_each(|(_, running)| running.cut(&self.sockets.resumes));
         self.send_queue.close();
         self.sockets.fanout.counts().ends.inc(SocketEnd::from(ended.as_ref()));
         if let Some(close) = ended {
@@ -123,6 +126,14 @@ impl Connection {
             }
         }
         self.drain().await;
+    }
+
+    /// Whether the protocol was agreed on. Some clients of AppSync name none.
+    fn speaks(&self) -> bool {
+        match self.socket.protocol() {
+            Some(agreed) => agreed.as_bytes() == self.subprotocol.name().as_bytes(),
+            None => self.subprotocol != Subprotocol::TransportWs,
+        }
     }
 
     /// Waits briefly for the peer's close, so that ours is not lost in a reset. If the peer closed
@@ -184,6 +195,7 @@ impl Connection {
             Message::Binary(_) => self.protocol.binary(),
             // A ping is answered by the WebSocket layer.
             Message::Ping(_) | Message::Pong(_) => {
+                self.confirm(&message);
                 self.protocol.heard(Instant::now());
                 None
             }
@@ -195,128 +207,42 @@ impl Connection {
     async fn act(&mut self, action: Option<Action>) -> Result<(), Ended> {
         match action {
             None => Ok(()),
-            Some(Action::Send(text)) => self.send(vec![text]).await,
+            Some(Action::Send(texts)) => self.send(texts).await,
             Some(Action::Ping) => self.send_ping().await,
             Some(Action::Close(close)) => Err(Some(close)),
+            Some(Action::Fail(text, close)) => {
+                self.send(vec![text]).await?;
+                Err(Some(close))
+            }
             Some(Action::Admit { payload }) => {
                 // Boxed: only at this moment is it larger than the rest of a socket.
                 let action = Box::pin(self.admit(payload.as_deref())).await;
                 // At most twice: an admission is answered by a send or a close.
-                match action {
-                    Some(Action::Send(text)) => self.send(vec![text]).await,
-                    Some(Action::Close(close)) => Err(Some(close)),
-                    _ => Ok(()),
-                }
+                Box::pin(self.act(action)).await
             }
-            Some(Action::Start { id, asked }) => self.start(id, *asked).await,
+            Some(Action::Start { id, asked, credentials }) => {
+                self.start(id, *asked, credentials).await
+            }
             Some(Action::Reject(id, error)) => {
                 let errors = self.encoded(*error);
-                self.send(vec![message::error(&id, &errors)]).await
+                self.send(vec![self.subprotocol.error(&id, &errors)]).await
             }
-            Some(Action::Stop(id)) => {
-                self.operations.remove(&id);
-                Ok(())
+            Some(Action::Stop(id, reply)) => {
+                self.end(&id);
+                self.send(reply.into_iter().collect()).await
             }
             Some(Action::Refuse(id)) => {
                 // The prepared ones show which kind there are too many of.
-                let limits = &self.sockets.limits;
-                let max = limits.operations_max + limits.short_operations_max;
+                let mut max = self.sockets.limits.operations_max;
+                if self.subprotocol.runs_short_operations() {
+                    max += self.sockets.limits.short_operations_max;
+                }
                 self.sockets.limiter.record_limit(Bound::Operations);
                 let message = format!("a socket runs at most {max} operations at a time");
                 let errors = self.errors_json(Code::Overloaded, &message, None);
-                self.send(vec![message::error(&id, &errors)]).await
+                self.send(vec![self.subprotocol.error(&id, &errors)]).await
             }
         }
-    }
-
-    async fn admit(&mut self, payload: Option<&str>) -> Option<Action> {
-        let admitted = match credentials::authorization(payload, self.authorization.take()) {
-            Ok(given) => self.sockets.authenticator.admit(given.as_deref(), clock::now()).await,
-            Err(error) => Err(error),
-        };
-        let principal = match admitted {
-            Ok(principal) => principal,
-            Err(error) => return self.protocol.refused(&credentials::reason(&error)),
-        };
-        if let Some(user_id) = &principal.user_id {
-            match self.sockets.limiter.admit(user_id) {
-                Ok(place) => self.place = Some(place),
-                Err(_) => return Some(Action::Close(Close::TOO_MANY)),
-            }
-        }
-        let mut ack = serde_json::json!({ "serverTime": format_time(clock::now()) });
-        if let Some(at) = principal.expires_at {
-            ack["tokenExpiresAt"] = format_time(at).into();
-        }
-        let session = Arc::new(Session::new(self.sockets.authenticator.clone(), principal));
-        self.expiry = Expiry::of(&session);
-        self.session = Some(session);
-        self.protocol.admitted(Some(&ack.to_string()), Instant::now())
-    }
-
-    /// A ping with the server's time, and how long the token is still valid, if there is one.
-    fn ping(&self) -> String {
-        let now = clock::now();
-        let mut payload = serde_json::json!({ "serverTime": format_time(now) });
-        if let Some(left) = self.expiry.left(now) {
-            payload["tokenExpiresInMs"] =
-                u64::try_from(left.as_millis()).unwrap_or(u64::MAX).into();
-        }
-        message::ping(Some(&payload.to_string()))
-    }
-
-    /// Pings the client in two ways: every client answers the frame, and a `ping` message carries
-    /// the server's time and how long the token is still valid.
-    async fn send_ping(&mut self) -> Result<(), Ended> {
-        let text = self.ping();
-        let write = async {
-            self.socket.feed(Message::Ping(Bytes::new())).await?;
-            self.socket.feed(Message::Text(text.into())).await?;
-            self.socket.flush().await
-        };
-        in_time(write).await
-    }
-
-    /// Who pays for the messages of this socket.
-    fn payer(&self) -> Payer {
-        match &self.session {
-            Some(session) => Payer::of(&session.principal(), self.address),
-            None => Payer::Address(self.address),
-        }
-    }
-
-    async fn start(&mut self, id: Arc<str>, asked: Asked) -> Result<(), Ended> {
-        let Asked { operation, traceparent } = asked;
-        let Some(session) = self.session.clone() else { return Ok(()) };
-        let (principal, now) = (session.principal(), clock::now());
-        let payer = Payer::of(&principal, self.address);
-        if let Err(too_many) = self.pacing.afford(&payer, &operation, now) {
-            self.protocol.ended(&id, Instant::now());
-            let errors = self.encoded(refused(too_many));
-            return self.send(vec![message::error(&id, &errors)]).await;
-        }
-        let caller = Caller {
-            principal,
-            address: self.address,
-            payer,
-            received_at: now,
-            traceparent: traceparent.filter(|text| is_traceparent(text)),
-            session: Some(session),
-        };
-        let prefix = message::next_prefix(&id);
-        let subscriber = Subscriber::new(Arc::clone(&id), prefix, Arc::clone(&self.send_queue));
-        let stop = CancellationToken::new();
-        let running =
-            Running { subscriber: Arc::clone(&subscriber), _task: stop.clone().drop_guard() };
-        self.operations.insert(id, running);
-        let (sockets, capacity) = (Arc::clone(&self.sockets), Arc::clone(&self.capacity));
-        self.sockets.tasks.spawn("operation", async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = operation::run(&sockets, &capacity, &subscriber, operation, caller) => {}
-            }
-        });
-        Ok(())
     }
 
     /// Writes everything that is ready at once.
@@ -345,9 +271,12 @@ impl Connection {
                 let message = "this subscription did not keep up; subscribe again with after";
                 self.sockets.limiter.record_limit(Bound::SubscriptionQueue);
                 self.sockets.fanout.counts().slow.inc();
+                if let Some(close) = self.subprotocol.on_overflow() {
+                    return Err(Some(close));
+                }
                 let after = Some(subscriber.last());
                 let errors = self.errors_json(Code::SlowConsumer, message, after);
-                texts.push(message::error(&subscriber.id, &errors));
+                texts.push(self.subprotocol.error(&subscriber.id, &errors));
                 self.forget(&subscriber);
             }
         }
@@ -369,9 +298,16 @@ impl Connection {
         serde_json::to_string(&errors).unwrap_or_default()
     }
 
+    /// Ends an operation for good: it is not resumed.
+    fn end(&mut self, id: &str) {
+        if let Some(running) = self.operations.remove(id) {
+            running.end(&self.sockets.resumes);
+        }
+    }
+
     /// Forgets an operation that the server has ended.
     fn forget(&mut self, subscriber: &Subscriber) {
-        self.operations.remove(&subscriber.id);
+        self.end(&subscriber.id);
         self.protocol.ended(&subscriber.id, Instant::now());
     }
 
