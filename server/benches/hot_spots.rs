@@ -12,7 +12,7 @@ use gavel_core::broker::demand::Demand;
 use gavel_core::broker::sequencer::Sequencer;
 use gavel_server::websocket::SocketLimits;
 use gavel_server::websocket::action::SocketProtocol as _;
-use gavel_server::websocket::payload::{Frames, Payload};
+use gavel_server::websocket::payload::{Frames, Framing, Payload};
 use gavel_server::websocket::protocol::Protocol;
 use tokio::time::Instant;
 
@@ -126,13 +126,13 @@ fn encodes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("frames");
     group.bench_function("the same id", |bench| {
         let mut frames = Frames::default();
-        bench.iter(|| black_box(frames.of(&events, &one, (0, 0)).len()));
+        bench.iter(|| black_box(frames.of(&events, &one, Framing::WebSocket, (0, 0)).len()));
     });
     group.bench_function("another id", |bench| {
         let mut frames = Frames::default();
         bench.iter(|| {
-            let first = frames.of(&events, &one, (0, 0)).len();
-            black_box(first + frames.of(&events, &other, (0, 0)).len())
+            let first = frames.of(&events, &one, Framing::WebSocket, (0, 0)).len();
+            black_box(first + frames.of(&events, &other, Framing::WebSocket, (0, 0)).len())
         });
     });
     group.finish();

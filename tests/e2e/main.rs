@@ -7,6 +7,7 @@ mod lots;
 mod watching;
 mod front_ends;
 mod lobby;
+mod event_streams;
 mod foreign_writes;
 mod bad_input;
 mod protocol;

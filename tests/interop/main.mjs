@@ -1,6 +1,7 @@
 // Runs every check against one server, and prints a table. Exit code 1 if one fails.
 import { Server } from "./server.mjs";
 import { run as graphqlWs } from "./checks/graphql-ws.mjs";
+import { run as graphqlSse } from "./checks/graphql-sse.mjs";
 import { run as apollo } from "./checks/apollo.mjs";
 import { run as urql } from "./checks/urql.mjs";
 import { run as relay } from "./checks/relay.mjs";
@@ -28,6 +29,7 @@ async function allAudits(server) {
 const CHECKS = [
   ["audits of graphql-http", allAudits],
   ["graphql-ws", graphqlWs],
+  ["graphql-sse", graphqlSse],
   ["Apollo Client", apollo],
   ["urql", urql],
   ["Relay", relay],

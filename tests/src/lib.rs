@@ -16,6 +16,7 @@ pub mod issuer;
 pub mod log;
 pub mod raw;
 pub mod socket;
+pub mod event_stream;
 
 pub use gavel::{Gavel, code, soon};
 pub use socket::{Event, Socket};

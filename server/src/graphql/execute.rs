@@ -148,7 +148,8 @@ impl Api {
 
     fn admit(&self, prepared: &Prepared, caller: &Caller) -> Result<HeldBytes, ServerError> {
         if prepared.kind == OperationType::Subscription {
-            let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
+            let message = "subscriptions run over graphql-transport-ws at /graphql/ws, or as \
+                           server-sent events at /graphql/stream";
             return Err(coded(Code::BadRequest, message));
         }
         // The library answers with nothing; here the client learns why.

@@ -120,7 +120,8 @@ impl EventSource {
 #[derive(Debug, Default)]
 pub struct SubscriptionRoot;
 
-/// Live events, over graphql-transport-ws at /graphql/ws.
+/// Live events, over graphql-transport-ws at /graphql/ws, or as server-sent events at
+/// /graphql/stream.
 #[Subscription(name = "Subscription")]
 impl SubscriptionRoot {
     /// Each accepted bid of an auction, once and in order. With `after: n` it starts with the bid n
@@ -208,7 +209,8 @@ fn note(ctx: &Context<'_>, topic: Topic, id: &ID, after: Option<u64>) -> Result<
 
 fn record(ctx: &Context<'_>, asked: Asked) -> Result<()> {
     let Ok(probe) = ctx.data::<Probe>() else {
-        let message = "subscriptions run over graphql-transport-ws at /graphql/ws";
+        let message = "subscriptions run over graphql-transport-ws at /graphql/ws, or as \
+                           server-sent events at /graphql/stream";
         return Err(api_error(Code::BadRequest, message));
     };
     probe.0.lock().push(asked);

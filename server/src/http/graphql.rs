@@ -45,6 +45,26 @@ pub struct Params {
     extensions: Option<String>,
 }
 
+impl Params {
+    /// Whether there is anything to run.
+    fn are_empty(&self) -> bool {
+        self.query.is_none() && self.extensions.is_none()
+    }
+
+    /// The members of a request.
+    pub(super) fn given(self) -> Result<Given, &'static str> {
+        let json = |text: Option<String>| match text.filter(|text| !text.is_empty()) {
+            None => Ok(None),
+            Some(text) => RawValue::from_string(text).map(Some),
+        };
+        let (Ok(variables), Ok(extensions)) = (json(self.variables), json(self.extensions)) else {
+            return Err("the parameters variables and extensions must be JSON objects");
+        };
+        let Self { query, operation_name, .. } = self;
+        Ok(Given { query, operation_name, variables, extensions })
+    }
+}
+
 /// POST /graphql.
 pub async fn post(State(state): State<super::State>, request: Request) -> Response {
     let received_at = clock::now();
@@ -80,7 +100,7 @@ pub async fn post(State(state): State<super::State>, request: Request) -> Respon
 }
 
 /// Reads the whole body, within its limits of size and time.
-async fn read(
+pub(super) async fn read(
     body: Body,
     form: Form,
     max: usize,
@@ -144,8 +164,7 @@ pub async fn get(
         Ok(Query(params)) => params,
         Err(rejection) => return problem(PLAIN, StatusCode::BAD_REQUEST, rejection.body_text()),
     };
-    if params.query.is_none()
-        && params.extensions.is_none()
+    if params.are_empty()
         && accepts(headers, "text/html")
         && let Some(playground) = &state.playground
     {
@@ -155,23 +174,17 @@ pub async fn get(
         Ok(form) => form,
         Err(response) => return *response,
     };
-    if params.query.is_none() && params.extensions.is_none() {
+    if params.are_empty() {
         let message = match state.playground {
             Some(_) => "add the parameter query, or use POST; browsers get the playground",
             None => "add the parameter query, or use POST",
         };
         return problem(form, StatusCode::BAD_REQUEST, message);
     }
-    let json = |text: Option<String>| match text.filter(|text| !text.is_empty()) {
-        None => Ok(None),
-        Some(text) => RawValue::from_string(text).map(Some),
+    let given = match params.given() {
+        Ok(given) => given,
+        Err(message) => return problem(form, StatusCode::BAD_REQUEST, message),
     };
-    let (Ok(variables), Ok(extensions)) = (json(params.variables), json(params.extensions)) else {
-        let message = "the parameters variables and extensions must be JSON objects";
-        return problem(form, StatusCode::BAD_REQUEST, message);
-    };
-    let (query, operation_name) = (params.query, params.operation_name);
-    let given = Given { query, operation_name, variables, extensions };
     let operation = match request::asked(given) {
         Ok(asked) => asked.operation,
         Err(error) => return not_run(form, error),
@@ -211,7 +224,11 @@ async fn run(
 }
 
 /// The answer to an operation.
-async fn answer(form: Form, response: &GraphqlResponse, held: Option<HeldBytes>) -> Response {
+pub(super) async fn answer(
+    form: Form,
+    response: &GraphqlResponse,
+    held: Option<HeldBytes>,
+) -> Response {
     let mut response = answered(form, response, held).await;
     response.extensions_mut().insert(super::Paid);
     response
@@ -244,7 +261,7 @@ fn retry_after(error: &ServerError) -> Duration {
     Duration::from_millis(ms.unwrap_or(1000))
 }
 
-async fn caller(
+pub(super) async fn caller(
     state: &super::State,
     parts: &Parts,
     received_at: Timestamp,
@@ -277,14 +294,14 @@ async fn caller(
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy)]
-struct Form {
+pub(super) struct Form {
     media: &'static str,
     /// Errors carry the names that AppSync's clients look for.
     has_error_types: bool,
 }
 
 /// The form of answers to requests that cannot be read.
-const PLAIN: Form = Form { media: JSON, has_error_types: false };
+pub(super) const PLAIN: Form = Form { media: JSON, has_error_types: false };
 
 impl Form {
     /// The media type that the client accepts, or the older one by default.
@@ -302,14 +319,14 @@ impl Form {
     }
 }
 
-fn accepts(headers: &HeaderMap, media: &str) -> bool {
+pub(super) fn accepts(headers: &HeaderMap, media: &str) -> bool {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     values
         .flat_map(|value| value.split(','))
         .any(|part| part.split(';').next().is_some_and(|m| m.trim().eq_ignore_ascii_case(media)))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     value
         .and_then(|value| value.split(';').next())
@@ -318,7 +335,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// The answer to a request that cannot be run. The older media type still answers 200 if there is
 /// an operation.
-fn not_run(form: Form, error: ServerError) -> Response {
+pub(super) fn not_run(form: Form, error: ServerError) -> Response {
     let has_fallback = Code::of(&error) == Some(Code::PersistedQueryNotSupported);
     let is_ok = has_fallback && form.media == JSON;
     let status = if is_ok { StatusCode::OK } else { StatusCode::BAD_REQUEST };
@@ -326,14 +343,14 @@ fn not_run(form: Form, error: ServerError) -> Response {
 }
 
 /// The answer to a request that was not run.
-fn problem(form: Form, status: StatusCode, message: impl Into<String>) -> Response {
+pub(super) fn problem(form: Form, status: StatusCode, message: impl Into<String>) -> Response {
     let mut error = ServerError::new(message, None);
     Code::BadRequest.extend(error.extensions.get_or_insert_default());
     complete_error(&mut error);
     reply(form, status, &GraphqlResponse::from_errors(vec![error]), None)
 }
 
-fn reply(
+pub(super) fn reply(
     form: Form,
     status: StatusCode,
     response: &GraphqlResponse,

@@ -6,6 +6,7 @@ pub mod metrics;
 pub mod playground;
 pub mod page;
 pub mod socket;
+pub mod stream;
 pub mod refusal;
 pub mod patience;
 pub mod tls;
@@ -72,7 +73,11 @@ pub fn routes(state: State, probes: Option<Router>) -> Router {
     let bounded = |probes: Router| probes.route_layer(from_fn_with_state(limiter.clone(), probe));
     let probes = probes.map_or_else(Router::new, bounded);
     let graphql = Router::new().route("/graphql", get(graphql::get).post(graphql::post));
+    let streams = get(stream::get).post(stream::post);
+    // Compressed, events would wait for each other.
+    let streams = Router::new().route("/graphql/stream", streams).layer(cors.clone());
     compress::compressed(graphql.layer(cors))
+        .merge(streams)
         .route("/graphql/ws", get(socket::upgrade))
         .route("/graphql/realtime", get(socket::realtime))
         .route("/realtime", get(socket::realtime))

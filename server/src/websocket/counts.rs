@@ -27,6 +27,8 @@ labels! {
     pub End {
         /// Its client left.
         Gone = "gone",
+        /// The operation of an event stream has ended.
+        Completed = "complete",
         /// No operation ran for a long time.
         Idle = "1000",
         /// A frame was not of the WebSocket protocol.

@@ -48,7 +48,7 @@ impl Member {
         };
         let live_from = events.partition_point(|(number, _)| *number <= self.live_after);
         let subscriber = &self.subscriber;
-        let bytes = frames.of(events, &self.prefix, (from, live_from));
+        let bytes = frames.of(events, &self.prefix, subscriber.framing, (from, live_from));
         if subscriber.write(bytes, *last, self.membership) {
             totals.add((from, live_from), bytes.len());
             return Outcome::Written;

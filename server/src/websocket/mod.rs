@@ -29,9 +29,10 @@ pub mod fanout;
 mod expiry;
 mod trace;
 mod joining;
-mod operation;
+pub mod operation;
 mod batch;
 mod connection;
+pub mod event_stream;
 #[cfg(test)]
 mod protocol_tests;
 #[cfg(test)]

@@ -80,6 +80,13 @@ struct Beginning<'a> {
     caller: &'a Caller,
 }
 
+/// What a transport says of an operation, besides the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Whether it may not write.
+    pub reads_only: bool,
+}
+
 /// Runs an operation to its end, or until it has joined its group.
 pub(super) async fn run(
     sockets: &Sockets,
@@ -87,8 +94,12 @@ pub(super) async fn run(
     subscriber: &Arc<Subscriber>,
     operation: Operation,
     caller: Caller,
+    terms: Terms,
 ) {
     let prepared = match sockets.api.prepare(operation).await {
+        Ok(prepared) if terms.reads_only && prepared.kind == OperationType::Mutation => {
+            Err(response_of(api_error(Code::BadRequest, "a mutation must be sent by POST")))
+        }
         Ok(prepared) => capacity.take(prepared.kind, sockets).map(|permit| {
             subscriber.hold(permit);
             prepared
@@ -177,7 +188,7 @@ impl Beginning<'_> {
 
     /// Joins the lobby of these auctions. The first member pays for opening them.
     async fn enter_lobby(&self, asked: AskedAuctions) -> Result<(), Response> {
-        let Self { sockets, subscriber, prepared, caller } = self;
+        let Self { sockets, subscriber, prepared, caller, .. } = self;
         // One event is paid for; the first ones show all auctions.
         let events = asked.len_max().div_ceil(limits::LOBBY_FRAME_AUCTIONS) as u64;
         self.pay(prepared.price.points.saturating_mul(events.saturating_sub(1)))?;
@@ -239,7 +250,7 @@ impl Beginning<'_> {
 
     /// Replays history to a subscriber up to the position of its group, and joins the group.
     async fn join(&self, asked: &AskedAuction, topic: &Reader, view: View) -> Result<(), Response> {
-        let Self { sockets, subscriber, prepared, caller } = self;
+        let Self { sockets, subscriber, prepared, caller, .. } = self;
         let joining = Joining {
             fanout: &sockets.fanout,
             broker: &sockets.broker,

@@ -20,6 +20,15 @@ pub struct Payload {
     published_at: Option<Timestamp>,
 }
 
+/// How the events of a subscription are framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// As text frames of a WebSocket: the subscription's prefix, the payload.
+    WebSocket,
+    /// As server-sent events, in a chunk of an HTTP answer.
+    EventStream,
+}
+
 /// The end of a `next` frame, after the payload.
 const FRAME_END: &str = "}";
 const REPLAY_MARK: &str = r#","extensions":{"replay":true}}"#;
@@ -71,6 +80,19 @@ impl Payload {
         message.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
     }
 
+    /// The event as a server-sent one. Bids have an id: their sequence, from which a client that
+    /// comes back resumes.
+    pub fn write_event(&self, number: u64, replay: bool, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"event: next\n");
+        if self.published_at.is_some() {
+            out.extend_from_slice(format!("id: {number}\n").as_bytes());
+        }
+        let [_, open, mark, _] = self.message("", replay);
+        for part in ["data: ", open, mark, "\n\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+
     /// The JSON of the response.
     pub fn json(&self) -> &str {
         &self.json
@@ -96,6 +118,16 @@ fn write_head(length: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// The head of a chunk, whose length is not known yet: zeros may precede it.
+const CHUNK_HEAD: &[u8] = b"00000000\r\n";
+
+/// Ends a chunk that begins the bytes: writes its length.
+fn end_chunk(bytes: &mut Vec<u8>) {
+    let length = format!("{:08x}", bytes.len() - CHUNK_HEAD.len());
+    bytes[..length.len()].copy_from_slice(length.as_bytes());
+    bytes.extend_from_slice(b"\r\n");
+}
+
 /// The frames of one turn of a group, reused from member to member: nearly all get the same bytes.
 #[derive(Debug, Default)]
 pub struct Frames {
@@ -112,14 +144,25 @@ impl Frames {
         &mut self,
         events: &[(u64, Arc<Payload>)],
         prefix: &Arc<str>,
+        framing: Framing,
         (from, live_from): (usize, usize),
     ) -> &[u8] {
         // Compared by address: comparing the bytes would have to fetch them for each member.
         let same_prefix = self.prefix.as_ref().is_some_and(|last| Arc::ptr_eq(last, prefix));
         if !same_prefix || self.from != from || self.live_from != live_from {
             self.bytes.clear();
-            for (place, (_, payload)) in events.iter().enumerate().skip(from) {
-                payload.write_frame(prefix, place < live_from, &mut self.bytes);
+            let events = events.iter().enumerate().skip(from);
+            match framing {
+                Framing::WebSocket => events.for_each(|(place, (_, payload))| {
+                    payload.write_frame(prefix, place < live_from, &mut self.bytes);
+                }),
+                Framing::EventStream => {
+                    self.bytes.extend_from_slice(CHUNK_HEAD);
+                    events.for_each(|(place, (number, payload))| {
+                        payload.write_event(*number, place < live_from, &mut self.bytes);
+                    });
+                    end_chunk(&mut self.bytes);
+                }
             }
             self.prefix = Some(Arc::clone(prefix));
             (self.from, self.live_from) = (from, live_from);
@@ -132,6 +175,26 @@ impl Frames {
 mod tests {
     use super::*;
 
+    const WS: Framing = Framing::WebSocket;
+
+    #[test]
+    fn events_of_a_stream_are_one_chunk_and_only_bids_have_an_id() {
+        let bid =
+            Payload::new(r#"{"data":{"n":7}}"#.to_owned()).published(Some(Timestamp::default()));
+        let state = Payload::new(r#"{"data":{"n":8}}"#.to_owned());
+        let events = [(7, Arc::new(bid)), (8, Arc::new(state))];
+        let mut frames = Frames::default();
+        let prefix = Arc::from("event");
+        let chunk = frames.of(&events, &prefix, Framing::EventStream, (0, 1)).to_vec();
+        let chunk = String::from_utf8(chunk).unwrap();
+        let (length, rest) = chunk.split_once("\r\n").unwrap();
+        let text = rest.strip_suffix("\r\n").unwrap();
+        assert_eq!(usize::from_str_radix(length, 16).unwrap(), text.len());
+        let expected = "event: next\nid: 7\ndata: {\"data\":{\"n\":7},\"extensions\":{\"replay\":true}}\n\n\
+                        event: next\ndata: {\"data\":{\"n\":8}}\n\n";
+        assert_eq!(text, expected);
+    }
+
     #[test]
     fn frames_are_those_of_the_protocol_whatever_their_length() {
         for length in [1, 60, 200, 70_000] {
@@ -140,7 +203,7 @@ mod tests {
             let events = [(7, Arc::new(Payload::new(json)))];
             for live_from in [0, 1] {
                 let mut frames = Frames::default();
-                let bytes = frames.of(&events, &prefix, (0, live_from));
+                let bytes = frames.of(&events, &prefix, WS, (0, live_from));
                 let text = events[0].1.text(&prefix, live_from == 1);
                 let head = bytes.len() - text.len();
                 assert_eq!(&bytes[head..], text.as_bytes());
@@ -161,12 +224,12 @@ mod tests {
             (1..4).map(|n| (n, Arc::new(Payload::new(format!(r#"{{"n":{n}}}"#))))).collect();
         let (a, b): (Arc<str>, Arc<str>) = (Arc::from("a"), Arc::from("b"));
         let mut frames = Frames::default();
-        let all = frames.of(&events, &a, (0, 0)).to_vec();
-        assert_eq!(frames.of(&events, &a, (0, 0)), all);
-        let other = frames.of(&events, &b, (0, 0)).to_vec();
+        let all = frames.of(&events, &a, WS, (0, 0)).to_vec();
+        assert_eq!(frames.of(&events, &a, WS, (0, 0)), all);
+        let other = frames.of(&events, &b, WS, (0, 0)).to_vec();
         assert_ne!(other, all);
-        assert_eq!(frames.of(&events, &b, (2, 0)), &other[other.len() - other.len() / 3..]);
-        assert_ne!(frames.of(&events, &b, (2, 3)), &other[other.len() - other.len() / 3..]);
+        assert_eq!(frames.of(&events, &b, WS, (2, 0)), &other[other.len() - other.len() / 3..]);
+        assert_ne!(frames.of(&events, &b, WS, (2, 3)), &other[other.len() - other.len() / 3..]);
     }
 
     #[test]

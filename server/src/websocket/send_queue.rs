@@ -11,7 +11,7 @@ use gavel_core::metrics::Gauge;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
-use super::payload::Payload;
+use super::payload::{Framing, Payload};
 use super::queued_bytes::QueuedBytes;
 use super::resume::Delivered;
 use super::shared_socket::{FrameSink, Written};
@@ -160,6 +160,8 @@ pub struct Subscriber {
     resumption: Option<Resumption>,
     /// Whether its client was sent that it has joined.
     joined: AtomicBool,
+    /// How its events are framed.
+    pub framing: Framing,
     send_queue: Arc<SendQueue>,
     /// The sink of the queue.
     sink: Weak<dyn FrameSink>,
@@ -185,12 +187,32 @@ impl Subscriber {
         send_queue: Arc<SendQueue>,
         resumption: Option<Resumption>,
     ) -> Arc<Self> {
+        Self::framed(Framing::WebSocket, id, subprotocol, send_queue, resumption)
+    }
+
+    /// The operation of an event stream, whose client has everything up to a number.
+    pub fn of_stream(send_queue: Arc<SendQueue>, after: Option<u64>) -> Arc<Self> {
+        let resumption = Resumption { delivered: Arc::default(), after };
+        let framing = Framing::EventStream;
+        // Apart from its framing, it is as on a socket.
+        let subprotocol = Subprotocol::TransportWs;
+        Self::framed(framing, "stream".into(), subprotocol, send_queue, Some(resumption))
+    }
+
+    fn framed(
+        framing: Framing,
+        id: Arc<str>,
+        subprotocol: Subprotocol,
+        send_queue: Arc<SendQueue>,
+        resumption: Option<Resumption>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             prefix: subprotocol.next_prefix(&id),
             id,
             subprotocol,
             resumption,
             joined: AtomicBool::new(false),
+            framing,
             sink: Weak::clone(&send_queue.sink),
             send_queue,
             queued: AtomicUsize::new(0),

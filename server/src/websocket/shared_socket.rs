@@ -49,6 +49,15 @@ struct Out {
     partial_write: bool,
     /// The connection is about to write what it took from its queue.
     held: bool,
+    /// The body of an answer is an event stream, if it is.
+    stream: Option<StreamBody>,
+}
+
+/// An answer's body that goes on for a while, in chunks.
+#[derive(Debug, Clone, Copy)]
+struct StreamBody {
+    /// The HTTP connection has a part of it, or of the head, that it has not written yet.
+    is_buffered: bool,
 }
 
 /// The result of writing frames.
@@ -74,28 +83,50 @@ pub trait FrameSink: fmt::Debug + Send + Sync {
 
 impl FrameSink for SharedSocket {
     fn write_whole(&self, frames: &[u8], may: &dyn Fn() -> bool) -> Written {
-        if self.is_encrypted {
-            return Written::Not;
-        }
-        let mut out = self.out.lock();
-        if out.held || out.partial_write || !out.pending.is_empty() || !may() {
-            return Written::Not;
-        }
-        // Bypasses the runtime, which has nothing to wait for here: a full socket reports that
-        // itself.
-        match SockRef::from(&self.stream).send(frames) {
-            Ok(length) if length == frames.len() => Written::Whole,
-            Ok(length @ 1..) => {
-                out.pending.extend_from_slice(&frames[length..]);
-                Written::Partly
-            }
-            // Full, or gone: the connection finds out which.
-            Ok(0) | Err(_) => Written::Not,
-        }
+        self.write_at_once(frames, |_| may())
     }
 
     fn wait_for_writer(&self) {
         drop(self.out.lock());
+    }
+}
+
+/// Where a group writes the events of an event stream: chunks of the body of an HTTP answer, between
+/// those that the HTTP connection itself writes.
+#[derive(Debug)]
+pub struct StreamSink(Arc<SharedSocket>);
+
+impl FrameSink for StreamSink {
+    fn write_whole(&self, chunk: &[u8], may: &dyn Fn() -> bool) -> Written {
+        let may = |out: &Out| out.stream.is_some_and(|body| !body.is_buffered) && may();
+        self.0.write_at_once(chunk, may)
+    }
+
+    fn wait_for_writer(&self) {
+        drop(self.0.out.lock());
+    }
+}
+
+impl StreamSink {
+    /// The body of the answer begins: its head, and whatever the connection is given now, must be
+    /// written before a group may write.
+    pub fn begin(shared_socket: Arc<SharedSocket>) -> Self {
+        shared_socket.out.lock().stream = Some(StreamBody { is_buffered: true });
+        Self(shared_socket)
+    }
+
+    /// The connection is about to get a part of the body: until it has written that, nobody else
+    /// writes.
+    pub fn hold(&self) {
+        if let Some(body) = &mut self.0.out.lock().stream {
+            body.is_buffered = true;
+        }
+    }
+}
+
+impl Drop for StreamSink {
+    fn drop(&mut self) {
+        self.0.out.lock().stream = None;
     }
 }
 
@@ -124,6 +155,28 @@ impl SharedSocket {
         let (out, unread) = (Mutex::default(), OnceLock::new());
         let shared_socket = Arc::new(Self { stream, out, is_encrypted, unread });
         (Arc::clone(&shared_socket), SharedSocketIo(shared_socket))
+    }
+
+    /// Writes whole frames if nothing else is pending and `may` agrees.
+    fn write_at_once(&self, frames: &[u8], may: impl FnOnce(&Out) -> bool) -> Written {
+        if self.is_encrypted {
+            return Written::Not;
+        }
+        let mut out = self.out.lock();
+        if out.held || out.partial_write || !out.pending.is_empty() || !may(&out) {
+            return Written::Not;
+        }
+        // Bypasses the runtime, which has nothing to wait for here: a full socket reports that
+        // itself.
+        match SockRef::from(&self.stream).send(frames) {
+            Ok(length) if length == frames.len() => Written::Whole,
+            Ok(length @ 1..) => {
+                out.pending.extend_from_slice(&frames[length..]);
+                Written::Partly
+            }
+            // Full, or gone: the connection finds out which.
+            Ok(0) | Err(_) => Written::Not,
+        }
     }
 
     /// From now on the bytes of unfinished messages count.
@@ -159,6 +212,13 @@ impl SharedSocket {
     pub fn hold(&self) -> WriteGuard<'_> {
         self.out.lock().held = true;
         WriteGuard(self)
+    }
+
+    /// Returns when the peer has closed its sending side, unless it has sent something before that.
+    pub async fn peer_closed(&self) {
+        if matches!(self.stream.peek(&mut [0]).await, Ok(1..)) {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// What the peer has not read is dropped with the stream, instead of being kept by the system
@@ -256,7 +316,12 @@ impl AsyncWrite for SharedSocketIo {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shared_socket = &*self.0;
         let mut out = shared_socket.out.lock();
-        shared_socket.poll_rest(&mut out, cx)
+        ready!(shared_socket.poll_rest(&mut out, cx))?;
+        // An HTTP connection flushes when it has written all that it was given.
+        if let Some(body) = &mut out.stream {
+            body.is_buffered = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -342,6 +407,29 @@ mod tests {
         assert!(came[..expected].iter().all(|byte| *byte == b'a'));
         assert_eq!(&came[expected..], b"end");
         assert_eq!(shared_socket.write_whole(b"ok", &ANY), Written::Whole);
+    }
+
+    #[tokio::test]
+    async fn chunks_are_written_only_while_the_connection_has_written_all_that_it_was_given() {
+        let (shared_socket, mut io, mut client) = pair().await;
+        let sink = StreamSink::begin(Arc::clone(&shared_socket));
+        assert_eq!(sink.write_whole(b"xx", &ANY), Written::Not, "the head is not written");
+        io.write_all(b"head").await.unwrap();
+        assert_eq!(sink.write_whole(b"xx", &ANY), Written::Not, "maybe not all of it");
+        io.flush().await.unwrap();
+        assert_eq!(sink.write_whole(b"xx", &|| false), Written::Not, "its subscription is over");
+        assert_eq!(sink.write_whole(b"ab", &ANY), Written::Whole);
+        sink.hold();
+        assert_eq!(sink.write_whole(b"xx", &ANY), Written::Not, "the body has a part of its own");
+        io.write_all(b"cd").await.unwrap();
+        io.flush().await.unwrap();
+        assert_eq!(sink.write_whole(b"ef", &ANY), Written::Whole);
+        let mut came = [0; 10];
+        client.read_exact(&mut came).await.unwrap();
+        assert_eq!(&came, b"headabcdef");
+        drop(sink);
+        let next = StreamSink::begin(shared_socket);
+        assert_eq!(next.write_whole(b"xx", &ANY), Written::Not, "the head of the next answer");
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use crate::graphql::request::Asked;
 use crate::graphql::{Caller, Operation};
 use crate::limiter::Payer;
 use crate::websocket::Sockets;
-use crate::websocket::operation::{self, Capacity};
+use crate::websocket::operation::{self, Capacity, Terms};
 use crate::websocket::resume::{Delivered, ResumeKey, Resumes};
 use crate::websocket::send_queue::{Resumption, Subscriber};
 
@@ -103,7 +103,15 @@ impl Connection {
             let run = async {
                 match credentials {
                     None => {
-                        operation::run(&sockets, &capacity, &subscriber, operation, caller).await;
+                        operation::run(
+                            &sockets,
+                            &capacity,
+                            &subscriber,
+                            operation,
+                            caller,
+                            Terms::default(),
+                        )
+                        .await;
                     }
                     Some(given) => {
                         let own = Own { sockets: &sockets, subscriber: &subscriber, given };
@@ -154,7 +162,7 @@ impl Own<'_> {
         };
         // A socket ends with its own token.
         let own = caller.session.is_none().then_some(caller.principal.expires_at).flatten();
-        operation::run(sockets, capacity, subscriber, operation, caller).await;
+        operation::run(sockets, capacity, subscriber, operation, caller, Terms::default()).await;
         if let Some(at) = own {
             sleep(at.plus(grace.unwrap_or_default()).since(clock::now())).await;
             self.refuse(&AuthError::Expired).await;
