@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use client_sim::clock;
 use client_sim::measure::latency::Latency;
 use client_sim::stamp::parse_us;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -35,8 +35,32 @@ pub(crate) enum Speaks {
     Nothing,
     /// graphql-transport-ws; a subscription on one of these auctions, in turns.
     Graphql(Vec<String>),
+    /// AppSync's real-time protocol, likewise.
+    AppSync(Vec<String>),
     /// graphql-transport-ws, without a subscription.
     Idle,
+}
+
+impl Speaks {
+    /// The message with which a watcher subscribes.
+    fn subscribes(&self, number: usize) -> Option<Value> {
+        let request = |ids: &[String]| {
+            let id = &ids[number % ids.len()];
+            json!({ "query": WATCH, "variables": { "id": id } })
+        };
+        match self {
+            Self::Graphql(ids) => {
+                Some(json!({ "id": OPERATION, "type": "subscribe", "payload": request(ids) }))
+            }
+            Self::AppSync(ids) => {
+                let data = request(ids).to_string();
+                let extensions = json!({ "authorization": { "host": "localhost" } });
+                let payload = json!({ "data": data, "extensions": extensions });
+                Some(json!({ "id": OPERATION, "type": "start", "payload": payload }))
+            }
+            Self::Nothing | Self::Idle => None,
+        }
+    }
 }
 
 /// What a crowd has seen.
@@ -132,10 +156,14 @@ async fn open(
     if *speaks == Speaks::Nothing {
         return Ok((socket, Vec::new()));
     }
+    let (path, protocol) = match speaks {
+        Speaks::AppSync(_) => ("/graphql/realtime", "graphql-ws"),
+        _ => ("/graphql/ws", "graphql-transport-ws"),
+    };
     let request = format!(
-        "GET /graphql/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-         Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+         Sec-WebSocket-Protocol: {protocol}\r\n\r\n"
     );
     socket.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();
@@ -158,10 +186,7 @@ async fn open(
         }
         ensure!(socket.read_buf(&mut bytes).await? > 0, "no connection_ack");
     }
-    if let Speaks::Graphql(auction_ids) = speaks {
-        let id = &auction_ids[number % auction_ids.len()];
-        let payload = json!({ "query": WATCH, "variables": { "id": id } });
-        let message = json!({ "id": OPERATION, "type": "subscribe", "payload": payload });
+    if let Some(message) = speaks.subscribes(number) {
         socket.write_all(&frame::from_client(&message.to_string())).await?;
     }
     Ok((socket, bytes))
@@ -174,7 +199,7 @@ async fn watch(mut socket: TcpStream, mut bytes: Vec<u8>, seen: &Seen, is_timed:
         let received_us = clock::now_us();
         let mut rest = &bytes[..];
         let mut frames = 0;
-        let mut pinged = false;
+        let (mut pinged, mut probed) = (false, false);
         while let Some((opcode, payload, after)) = frame::first(rest) {
             rest = after;
             match kind(opcode, payload) {
@@ -185,6 +210,7 @@ async fn watch(mut socket: TcpStream, mut bytes: Vec<u8>, seen: &Seen, is_timed:
                     }
                 }
                 Kind::Ping => pinged = true,
+                Kind::PingFrame => probed = true,
                 Kind::End => return,
                 Kind::Other => {}
             }
@@ -197,6 +223,9 @@ async fn watch(mut socket: TcpStream, mut bytes: Vec<u8>, seen: &Seen, is_timed:
         if pinged && socket.write_all(&frame::from_client(&pong)).await.is_err() {
             return;
         }
+        if probed && socket.write_all(&frame::PONG).await.is_err() {
+            return;
+        }
         match socket.read_buf(&mut bytes).await {
             Ok(1..) => {}
             Ok(0) | Err(_) => return,
@@ -207,6 +236,7 @@ async fn watch(mut socket: TcpStream, mut bytes: Vec<u8>, seen: &Seen, is_timed:
 enum Kind {
     Event,
     Ping,
+    PingFrame,
     End,
     Other,
 }
@@ -215,7 +245,8 @@ fn kind(opcode: u8, payload: &[u8]) -> Kind {
     let has = |word: &[u8]| find(payload, word).is_some();
     match opcode {
         8 => Kind::End,
-        1 if has(b"\"type\":\"next\"") => Kind::Event,
+        9 => Kind::PingFrame,
+        1 if has(b"\"type\":\"next\"") || has(b"\"type\":\"data\"") => Kind::Event,
         1 if has(b"\"type\":\"ping\"") => Kind::Ping,
         1 if has(b"\"type\":\"error\"") || has(b"\"type\":\"complete\"") => Kind::End,
         _ => Kind::Other,

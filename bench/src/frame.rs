@@ -33,6 +33,9 @@ pub(crate) fn from_client(text: &str) -> Vec<u8> {
     frame
 }
 
+/// The answer to a ping, as a client sends it.
+pub(crate) const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+
 /// A text frame as a server sends it.
 pub(crate) fn from_server(text: &str) -> Vec<u8> {
     let mut frame = head(text.len(), 0);

@@ -73,8 +73,8 @@ async fn window(crowd: &Crowd, pid: u32, time: Duration) -> anyhow::Result<Sampl
 pub(crate) enum Subject {
     /// A floor or a peer.
     Peer(Peer, Speaks),
-    /// Gavel, and one auction of it that is fed.
-    Gavel(Box<Gavel>, String, Feed),
+    /// Gavel, what its watchers speak, and the feed of their auction.
+    Gavel(Box<Gavel>, Speaks, Feed),
 }
 
 impl Subject {
@@ -113,7 +113,18 @@ impl Subject {
         let gavel = Gavel::start(CLOSE, &[]).await?;
         let auction_id = gavel.auction().await?;
         let feed = Feed::by_api(&gavel, &auction_id, rate)?;
-        Ok(Self::Gavel(Box::new(gavel), auction_id, feed))
+        Ok(Self::Gavel(Box::new(gavel), Speaks::Graphql(vec![auction_id]), feed))
+    }
+
+    /// The same, its watchers speaking AppSync's protocol.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) async fn gavel_for_appsync(rate: f64) -> anyhow::Result<Self> {
+        let gavel = Gavel::start(CLOSE, &[]).await?;
+        let auction_id = gavel.auction().await?;
+        let feed = Feed::by_api(&gavel, &auction_id, rate)?;
+        Ok(Self::Gavel(Box::new(gavel), Speaks::AppSync(vec![auction_id]), feed))
     }
 
     /// Gavel, its bids written straight into the store.
@@ -124,7 +135,7 @@ impl Subject {
         let gavel = Gavel::start(CLOSE, &[]).await?;
         let auction_id = gavel.auction().await?;
         let feed = Feed::by_store(&gavel, &auction_id, rate, each).await?;
-        Ok(Self::Gavel(Box::new(gavel), auction_id, feed))
+        Ok(Self::Gavel(Box::new(gavel), Speaks::Graphql(vec![auction_id]), feed))
     }
 
     /// A window of a crowd of this size.
@@ -134,10 +145,9 @@ impl Subject {
     pub(crate) async fn sample(&mut self, size: usize, time: Duration) -> anyhow::Result<Sample> {
         let (url, pid, speaks) = match self {
             Self::Peer(peer, speaks) => (peer.url().to_owned(), peer.pid()?, speaks.clone()),
-            Self::Gavel(gavel, auction_id, feed) => {
+            Self::Gavel(gavel, speaks, feed) => {
                 feed.check()?;
-                let speaks = Speaks::Graphql(vec![auction_id.clone()]);
-                (gavel.url().to_owned(), gavel.pid()?, speaks)
+                (gavel.url().to_owned(), gavel.pid()?, speaks.clone())
             }
         };
         let crowd = Crowd::connect(&url, &speaks, size).await?;

@@ -70,6 +70,8 @@ pub(crate) struct Results {
 pub(crate) enum Part {
     /// CPU per delivery, one event a write, beside the floor and the peers.
     Send,
+    /// CPU per delivery over AppSync's protocol, beside graphql-transport-ws.
+    AppSync,
     /// The same where events come faster than they are written.
     Coalesced,
     /// Latency of a delivery beside the floor's.
@@ -97,6 +99,7 @@ pub(crate) async fn run(parts: &[Part], depth: Depth, node: &Path) -> anyhow::Re
     for part in parts {
         match part {
             Part::Send => send(depth, node, &mut results).await?,
+            Part::AppSync => appsync(depth, &mut results).await?,
             Part::Coalesced => coalesced(depth, &mut results).await?,
             Part::Deliver => deliver(depth, &mut results).await?,
             Part::Hot => hot(depth, &mut results).await?,
@@ -150,6 +153,27 @@ async fn send(depth: Depth, node: &Path, results: &mut Results) -> anyhow::Resul
     }
     results.ratios.extend(ratios);
     results.note_medians(&["floor", "gavel", "stock", "node"]);
+    Ok(())
+}
+
+/// CPU per delivery over AppSync's protocol, beside that over graphql-transport-ws.
+async fn appsync(depth: Depth, results: &mut Results) -> anyhow::Result<()> {
+    let mut subjects = [
+        ("transport_ws", Subject::gavel(RATE).await?),
+        ("appsync", Subject::gavel_for_appsync(RATE).await?),
+    ];
+    for round in 1..=depth.send_rounds {
+        for (name, subject) in &mut subjects {
+            let one = subject.sample(1, depth.window).await?;
+            let sample = subject.sample(1_000, depth.window).await?;
+            let us = marginal_us(&one, &sample);
+            eprintln!("round {round}: {name}, 1000 watchers: {us:.2} us per delivery");
+            results.keep(&format!("protocol_{name}"), us, &one, &sample);
+        }
+    }
+    let ratio = results.median("protocol_appsync") / results.median("protocol_transport_ws");
+    results.ratios.insert("appsync".to_owned(), ratio);
+    results.note_medians(&["protocol"]);
     Ok(())
 }
 
@@ -340,10 +364,11 @@ impl Results {
 }
 
 /// The bars: a ratio, whether it is to be at most (else at least), and its bound.
-const BARS: [(&str, bool, f64); 11] = [
+const BARS: [(&str, bool, f64); 12] = [
     ("send_500", true, 1.15),
     ("send_1000", true, 1.15),
     ("send_5000", true, 1.25),
+    ("appsync", true, 1.1),
     ("coalesced", true, 0.25),
     ("stock_over_gavel", false, 2.5),
     ("node_over_gavel", false, 4.0),

@@ -25,6 +25,7 @@ mod http;
 mod auth;
 mod appsync;
 mod identity;
+mod tls;
 mod limits;
 mod metrics;
 mod security;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How often certificate and key are looked at for a change.
-pub const TLS_CHECK_EVERY: Duration = Duration::from_secs(10);
+pub const TLS_CHECK_EVERY: Duration = Duration::from_secs(2);
 /// Concurrent connections; more wait in the kernel's queue. Sockets have a limit of their own.
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Connections waiting in that queue to be accepted, as far as the kernel allows

@@ -13,6 +13,7 @@ mod connections;
 mod frames;
 mod tokens;
 mod writes;
+mod appsync;
 mod generated;
 
 use std::io::Write as _;
@@ -134,6 +135,10 @@ pub(crate) const ALL: &[Attack] = &[
     attack("continuations", "empty continuation frames without end", frames::continuations),
     attack("binary-frames", "binary messages of 120 KB", frames::binary),
     attack("invalid-frames", "frames that are none", frames::invalid),
+
+    attack("appsync-cuts", "subscriptions of AppSync's clients on sockets that are cut at once", appsync::cuts).in_ci(),
+    attack("appsync-churn", "start and stop in a loop, on one auction", appsync::churn),
+    attack("appsync-channels", "channels that do not exist, and messages that are none", appsync::channels).in_ci(),
 
     attack("renew-flood", "renewToken in a loop, good tokens and bad", tokens::renew),
     attack("bad-tokens", "tokens of 4 KB with bad signatures", tokens::bad).in_ci(),

@@ -167,11 +167,22 @@ pub(super) async fn upgraded(
     worker: usize,
     receive_bytes: Option<u32>,
 ) -> Option<WebSocketStream<TcpStream>> {
+    let door = ("/graphql/ws", "graphql-transport-ws");
+    upgraded_to(attacker, worker, receive_bytes, door).await
+}
+
+/// The same at this path, with this sub-protocol.
+pub(super) async fn upgraded_to(
+    attacker: &Attacker,
+    worker: usize,
+    receive_bytes: Option<u32>,
+    (path, protocol): (&str, &'static str),
+) -> Option<WebSocketStream<TcpStream>> {
     attacker.pace(HANDSHAKE_BYTES).await;
     let tcp = attacker.connect(worker, receive_bytes).await?;
     let to = attacker.plan.base.strip_prefix("http://")?;
-    let mut request = format!("ws://{to}/graphql/ws").into_client_request().ok()?;
-    let protocol = HeaderValue::from_static("graphql-transport-ws");
+    let mut request = format!("ws://{to}{path}").into_client_request().ok()?;
+    let protocol = HeaderValue::from_static(protocol);
     request.headers_mut().insert("sec-websocket-protocol", protocol);
     match timeout(HANDSHAKE_TIMEOUT, client_async(request, tcp)).await {
         Ok(Ok((stream, _))) => Some(stream),
