@@ -52,6 +52,7 @@ export class Browser {
 
   async closePages() {
     this.#problems.length = 0;
+    for (const context of this.chromium.browserContexts().slice(1)) await context.close();
     for (const page of await this.chromium.pages()) if (page.url() !== "about:blank") await page.close();
   }
 

@@ -2,6 +2,7 @@
 import { Browser } from "./browser.mjs";
 import { run as accessible } from "./checks/accessible.mjs";
 import { run as bidders } from "./checks/bidders.mjs";
+import { run as blocked } from "./checks/blocked.mjs";
 import { run as expiry } from "./checks/expiry.mjs";
 import { run as load } from "./checks/load.mjs";
 import { run as memory } from "./checks/memory.mjs";
@@ -15,6 +16,7 @@ const CHECKS = [
   ["pure parts", units],
   ["two bidders and a watcher", bidders],
   ["a token that expires", expiry],
+  ["a network without WebSocket", blocked],
   ["a page that slept", sleep],
   ["accessibility", accessible],
   ["pictures", pictures],

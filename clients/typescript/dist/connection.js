@@ -65,6 +65,7 @@ export class Connection {
             if (token === undefined)
                 return;
             await link.renew(token);
+            this.#scheduleRenewal(token);
         }
         catch {
             // The service ends the link when the old token ends; the next link asks for another.
@@ -73,7 +74,16 @@ export class Connection {
             this.#isRenewing = false;
         }
     }
+    /** The service warns once of each expiry, 30 s before; this is for tokens that live shorter. */
+    #scheduleRenewal(token) {
+        clearTimeout(this.#renewal);
+        const ms = token === undefined ? undefined : this.parts.tokens.renewInMs(token);
+        if (ms !== undefined)
+            this.#renewal = setTimeout(() => void this.renew(), ms);
+    }
+    #renewal;
     close() {
+        clearTimeout(this.#renewal);
         this.#set({ status: "closed" });
         this.#wake?.();
         const link = this.#link;
@@ -145,6 +155,7 @@ export class Connection {
                 return true;
             }
             this.#opened(link);
+            this.#scheduleRenewal(token);
             return true;
         }
         catch (caught) {
@@ -193,6 +204,7 @@ export class Connection {
     }
     #lost(loss) {
         this.#link = undefined;
+        clearTimeout(this.#renewal);
         const now = this.parts.localNow();
         if (now - this.#openedAt >= STEADY_MS)
             this.#attempt = 0;

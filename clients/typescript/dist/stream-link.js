@@ -2,10 +2,11 @@ import { GavelError } from "./errors.js";
 import { EventStreamParser } from "./event-stream.js";
 import { ServerTimeDocument } from "./generated/operations.js";
 import { post } from "./http.js";
-import { RENEW_BEFORE_MS, expiryOf } from "./token.js";
 const OPEN_TIMEOUT_MS = 8_000;
 /** The service sends a comment every 12 s: after this silence it is gone. */
 const SILENCE_MS = 30_000;
+/** What a socket closes with if its token is refused or has expired. */
+const FORBIDDEN = 4403;
 /** Subscriptions as server-sent events: one request each (graphql-sse, distinct connections). */
 export class StreamLink {
     place;
@@ -16,7 +17,6 @@ export class StreamLink {
     #streams = new Map();
     #isOver = false;
     #silence;
-    #expiry;
     constructor(place, token, events, localNow) {
         this.place = place;
         this.token = token;
@@ -27,7 +27,6 @@ export class StreamLink {
     static async open(place, token, events, localNow) {
         const link = new StreamLink(place, token, events, localNow);
         await link.#ask(OPEN_TIMEOUT_MS);
-        link.#watchExpiry();
         return link;
     }
     subscribe(payload, sink) {
@@ -42,7 +41,6 @@ export class StreamLink {
     /** Requests that begin from now on carry it; those that run end with the old one, and resume. */
     renew(token) {
         this.token = token;
-        this.#watchExpiry();
         return Promise.resolve();
     }
     check(withinMs) {
@@ -67,14 +65,6 @@ export class StreamLink {
             throw lossOf(error);
         }
     }
-    #watchExpiry() {
-        clearTimeout(this.#expiry);
-        const expiry = this.token === undefined ? undefined : expiryOf(this.token);
-        if (expiry === undefined)
-            return;
-        const ms = Math.min(Math.max(0, expiry - Date.now() - RENEW_BEFORE_MS), 2 ** 31 - 1);
-        this.#expiry = setTimeout(() => this.events.tokenEnds(expiry - Date.now()), ms);
-    }
     async #run(payload, sink, abort) {
         try {
             const { fetch, streamUrl } = this.place;
@@ -88,9 +78,11 @@ export class StreamLink {
             const response = await fetch(streamUrl, { method: "POST", headers, body, signal: abort.signal });
             const isStream = response.headers.get("content-type")?.startsWith("text/event-stream");
             if (!isStream || !response.body) {
-                const { errors } = JSON.parse(await response.text());
+                const { errors = [] } = JSON.parse(await response.text());
+                if (isUnauthenticated(errors))
+                    throw GavelError.from(errors);
                 if (this.#streams.delete(abort))
-                    sink.error(errors ?? []);
+                    sink.error(errors);
                 return;
             }
             await this.#read(response.body, sink, abort);
@@ -115,7 +107,12 @@ export class StreamLink {
                 if (!this.#streams.has(abort))
                     return;
                 if (event === "next") {
-                    sink.next(JSON.parse(data));
+                    const result = JSON.parse(data);
+                    // The token has expired: the next connection asks for another.
+                    if (result.errors && isUnauthenticated(result.errors)) {
+                        return this.#end({ code: FORBIDDEN, reason: "Token expired", isRefused: false });
+                    }
+                    sink.next(result);
                 }
                 else if (event === "complete") {
                     this.#streams.delete(abort);
@@ -135,7 +132,6 @@ export class StreamLink {
             return;
         this.#isOver = true;
         clearTimeout(this.#silence);
-        clearTimeout(this.#expiry);
         const streams = [...this.#streams];
         this.#streams.clear();
         this.events.lost(loss);
@@ -145,8 +141,11 @@ export class StreamLink {
         }
     }
 }
+function isUnauthenticated(errors) {
+    return GavelError.from(errors).code === "UNAUTHENTICATED";
+}
 function lossOf(error) {
     const isRefused = error instanceof GavelError && error.code === "UNAUTHENTICATED";
     const reason = error instanceof Error ? error.message : String(error);
-    return { reason, isRefused, ...(isRefused && { code: 4403 }) };
+    return { reason, isRefused, ...(isRefused && { code: FORBIDDEN }) };
 }

@@ -12,4 +12,6 @@ export declare class TokenSource {
     constructor(ask: TokenFunction | undefined, now: () => number);
     /** A valid token. With `isFresh` the function is asked in any case. */
     get(isFresh?: boolean): Promise<string | undefined>;
+    /** When a token that is in use is to be replaced: in half of what is left, if that is short. */
+    renewInMs(token: string): number | undefined;
 }

@@ -86,6 +86,7 @@ export class Connection {
       const token = await this.parts.tokens.get(true);
       if (token === undefined) return;
       await link.renew(token);
+      this.#scheduleRenewal(token);
     } catch {
       // The service ends the link when the old token ends; the next link asks for another.
     } finally {
@@ -93,7 +94,17 @@ export class Connection {
     }
   }
 
+  /** The service warns once of each expiry, 30 s before; this is for tokens that live shorter. */
+  #scheduleRenewal(token: string | undefined): void {
+    clearTimeout(this.#renewal);
+    const ms = token === undefined ? undefined : this.parts.tokens.renewInMs(token);
+    if (ms !== undefined) this.#renewal = setTimeout(() => void this.renew(), ms);
+  }
+
+  #renewal: ReturnType<typeof setTimeout> | undefined;
+
   close(): void {
+    clearTimeout(this.#renewal);
     this.#set({ status: "closed" });
     this.#wake?.();
     const link = this.#link;
@@ -164,6 +175,7 @@ export class Connection {
         return true;
       }
       this.#opened(link);
+      this.#scheduleRenewal(token);
       return true;
     } catch (caught) {
       const loss = lossOf(caught);
@@ -210,6 +222,7 @@ export class Connection {
 
   #lost(loss: Loss): void {
     this.#link = undefined;
+    clearTimeout(this.#renewal);
     const now = this.parts.localNow();
     if (now - this.#openedAt >= STEADY_MS) this.#attempt = 0;
     this.#failed(loss);

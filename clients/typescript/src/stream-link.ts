@@ -1,13 +1,14 @@
-import { GavelError } from "./errors.js";
+import { GavelError, type GraphQLErrorLike } from "./errors.js";
 import { EventStreamParser } from "./event-stream.js";
 import { ServerTimeDocument } from "./generated/operations.js";
 import { post } from "./http.js";
 import type { Link, LinkEvents, Loss, Payload, Result, Sink } from "./link.js";
-import { RENEW_BEFORE_MS, expiryOf } from "./token.js";
 
 const OPEN_TIMEOUT_MS = 8_000;
 /** The service sends a comment every 12 s: after this silence it is gone. */
 const SILENCE_MS = 30_000;
+/** What a socket closes with if its token is refused or has expired. */
+const FORBIDDEN = 4403;
 
 /** Where a stream link sends its requests. */
 export interface StreamPlace {
@@ -23,7 +24,6 @@ export class StreamLink implements Link {
   readonly #streams = new Map<AbortController, Sink>();
   #isOver = false;
   #silence: ReturnType<typeof setTimeout> | undefined;
-  #expiry: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(
     private readonly place: StreamPlace,
@@ -41,7 +41,6 @@ export class StreamLink implements Link {
   ): Promise<StreamLink> {
     const link = new StreamLink(place, token, events, localNow);
     await link.#ask(OPEN_TIMEOUT_MS);
-    link.#watchExpiry();
     return link;
   }
 
@@ -58,7 +57,6 @@ export class StreamLink implements Link {
   /** Requests that begin from now on carry it; those that run end with the old one, and resume. */
   renew(token: string): Promise<void> {
     this.token = token;
-    this.#watchExpiry();
     return Promise.resolve();
   }
 
@@ -85,14 +83,6 @@ export class StreamLink implements Link {
     }
   }
 
-  #watchExpiry(): void {
-    clearTimeout(this.#expiry);
-    const expiry = this.token === undefined ? undefined : expiryOf(this.token);
-    if (expiry === undefined) return;
-    const ms = Math.min(Math.max(0, expiry - Date.now() - RENEW_BEFORE_MS), 2 ** 31 - 1);
-    this.#expiry = setTimeout(() => this.events.tokenEnds(expiry - Date.now()), ms);
-  }
-
   async #run(payload: Payload, sink: Sink, abort: AbortController): Promise<void> {
     try {
       const { fetch, streamUrl } = this.place;
@@ -105,8 +95,9 @@ export class StreamLink implements Link {
       const response = await fetch(streamUrl, { method: "POST", headers, body, signal: abort.signal });
       const isStream = response.headers.get("content-type")?.startsWith("text/event-stream");
       if (!isStream || !response.body) {
-        const { errors } = JSON.parse(await response.text()) as Result;
-        if (this.#streams.delete(abort)) sink.error(errors ?? []);
+        const { errors = [] } = JSON.parse(await response.text()) as Result;
+        if (isUnauthenticated(errors)) throw GavelError.from(errors);
+        if (this.#streams.delete(abort)) sink.error(errors);
         return;
       }
       await this.#read(response.body, sink, abort);
@@ -128,7 +119,12 @@ export class StreamLink implements Link {
       for (const { event, data } of parser.push(decoder.decode(value, { stream: true }))) {
         if (!this.#streams.has(abort)) return;
         if (event === "next") {
-          sink.next(JSON.parse(data) as Result);
+          const result = JSON.parse(data) as Result;
+          // The token has expired: the next connection asks for another.
+          if (result.errors && isUnauthenticated(result.errors)) {
+            return this.#end({ code: FORBIDDEN, reason: "Token expired", isRefused: false });
+          }
+          sink.next(result);
         } else if (event === "complete") {
           this.#streams.delete(abort);
           sink.complete();
@@ -147,7 +143,6 @@ export class StreamLink implements Link {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#silence);
-    clearTimeout(this.#expiry);
     const streams = [...this.#streams];
     this.#streams.clear();
     this.events.lost(loss);
@@ -158,8 +153,12 @@ export class StreamLink implements Link {
   }
 }
 
+function isUnauthenticated(errors: readonly GraphQLErrorLike[]): boolean {
+  return GavelError.from(errors).code === "UNAUTHENTICATED";
+}
+
 function lossOf(error: unknown): Loss {
   const isRefused = error instanceof GavelError && error.code === "UNAUTHENTICATED";
   const reason = error instanceof Error ? error.message : String(error);
-  return { reason, isRefused, ...(isRefused && { code: 4403 }) };
+  return { reason, isRefused, ...(isRefused && { code: FORBIDDEN }) };
 }

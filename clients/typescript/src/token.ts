@@ -4,6 +4,11 @@ export type TokenFunction = () => string | null | undefined | Promise<string | n
 /** A token is replaced when this much of its life is left. */
 export const RENEW_BEFORE_MS = 30_000;
 
+/** Between two renewals, whatever tokens say. */
+const RENEW_PAUSE_MS = 1_000;
+/** The longest that timers can wait. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
 /** When a JWT expires, in milliseconds since 1970. `undefined`: it does not say. */
 export function expiryOf(token: string): number | undefined {
   const [, claims] = token.split(".");
@@ -35,6 +40,15 @@ export class TokenSource {
       this.#asking = undefined;
     });
     return this.#asking;
+  }
+
+  /** When a token that is in use is to be replaced: in half of what is left, if that is short. */
+  renewInMs(token: string): number | undefined {
+    const expiry = expiryOf(token);
+    if (expiry === undefined) return undefined;
+    const left = expiry - this.now();
+    const ms = left > 2 * RENEW_BEFORE_MS ? left - RENEW_BEFORE_MS : left / 2;
+    return Math.min(Math.max(ms, RENEW_PAUSE_MS), TIMER_MAX_MS);
   }
 
   async #renew(ask: TokenFunction): Promise<string | undefined> {

@@ -71,6 +71,10 @@ test("a token is asked for again when it is about to end, and once for all who n
   assert.equal(await tokens.get(), jwt(100));
   now = 70_000;
   assert.equal(await tokens.get(), jwt(200));
+  now = 0;
+  assert.deepEqual([tokens.renewInMs(jwt(600)), tokens.renewInMs(jwt(40)), tokens.renewInMs(jwt(1)), tokens.renewInMs("opaque")],
+    [570_000, 20_000, 1_000, undefined]);
+  assert.equal(tokens.renewInMs(jwt(1e12)), 2 ** 31 - 1);
   assert.equal(await new TokenSource(undefined, () => 0).get(), undefined);
 });
 

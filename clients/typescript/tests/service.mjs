@@ -12,14 +12,22 @@ export function connect(server, options = {}) {
       sockets.push(this);
     }
   }
+  const streams = [];
+  const recorded = (url, init) => {
+    if (!url.endsWith("/stream")) return fetch(url, init);
+    const cut = new AbortController();
+    streams.push(cut);
+    return fetch(url, { ...init, signal: AbortSignal.any([init.signal, cut.signal]) });
+  };
   const states = [];
   const client = new GavelClient({
     url: server.url,
     webSocket: Recorded,
+    fetch: recorded,
     onState: (state) => states.push(state),
     ...options,
   });
-  return { client, sockets, states };
+  return { client, sockets, streams, states };
 }
 
 export const bidder = (name, seconds) => token(name, ["bidder"], seconds);

@@ -72,6 +72,8 @@ pub fn routes(state: State, probes: Option<Router>) -> Router {
     // Not for the fallback: an unknown path is no probe.
     let bounded = |probes: Router| probes.route_layer(from_fn_with_state(limiter.clone(), probe));
     let probes = probes.map_or_else(Router::new, bounded);
+    // The page's modules are for pages of allowed origins, too: they bring gavel-client.
+    let page = page.layer(cors.clone());
     let graphql = Router::new().route("/graphql", get(graphql::get).post(graphql::post));
     let streams = get(stream::get).post(stream::post);
     // Compressed, events would wait for each other.
