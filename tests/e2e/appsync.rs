@@ -252,6 +252,11 @@ async fn a_channel_of_events_is_an_auction_or_its_bids() {
     let data = socket.message().await;
     let state: Value = serde_json::from_str(data["event"].as_str().unwrap()).unwrap();
     assert_eq!(state["currentPrice"], "1000", "{state}");
+    socket.send(subscribe("open", "/auctions/*")).await;
+    assert_eq!(socket.message().await["type"], "subscribe_success");
+    let data = socket.message().await;
+    let open: Value = serde_json::from_str(data["event"].as_str().unwrap()).unwrap();
+    assert_eq!(open[0]["currentPrice"], "1000", "{open}");
     for (channel, kind) in
         [("/lots/7", "BadRequestException"), ("/auctions/a0000000000000000000z", "NotFound")]
     {
