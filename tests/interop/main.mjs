@@ -8,6 +8,7 @@ import { run as relay } from "./checks/relay.mjs";
 import { run as appsync } from "./checks/appsync.mjs";
 import { run as python } from "./checks/python.mjs";
 import { run as codegen } from "./checks/codegen.mjs";
+import { run as firstSteps } from "./checks/first-steps.mjs";
 import { run as playground } from "./checks/playground.mjs";
 import { audits } from "./checks/audits.mjs";
 
@@ -36,6 +37,7 @@ const CHECKS = [
   ["gql (Python)", python],
   ["AppSync's clients (appsync)", appsync],
   ["graphql-codegen", codegen],
+  ["docs/CLIENTS.md", firstSteps],
   ["playground (Chromium)", playground],
 ];
 

@@ -11,18 +11,7 @@ const QUERY = `subscription WatchBids($auctionId: ID!, $after: Int) {
 const RENEW = "mutation RenewToken($token: String!) { renewToken(token: $token) { userId } }";
 const RENEW_BEFORE_MS = 30_000;
 
-/**
- * The options of a client that comes back after everything that can pass. A token that is refused
- * cannot: the close event (code 4403, its reason) is what the operation fails with. `token` returns a
- * token, or a promise of one; it is called for each connection and before each expiry.
- */
-export function comesBack(token) {
-  return {
-    retryAttempts: Infinity,
-    shouldRetry: ({ code, reason }) => code !== 4403 || reason === "Token expired",
-    connectionParams: token && (async () => ({ authorization: `Bearer ${await token()}` })),
-  };
-}
+export { comesBack } from "../../clients/typescript/dist/resume.js";
 
 /** Renews the token of a client's connection whenever the server's ping says that it expires soon. */
 export function renewsToken(client, token) {

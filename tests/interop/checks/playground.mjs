@@ -12,7 +12,7 @@ const BROWSERS = [
   "/usr/bin/google-chrome",
 ];
 
-async function browserPath() {
+export async function browserPath() {
   for (const path of BROWSERS.filter(Boolean)) {
     if (await access(path).then(() => true, () => false)) return path;
   }
@@ -26,6 +26,7 @@ export async function run() {
   const server = await Server.start({ secret: false });
   const browser = await puppeteer.launch({ executablePath, args: ["--no-sandbox"] });
   try {
+    await failsVisibly(browser);
     return await play(browser, server);
   } finally {
     await browser.close();
@@ -52,7 +53,26 @@ async function play(browser, server) {
   await first.bringToFront();
   await first.screenshot({ path: join(out, "playground.png") });
   same(strangers, [], "requests to other hosts");
-  return "query, subscription, a bid in another tab arrives; no other host was asked";
+  return "query, subscription, a bid in another tab arrives, no other host was asked; a failed CDN is shown";
+}
+
+/** Without its assets and without a network the page says what is missing. */
+async function failsVisibly(browser) {
+  const server = await Server.start({ flags: ["--playground-dir", "nowhere"] });
+  try {
+    const page = await browser.newPage();
+    await page.setRequestInterception(true);
+    page.on("request", (request) => {
+      if (new URL(request.url()).host === server.address) request.continue();
+      else request.abort();
+    });
+    await page.goto(server.url, { waitUntil: "load" });
+    const says = () => document.querySelector("#failed")?.textContent.includes("playground/install");
+    await page.waitForFunction(says, { timeout: 20_000 });
+    await page.close();
+  } finally {
+    await server.stop();
+  }
 }
 
 async function open(browser, server, strangers) {

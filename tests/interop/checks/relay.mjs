@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import relay from "relay-runtime";
-import { subscribe } from "../resume.mjs";
+import { subscribe } from "../../../clients/typescript/dist/resume.js";
 import { same } from "../server.mjs";
 import { acrossLostConnections } from "./resume.mjs";
 

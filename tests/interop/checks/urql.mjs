@@ -2,7 +2,7 @@
 import { Client, fetchExchange, subscriptionExchange } from "@urql/core";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { subscribe } from "../resume.mjs";
+import { subscribe } from "../../../clients/typescript/dist/resume.js";
 import { BID, WATCH, same, token } from "../server.mjs";
 import { acrossLostConnections } from "./resume.mjs";
 
