@@ -102,7 +102,7 @@ async fn run_to_the_end(
     if let Some(what) = args.observing.fault_injection {
         gavel_core::fault_injection::set(what);
     }
-    let allowances = args.allowances()?;
+    let (allowances, documents) = (args.allowances()?, args.documents.known()?);
     let secret_is_random = identity.secret_is_random;
     let tls = args.listening.tls().map(Tls::open).transpose()?;
     let listener = bind("listen", args.listening.listen)?;
@@ -143,6 +143,7 @@ async fn run_to_the_end(
         connected: cluster::connect(&args.cluster, &args.store.table, &tasks, &background).await?,
         tasks,
         background,
+        documents,
     };
     let parts = Components::build(&args, prepared);
     #[cfg(feature = "lambda-model")]

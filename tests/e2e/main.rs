@@ -8,6 +8,7 @@ mod watching;
 mod front_ends;
 mod lobby;
 mod event_streams;
+mod persisted;
 mod foreign_writes;
 mod bad_input;
 mod protocol;

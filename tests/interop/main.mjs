@@ -4,6 +4,7 @@ import { run as graphqlWs } from "./checks/graphql-ws.mjs";
 import { run as graphqlSse } from "./checks/graphql-sse.mjs";
 import { run as apollo } from "./checks/apollo.mjs";
 import { run as urql } from "./checks/urql.mjs";
+import { run as persisted } from "./checks/persisted.mjs";
 import { run as relay } from "./checks/relay.mjs";
 import { run as appsync } from "./checks/appsync.mjs";
 import { run as python } from "./checks/python.mjs";
@@ -33,6 +34,7 @@ const CHECKS = [
   ["graphql-sse", graphqlSse],
   ["Apollo Client", apollo],
   ["urql", urql],
+  ["persisted queries", persisted],
   ["Relay", relay],
   ["gql (Python)", python],
   ["AppSync's clients (appsync)", appsync],

@@ -42,10 +42,19 @@ impl EventStream {
         variables: Value,
         headers: &[(&str, &str)],
     ) -> Result<Self, (u16, Value)> {
+        Self::send(base, &json!({ "query": query, "variables": variables }), headers).await
+    }
+
+    /// Posts any request.
+    pub async fn send(
+        base: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, (u16, Value)> {
         let mut request = reqwest::Client::new()
             .post(format!("{base}/graphql/stream"))
             .header("accept", "text/event-stream")
-            .body(json!({ "query": query, "variables": variables }).to_string());
+            .body(body.to_string());
         if !headers.iter().any(|(name, _)| *name == "content-type") {
             request = request.header("content-type", "application/json");
         }

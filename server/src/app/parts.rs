@@ -25,6 +25,7 @@ use crate::cluster::Connected;
 use crate::compute::ComputePool;
 use crate::config::{Args, RelayMode, Switch};
 use crate::graphql::Api;
+use crate::graphql::persisted::Documents;
 use crate::http;
 use crate::http::metrics::Metrics;
 use crate::http::page::Page;
@@ -56,6 +57,7 @@ pub(super) struct Prepared {
     /// Cancelled when what runs behind requests is to end.
     pub(super) background: CancellationToken,
     pub(super) connected: Option<Connected>,
+    pub(super) documents: Documents,
 }
 
 /// The parts of a service that has not started.
@@ -133,9 +135,9 @@ impl Components {
         }
         let node = cluster.as_ref().map(|cluster| cluster.node.clone());
         let bidding = Bidding::new(lanes, node);
-        let rules = args.documents.rules(args.access.introspection == Switch::On);
         let shutdown = CancellationToken::new();
         let directory = Directory::new(Arc::clone(&reading), tasks.clone(), shutdown.clone());
+        let rules = args.documents.rules(args.access.introspection == Switch::On);
         let api = Api::new(
             reading,
             bidding.clone(),
@@ -144,7 +146,8 @@ impl Components {
             tasks.clone(),
             tracer.clone(),
             compute,
-        );
+        )
+        .knowing(prepared.documents);
         let sockets = Arc::new(Sockets {
             fanout: Fanout::new(api.schema().clone(), limiter.clone(), tasks.clone(), tracer)
                 .telling_each_watcher(args.observing.trace_watchers),

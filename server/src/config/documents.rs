@@ -1,16 +1,30 @@
 //! Limits of one document. docs/LIMITS.md has the cost model.
 
+use std::path::PathBuf;
+
 use clap::Args as ClapArgs;
+use parking_lot::Mutex;
 
 use super::command_line::heading;
-use super::{ConfigError, in_range};
+use super::{ConfigError, Switch, error, in_range};
 use crate::cost::rules::QueryRules;
+use crate::graphql::persisted::{Documents, TrustedDocuments};
 use crate::limits;
 
 /// Limits of one document.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = heading::QUERIES)]
 pub struct DocumentArgs {
+    /// Whether documents that were sent with their hash are known by it from then on (automatic
+    /// persisted queries).
+    #[arg(long, env = "GAVEL_PERSISTED_QUERIES", value_enum, default_value_t = Switch::Off)]
+    pub persisted_queries: Switch,
+
+    /// A file with the only operations that may run: a JSON object of documents by their ids, or a
+    /// manifest of Apollo's tools.
+    #[arg(long, env = "GAVEL_OPERATIONS", value_name = "FILE")]
+    pub operations: Option<PathBuf>,
+
     /// Largest document, in bytes.
     #[arg(long, env = "GAVEL_QUERY_BYTES",
         default_value_t = limits::QUERY_BYTES_MAX)]
@@ -87,7 +101,29 @@ impl DocumentArgs {
         }
     }
 
+    /// The documents that are known by an id.
+    ///
+    /// # Errors
+    /// When the file of operations cannot be read, or an operation cannot run.
+    pub fn known(&self) -> Result<Documents, ConfigError> {
+        let Some(path) = &self.operations else {
+            return Ok(match self.persisted_queries {
+                Switch::On => Documents::Automatic(Mutex::default()),
+                Switch::Off => Documents::Any,
+            });
+        };
+        let problem = |problem: String| ConfigError {
+            flag: "operations",
+            problem: format!("{}: {problem}", path.display()),
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+        TrustedDocuments::read(&text, &self.rules(true)).map(Documents::Trusted).map_err(problem)
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.operations.is_some() && self.persisted_queries == Switch::On {
+            return error("operations", "cannot be used with --persisted-queries");
+        }
         in_range(&[
             ("query-bytes", self.query_bytes, 256, 1 << 20),
             ("query-nodes", self.query_nodes, 1, 100_000),

@@ -8,6 +8,7 @@ use gavel_core::metrics::{Counter, CounterVec};
 use gavel_core::{labels, metrics};
 
 use super::error::{Code, ReportedErrors};
+use super::persisted::Resolved;
 use crate::limiter::ClientLimiter;
 
 labels! {
@@ -32,6 +33,20 @@ impl From<OperationType> for Kind {
     }
 }
 
+labels! {
+    /// What became of a document's id.
+    pub Lookup {
+        /// Its document was known.
+        Found = "found",
+        /// It was not; the client sends the document.
+        NotFound = "not_found",
+        /// It came with its document, and is known from now on.
+        Registered = "registered",
+        /// Its document may not run here, or has another hash; or ids are not supported.
+        Refused = "refused",
+    }
+}
+
 metrics! {
     /// The counts of an API.
     pub Totals {
@@ -39,6 +54,8 @@ metrics! {
         operations: CounterVec<Kind> = "gavel_operations_total" by "kind",
         /// Errors that were sent to clients.
         errors: CounterVec<Code> = "gavel_errors_total" by "code",
+        /// Requests with the id of a document.
+        lookups: CounterVec<Lookup> = "gavel_persisted_queries_total" by "outcome",
         /// Subscriptions that began with a cursor.
         resumes: Counter = "gavel_resumes_total",
     }
@@ -56,6 +73,20 @@ impl ApiCounts {
     /// Counts that record limits in this client limiter.
     pub fn new(limiter: ClientLimiter) -> Arc<Self> {
         Arc::new(Self { totals: Totals::default(), limiter })
+    }
+
+    /// Counts what became of a document's id, or that a document may not run.
+    pub fn resolved(&self, has_id: bool, resolved: &Result<Resolved, ServerError>) {
+        let lookup = match resolved {
+            Ok(Resolved::Given) => return,
+            Ok(Resolved::Found) => Lookup::Found,
+            Ok(Resolved::Sent) => Lookup::Registered,
+            Err(error) if has_id && Code::of(error) == Some(Code::PersistedQueryNotFound) => {
+                Lookup::NotFound
+            }
+            Err(_) => Lookup::Refused,
+        };
+        self.totals.lookups.inc(lookup);
     }
 
     /// Counts errors that are sent to a client.

@@ -35,12 +35,13 @@ pub enum Code {
     SlowConsumer,
     QueryTooComplex,
     PersistedQueryNotSupported,
+    PersistedQueryNotFound,
     Internal,
 }
 
 impl Code {
     /// Every code, in the order of docs/ERRORS.md.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -55,6 +56,7 @@ impl Code {
         Self::SlowConsumer,
         Self::QueryTooComplex,
         Self::PersistedQueryNotSupported,
+        Self::PersistedQueryNotFound,
         Self::Internal,
     ];
 
@@ -75,6 +77,7 @@ impl Code {
             Self::SlowConsumer => "SLOW_CONSUMER",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
             Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::Internal => "INTERNAL",
         }
     }

@@ -16,12 +16,14 @@ use super::caller::Caller;
 use super::counts::ApiCounts;
 use super::error::{self, Code, coded, refused};
 use super::mutation::Mutation;
+use super::persisted::{Documents, Resolved};
 use super::prepare::{Operation, Prepared, prepare};
 use super::query::Query;
 use super::subscription::SubscriptionRoot;
 use crate::compute::ComputePool;
 use crate::cost::rules::QueryRules;
 use crate::cost::size;
+use crate::cost::weights::OPERATION_POINTS;
 use crate::limiter::{ClientLimiter, HeldBytes};
 use crate::limits;
 
@@ -40,6 +42,7 @@ pub struct Api {
     compute: ComputePool,
     /// Permits for heavy operations.
     heavy: Arc<Semaphore>,
+    documents: Arc<Documents>,
 }
 
 /// The schema without any data. Documents are measured before they get here (`prepare`), so the
@@ -83,7 +86,18 @@ impl Api {
             builder = builder.disable_introspection();
         }
         let heavy = Arc::new(Semaphore::new(limits::HEAVY_OPERATIONS_MAX));
-        Self { schema: builder.finish(), rules, limiter, tasks, tracer, counts, compute, heavy }
+        let (schema, documents) = (builder.finish(), Arc::default());
+        Self { schema, rules, limiter, tasks, tracer, counts, compute, heavy, documents }
+    }
+
+    /// The same API that knows these documents by their ids.
+    pub fn knowing(self, documents: Documents) -> Self {
+        Self { documents: Arc::new(documents), ..self }
+    }
+
+    /// The documents that are known by an id.
+    pub fn documents(&self) -> &Documents {
+        &self.documents
     }
 
     /// The counts of the API.
@@ -103,7 +117,25 @@ impl Api {
     }
 
     /// Parses, measures and prices an operation. Its caller has already paid for reading it.
-    pub async fn prepare(&self, operation: Operation) -> Result<Prepared, ServerError> {
+    pub async fn prepare(&self, mut operation: Operation) -> Result<Prepared, ServerError> {
+        let has_id = operation.document.is_some();
+        let resolved = self.documents.resolve(&mut operation);
+        self.counts.resolved(has_id, &resolved);
+        let resolved = resolved?;
+        let reading_points = match resolved {
+            Resolved::Found => operation.reading_points() - OPERATION_POINTS,
+            Resolved::Given | Resolved::Sent => 0,
+        };
+        let document = operation.document.take();
+        let mut prepared = self.read(operation).await?;
+        prepared.reading_points = reading_points;
+        if let (Resolved::Sent, Some(document)) = (resolved, document) {
+            self.documents.register(&document.id, &prepared.query);
+        }
+        Ok(prepared)
+    }
+
+    async fn read(&self, operation: Operation) -> Result<Prepared, ServerError> {
         if operation.query.len() < limits::HEAVY_BYTES
             || operation.query.len() > self.rules.bytes_max
         {
@@ -158,7 +190,8 @@ impl Api {
         }
         let price = prepared.price;
         let payer = (&caller.payer, caller.address);
-        self.limiter.work(payer, price.points, caller.received_at).map_err(refused)?;
+        let points = price.points.saturating_add(prepared.reading_points);
+        self.limiter.work(payer, points, caller.received_at).map_err(refused)?;
         self.limiter.answer(&caller.payer, price.bytes as usize).map_err(refused)
     }
 

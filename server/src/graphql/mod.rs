@@ -17,6 +17,7 @@ pub mod prepare;
 mod absent;
 pub mod execute;
 pub mod document;
+pub mod persisted;
 pub mod request;
 pub mod root;
 

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::document::nests_over;
 use super::error::{Code, coded, limit_error};
+use super::persisted::DocumentId;
 use super::root;
 use crate::cost::rules::QueryRules;
 use crate::cost::weights::{DOCUMENT_POINTS, OPERATION_POINTS};
@@ -24,12 +25,17 @@ pub struct Operation {
     pub operation_name: Option<String>,
     /// Its variables as JSON, not parsed yet: most of a flood never is.
     pub variables: Option<Box<RawValue>>,
+    /// The id of the document; without the document, which is empty then, or beside it.
+    pub document: Option<DocumentId>,
+    /// Whether the service has written the document itself.
+    pub is_own: bool,
 }
 
 impl PartialEq for Operation {
     fn eq(&self, other: &Self) -> bool {
         let text = |of: &Self| of.variables.as_ref().map(|raw| raw.get().to_owned());
         self.query == other.query
+            && (&self.document, self.is_own) == (&other.document, other.is_own)
             && self.operation_name == other.operation_name
             && text(self) == text(other)
     }
@@ -51,6 +57,9 @@ pub struct Prepared {
     pub size: DocumentSize,
     /// The price of running it.
     pub price: Price,
+    /// The points for reading the document that are not paid for, because its request had only an
+    /// id.
+    pub reading_points: u64,
     /// The document as it was sent.
     pub query: String,
     /// Which of its operations runs.
@@ -78,7 +87,7 @@ impl Prepared {
 
 /// Parses, measures and prices an operation.
 pub fn prepare(operation: Operation, rules: &QueryRules) -> Result<Prepared, ServerError> {
-    let Operation { query, operation_name, variables: given } = operation;
+    let Operation { query, operation_name, variables: given, .. } = operation;
     if query.len() > rules.bytes_max {
         let message = format!("the document is larger than {} bytes", rules.bytes_max);
         return Err(limit_error(Code::QueryTooComplex, Bound::QueryBytes, message));
@@ -117,7 +126,8 @@ pub fn prepare(operation: Operation, rules: &QueryRules) -> Result<Prepared, Ser
     } else {
         check_price(&price, rules)?;
     }
-    Ok(Prepared { kind, size, price, query, operation_name, variables, document })
+    let reading_points = 0;
+    Ok(Prepared { kind, size, price, reading_points, query, operation_name, variables, document })
 }
 
 /// Adds default values: the library's `@skip` and `@include` know only variables that were sent.

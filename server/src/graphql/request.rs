@@ -6,7 +6,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::document::readable;
-use super::error::{Code, complete_error};
+use super::error::complete_error;
+use super::persisted::DocumentId;
 use super::prepare::Operation;
 
 /// The members of a request.
@@ -21,6 +22,8 @@ pub struct Given {
     pub variables: Option<Box<RawValue>>,
     /// Extensions that clients add.
     pub extensions: Option<Box<RawValue>>,
+    /// The id of the document, instead of the document.
+    pub document_id: Option<String>,
 }
 
 /// The extensions that are read; the rest is ignored.
@@ -28,7 +31,18 @@ pub struct Given {
 #[serde(rename_all = "camelCase")]
 struct Extensions {
     traceparent: Option<Text>,
-    persisted_query: Option<IgnoredAny>,
+    persisted_query: Option<PersistedQuery>,
+}
+
+/// A document's hash, or any other value.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum PersistedQuery {
+    Is {
+        #[serde(rename = "sha256Hash")]
+        sha256_hash: String,
+    },
+    IsNone(IgnoredAny),
 }
 
 /// A string, or any other value.
@@ -70,12 +84,19 @@ pub fn asked(given: Given) -> Result<Asked, ServerError> {
         Some(text) => serde_json::from_str(text.get())
             .map_err(|error| problem(format!("extensions cannot be read: {error}")))?,
     };
-    let Some(query) = given.query else {
-        return Err(match extensions.persisted_query {
-            Some(_) => not_supported(),
-            None => problem("the request has no query"),
-        });
-    };
+    let id = extensions.persisted_query.map(|persisted| match persisted {
+        PersistedQuery::Is { sha256_hash } => sha256_hash,
+        // Known by nobody.
+        PersistedQuery::IsNone(_) => String::new(),
+    });
+    let id = id.or(given.document_id);
+    if given.query.is_none() && id.is_none() {
+        return Err(problem("the request has no query"));
+    }
+    let sent = given.query.unwrap_or_default();
+    let query = readable(sent.clone());
+    let sent = Some(sent).filter(|sent| *sent != query);
+    let document = id.map(|id| DocumentId { id, sent });
     let traceparent = match extensions.traceparent {
         Some(Text::Is(text)) => Some(text),
         Some(Text::IsNone(_)) | None => None,
@@ -83,7 +104,9 @@ pub fn asked(given: Given) -> Result<Asked, ServerError> {
     Ok(Asked {
         traceparent,
         operation: Operation {
-            query: readable(query),
+            query,
+            document,
+            is_own: false,
             // Some clients send an empty name with an operation that has none.
             operation_name: given.operation_name.filter(|name| !name.is_empty()),
             variables,
@@ -99,14 +122,6 @@ fn object(name: &str, given: Option<Box<RawValue>>) -> Result<Option<Box<RawValu
     }
 }
 
-/// Clients that send a document's hash first look for this message or this code, and then send the
-/// document.
-fn not_supported() -> ServerError {
-    let mut error = ServerError::new("PersistedQueryNotSupported", None);
-    Code::PersistedQueryNotSupported.extend(error.extensions.get_or_insert_default());
-    error
-}
-
 /// The error of a request that cannot be read.
 pub fn problem(message: impl Into<String>) -> ServerError {
     let mut error = ServerError::new(message, None);
@@ -117,6 +132,8 @@ pub fn problem(message: impl Into<String>) -> ServerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graphql::error::Code;
+    use crate::graphql::persisted::Documents;
 
     fn refused(json: &str) -> (Code, String) {
         let error = read(json.as_bytes()).unwrap_err();
@@ -139,8 +156,13 @@ mod tests {
     fn a_persisted_query_is_answered_with_what_makes_clients_send_the_document() {
         let json = r#"{"operationName":"A","variables":{},"extensions":{"persistedQuery":
             {"version":1,"sha256Hash":"00"}}}"#;
-        let expected = "PersistedQueryNotSupported".to_owned();
-        assert_eq!(refused(json), (Code::PersistedQueryNotSupported, expected));
+        let mut operation = read(json.as_bytes()).unwrap().operation;
+        assert_eq!(operation.document.as_ref().unwrap().id, "00");
+        let error = Documents::Any.resolve(&mut operation).unwrap_err();
+        assert_eq!(Code::of(&error), Some(Code::PersistedQueryNotSupported));
+        assert_eq!(error.message, "PersistedQueryNotSupported");
+        let json = r#"{"documentId":"a"}"#;
+        assert_eq!(read(json.as_bytes()).unwrap().operation.document.unwrap().id, "a");
     }
 
     #[test]

@@ -43,12 +43,13 @@ pub struct Params {
     operation_name: Option<String>,
     variables: Option<String>,
     extensions: Option<String>,
+    document_id: Option<String>,
 }
 
 impl Params {
     /// Whether there is anything to run.
     fn are_empty(&self) -> bool {
-        self.query.is_none() && self.extensions.is_none()
+        self.query.is_none() && self.extensions.is_none() && self.document_id.is_none()
     }
 
     /// The members of a request.
@@ -60,8 +61,8 @@ impl Params {
         let (Ok(variables), Ok(extensions)) = (json(self.variables), json(self.extensions)) else {
             return Err("the parameters variables and extensions must be JSON objects");
         };
-        let Self { query, operation_name, .. } = self;
-        Ok(Given { query, operation_name, variables, extensions })
+        let Self { query, operation_name, document_id, .. } = self;
+        Ok(Given { query, operation_name, variables, extensions, document_id })
     }
 }
 
@@ -333,13 +334,10 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON))
 }
 
-/// The answer to a request that cannot be run. The older media type still answers 200 if there is
-/// an operation.
+/// The answer to a request that cannot be read.
 pub(super) fn not_run(form: Form, error: ServerError) -> Response {
-    let has_fallback = Code::of(&error) == Some(Code::PersistedQueryNotSupported);
-    let is_ok = has_fallback && form.media == JSON;
-    let status = if is_ok { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    reply(form, status, &GraphqlResponse::from_errors(vec![error]), None)
+    let response = GraphqlResponse::from_errors(vec![error]);
+    reply(form, StatusCode::BAD_REQUEST, &response, None)
 }
 
 /// The answer to a request that was not run.

@@ -10,6 +10,10 @@ pub const NEXT_BIDS_MAX: usize = 20;
 pub const AUCTION_IDS_MAX: usize = 100;
 const _: () = assert!(AUCTION_IDS_MAX <= gavel_core::limits::BATCH_GET_MAX);
 const _: () = assert!(AUCTION_IDS_MAX <= PAGE_MAX && NEXT_BIDS_MAX <= PAGE_MAX);
+/// Most documents that are known by their hash.
+pub const PERSISTED_QUERIES_MAX: usize = 1_000;
+/// Most bytes of them.
+pub const PERSISTED_QUERIES_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Deepest nesting of a query; GraphiQL's introspection needs 15.
 pub const QUERY_DEPTH_MAX: usize = 16;
 /// Largest document, in bytes.

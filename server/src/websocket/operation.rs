@@ -146,7 +146,8 @@ impl Beginning<'_> {
     /// caller may see.
     async fn subscribe(&self) -> Result<(), Response> {
         let Self { sockets, caller, .. } = self;
-        self.pay(SUBSCRIPTION_POINTS + self.prepared.price.points)?;
+        let Prepared { price, reading_points, .. } = self.prepared;
+        self.pay(SUBSCRIPTION_POINTS + price.points + reading_points)?;
         let renewals = caller.session.as_ref().map(|session| session.renewals());
         let mut asked = match self.probe().await? {
             Asked::One(asked) => asked,

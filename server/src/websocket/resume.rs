@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn operation(query: &str) -> Operation {
-        Operation { query: query.to_owned(), operation_name: None, variables: None }
+        Operation { query: query.to_owned(), ..Operation::default() }
     }
 
     fn key(resumes: &Resumes, id: &str) -> ResumeKey {

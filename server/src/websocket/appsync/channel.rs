@@ -30,11 +30,11 @@ pub(super) fn operation(channel: &str) -> Option<Operation> {
         (_, Some(_)) => return None,
     };
     if id == "*" {
-        return Some(Operation { query: query.to_owned(), operation_name: None, variables: None });
+        return Some(Operation { query: query.to_owned(), is_own: true, ..Operation::default() });
     }
     let variables = serde_json::value::to_raw_value(&json!({ "id": id })).ok()?;
     let query = query.to_owned();
-    Some(Operation { query, operation_name: None, variables: Some(variables) })
+    Some(Operation { query, variables: Some(variables), is_own: true, ..Operation::default() })
 }
 
 /// What a client is told that names another channel.

@@ -267,7 +267,8 @@ fn error_type(code: Code) -> &'static str {
         Code::BadRequest
         | Code::CursorAhead
         | Code::QueryTooComplex
-        | Code::PersistedQueryNotSupported => "BadRequestException",
+        | Code::PersistedQueryNotSupported
+        | Code::PersistedQueryNotFound => "BadRequestException",
         Code::Internal => "InternalFailure",
     }
 }
