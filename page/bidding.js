@@ -10,6 +10,14 @@ import { decimal, money, parseMoney } from "./money.js";
  * @typedef {import("../clients/typescript/dist/index.js").Auction} Auction
  */
 
+/** What became of an auction that takes no bids, in a sentence. @param {Auction} auction @param {string | null} me */
+function resultOf({ status, sequence, winnerId }, me) {
+  if (status === "DRAFT") return t.results.draft;
+  if (status === "CANCELLED") return t.results.cancelled;
+  if (winnerId !== null) return winnerId === me ? t.results.won : t.results.sold(winnerId);
+  return sequence === 0 ? t.results.noBids : t.results.reserve;
+}
+
 export class Bidding {
   #buttons = h("div", { class: "amounts", role: "group", "aria-label": t.lot.next });
   #input = h("input", { id: "amount", inputmode: "decimal", autocomplete: "off", "aria-describedby": "amount-hint" });
@@ -20,8 +28,10 @@ export class Bidding {
     h("div", { class: "other-row" }, this.#input, h("button", {}, t.lot.place)), this.#hint);
   #signIn = h("button", { class: "primary wide", type: "button", onclick: () => openIdentity(this.page.session) }, t.identity.signIn);
   #forbidden = h("p", { class: "hint" }, t.outcome.forbidden);
+  #heading = h("h2", {}, t.lot.next);
+  #result = h("p", { class: "result" });
   element = h("section", { class: "bidding", "aria-label": t.lot.next },
-    h("h2", {}, t.lot.next), this.#buttons, this.#form, this.#signIn, this.#forbidden, this.#outcome);
+    this.#heading, this.#result, this.#buttons, this.#form, this.#signIn, this.#forbidden, this.#outcome);
   #isPlacing = false;
 
   /** @param {Page} page @param {Auction} auction */
@@ -36,7 +46,10 @@ export class Bidding {
     this.auction = auction;
     const { me, canBid } = this.page.session;
     const isOpen = auction.status === "OPEN";
-    set(this.element, "hidden", !isOpen && !this.#outcome.textContent);
+    setText(this.#heading, isOpen ? t.lot.next : t.lot.result);
+    set(this.element, "aria-label", isOpen ? t.lot.next : t.lot.result);
+    setText(this.#result, isOpen ? "" : resultOf(auction, me.id));
+    set(this.#result, "hidden", isOpen);
     set(this.#buttons, "hidden", !isOpen || !canBid);
     set(this.#form, "hidden", !isOpen || !canBid);
     set(this.#signIn, "hidden", !isOpen || me.id !== null);

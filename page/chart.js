@@ -24,13 +24,14 @@ export function pathOf(points, opening) {
   if (!first || !last) return { line: "", area: "", end: undefined };
   const low = Math.min(opening, first.amount);
   const span = Math.max(last.amount - low, 1);
-  const steps = Math.max(last.sequence - first.sequence, 1);
+  // One step more than there are bids after the first: the last price is a line, too.
+  const steps = last.sequence - first.sequence + 1;
   const x = (/** @type {Point} */ point) => round(EDGE + ((point.sequence - first.sequence) / steps) * (WIDTH - 2 * EDGE));
   const y = (/** @type {Point} */ point) => round(HEIGHT - EDGE - ((point.amount - low) / span) * (HEIGHT - 3 * EDGE));
   let line = `M ${EDGE} ${y(first)}`;
   for (const point of points.slice(1)) line += ` H ${x(point)} V ${y(point)}`;
-  if (points.length === 1) line += ` H ${WIDTH - EDGE}`;
-  const end = { x: points.length === 1 ? WIDTH - EDGE : x(last), y: y(last) };
+  line += ` H ${WIDTH - EDGE}`;
+  const end = { x: WIDTH - EDGE, y: y(last) };
   return { line, area: `${line} V ${HEIGHT} H ${EDGE} Z`, end };
 }
 

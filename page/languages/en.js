@@ -34,6 +34,7 @@ export const en = {
   lot: {
     back: "All lots",
     next: "Your next bid",
+    result: "Result",
     other: "Another amount",
     otherHint: (/** @type {string} */ least) => `At least ${least}`,
     place: "Place bid",
@@ -82,6 +83,14 @@ export const en = {
       relay: "until it is published",
       deliver: "until it is here",
     },
+  },
+  results: {
+    draft: "Bidding has not begun.",
+    cancelled: "This auction was cancelled. Nobody wins.",
+    won: "The lot is yours.",
+    sold: (/** @type {string} */ winner) => `Sold to ${winner}.`,
+    noBids: "Nobody bid.",
+    reserve: "Not sold: the bids stayed below the reserve.",
   },
   outcome: {
     accepted: (/** @type {string} */ amount) => `Your bid of ${amount} is in. You lead.`,

@@ -3,6 +3,7 @@ import { Browser } from "./browser.mjs";
 import { run as accessible } from "./checks/accessible.mjs";
 import { run as bidders } from "./checks/bidders.mjs";
 import { run as blocked } from "./checks/blocked.mjs";
+import { run as ending } from "./checks/ending.mjs";
 import { run as expiry } from "./checks/expiry.mjs";
 import { run as load } from "./checks/load.mjs";
 import { run as memory } from "./checks/memory.mjs";
@@ -10,11 +11,12 @@ import { run as pictures } from "./checks/pictures.mjs";
 import { run as sleep } from "./checks/sleep.mjs";
 import { run as units } from "./checks/units.mjs";
 
-const CHECK_TIMEOUT_MS = process.env.PAGE_FULL ? 600_000 : 90_000;
+const CHECK_TIMEOUT_MS = process.env.PAGE_FULL ? 900_000 : 90_000;
 
 const CHECKS = [
   ["pure parts", units],
   ["two bidders and a watcher", bidders],
+  ["an auction that ends", ending],
   ["a token that expires", expiry],
   ["a network without WebSocket", blocked],
   ["a page that slept", sleep],

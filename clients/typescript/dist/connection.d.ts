@@ -11,6 +11,8 @@ export interface ConnectionParts {
     readonly localNow: () => number;
     readonly onState: (state: ConnectionState) => void;
     readonly onServerTime: LinkEvents["serverTime"];
+    /** When a socket is tried for the first time on a stream. */
+    readonly upgradeMs?: number;
 }
 /**
  * Keeps one link while anything is subscribed to, and makes a new one when it is lost. It forgets

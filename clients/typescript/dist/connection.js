@@ -6,6 +6,9 @@ const STEADY_MS = 5_000;
 const WAKE_CHECK_MS = 500;
 /** A connection that is lost this soon after a sleep was lost in it: the next attempt does not wait. */
 const WOKEN_MS = 2_000;
+/** A stream is replaced by a socket as soon as one can be had: tried after this time, then less often. */
+const UPGRADE_MS = 30_000;
+const UPGRADE_MAX_MS = 600_000;
 /**
  * Keeps one link while anything is subscribed to, and makes a new one when it is lost. It forgets
  * the subscriptions of a lost link: their owners know from where on to subscribe again.
@@ -84,6 +87,7 @@ export class Connection {
     #renewal;
     close() {
         clearTimeout(this.#renewal);
+        clearTimeout(this.#upgrade);
         this.#set({ status: "closed" });
         this.#wake?.();
         const link = this.#link;
@@ -197,13 +201,36 @@ export class Connection {
             last: link.via,
         };
         this.#set({ status: "open", via: link.via });
+        if (!isSocket && this.parts.transport === "auto")
+            this.#upgradeIn(this.parts.upgradeMs ?? UPGRADE_MS);
         const pending = [...this.#pending];
         this.#pending.clear();
         for (const one of pending)
             one.stop = link.subscribe(one.payload, one.sink);
     }
+    /** Looks later whether a socket can be had: the network may be another one, or was never blocked. */
+    #upgradeIn(ms) {
+        const stream = this.#link;
+        clearTimeout(this.#upgrade);
+        this.#upgrade = setTimeout(async () => {
+            try {
+                const socket = await this.#open("socket", await this.parts.tokens.get());
+                if (stream !== this.#link || !stream)
+                    return socket.close();
+                this.#opened(socket);
+                // Its subscriptions are lost, and go on with the socket where they were.
+                stream.close();
+            }
+            catch {
+                if (stream === this.#link)
+                    this.#upgradeIn(Math.min(2 * ms, UPGRADE_MAX_MS));
+            }
+        }, ms);
+    }
+    #upgrade;
     #lost(loss) {
         this.#link = undefined;
+        clearTimeout(this.#upgrade);
         clearTimeout(this.#renewal);
         const now = this.parts.localNow();
         if (now - this.#openedAt >= STEADY_MS)

@@ -10,6 +10,10 @@ const WAKE_CHECK_MS = 500;
 /** A connection that is lost this soon after a sleep was lost in it: the next attempt does not wait. */
 const WOKEN_MS = 2_000;
 
+/** A stream is replaced by a socket as soon as one can be had: tried after this time, then less often. */
+const UPGRADE_MS = 30_000;
+const UPGRADE_MAX_MS = 600_000;
+
 /** Opens a link; rejects with a `Loss`. */
 export type Opener = (token: string | undefined, events: LinkEvents) => Promise<Link>;
 
@@ -21,6 +25,8 @@ export interface ConnectionParts {
   readonly localNow: () => number;
   readonly onState: (state: ConnectionState) => void;
   readonly onServerTime: LinkEvents["serverTime"];
+  /** When a socket is tried for the first time on a stream. */
+  readonly upgradeMs?: number;
 }
 
 interface Pending {
@@ -105,6 +111,7 @@ export class Connection {
 
   close(): void {
     clearTimeout(this.#renewal);
+    clearTimeout(this.#upgrade);
     this.#set({ status: "closed" });
     this.#wake?.();
     const link = this.#link;
@@ -215,13 +222,34 @@ export class Connection {
       last: link.via,
     };
     this.#set({ status: "open", via: link.via });
+    if (!isSocket && this.parts.transport === "auto") this.#upgradeIn(this.parts.upgradeMs ?? UPGRADE_MS);
     const pending = [...this.#pending];
     this.#pending.clear();
     for (const one of pending) one.stop = link.subscribe(one.payload, one.sink);
   }
 
+  /** Looks later whether a socket can be had: the network may be another one, or was never blocked. */
+  #upgradeIn(ms: number): void {
+    const stream = this.#link;
+    clearTimeout(this.#upgrade);
+    this.#upgrade = setTimeout(async () => {
+      try {
+        const socket = await this.#open("socket", await this.parts.tokens.get());
+        if (stream !== this.#link || !stream) return socket.close();
+        this.#opened(socket);
+        // Its subscriptions are lost, and go on with the socket where they were.
+        stream.close();
+      } catch {
+        if (stream === this.#link) this.#upgradeIn(Math.min(2 * ms, UPGRADE_MAX_MS));
+      }
+    }, ms);
+  }
+
+  #upgrade: ReturnType<typeof setTimeout> | undefined;
+
   #lost(loss: Loss): void {
     this.#link = undefined;
+    clearTimeout(this.#upgrade);
     clearTimeout(this.#renewal);
     const now = this.parts.localNow();
     if (now - this.#openedAt >= STEADY_MS) this.#attempt = 0;

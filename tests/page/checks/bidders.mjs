@@ -58,7 +58,7 @@ export async function run(browser) {
     await other.bringToFront();
     await other.click(".connection summary");
     await shows(other, ".panel", "after bid");
-    await shows(other, ".panel", "WebSocket");
+    await shows(other, ".panel", "Live");
     await typed(other, one);
     browser.assertNoProblems();
     return "9 bids of two windows, a third one watches, across a restart: each once and in order";

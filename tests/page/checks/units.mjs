@@ -70,5 +70,5 @@ function charts() {
   assert.deepEqual([few.length, few[0].sequence, few.at(-1).sequence], [201, 1, 401]);
   assert.equal(pathOf([], 100).line, "");
   assert.deepEqual(pathOf([{ sequence: 1, amount: 100 }], 100).end, { x: 632, y: 142 });
-  assert.match(pathOf(few.slice(0, 2), 100).line, /^M 8 [\d.]+ H 632 V 16$/);
+  assert.match(pathOf(few.slice(0, 2), 100).line, /^M 8 [\d.]+ H [\d.]+ V 16 H 632$/);
 }
