@@ -51,6 +51,14 @@ async fn every_watcher_of_every_node_is_sent_every_bid_for_the_other_half_of_the
     run_clusters(500..1000).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn without_digests_joining_and_checking_lose_nothing_either() {
+    let mut reached = Reached::default();
+    for seed in seeds(0..300) {
+        run(World::clustered_without_digests(seed), seed, &mut reached).await;
+    }
+}
+
 async fn run_clusters(default: Range<u64>) {
     let mut reached = Reached::default();
     for seed in seeds(default) {

@@ -70,6 +70,7 @@ pub struct World {
     answers: Mutex<Vec<(BidRequest, Result<BidAnswer, LaneError>)>>,
     streams: Streams,
     network: Option<Network>,
+    has_digests: bool,
     random: StdRng,
 }
 
@@ -86,8 +87,18 @@ impl World {
 
     /// A world of two to five nodes of a cluster under a seed.
     pub fn clustered(seed: u64) -> Self {
+        Self::with_bus(seed, true)
+    }
+
+    /// The same without the digests, which would find again what the other rules have missed.
+    pub fn clustered_without_digests(seed: u64) -> Self {
+        Self::with_bus(seed, false)
+    }
+
+    fn with_bus(seed: u64, has_digests: bool) -> Self {
         let mut world = Self::without_servers(seed);
-        world.network = Some(Network::new(world.random.random()));
+        world.network = Some(Network::new(world.random.random(), has_digests));
+        world.has_digests = has_digests;
         // One mode for all, as in a service.
         let is_hybrid = world.random.random();
         for _ in 0..world.random.random_range(2..=5) {
@@ -112,6 +123,7 @@ impl World {
             answers: Mutex::default(),
             streams,
             network: None,
+            has_digests: true,
             random,
         }
     }
@@ -186,13 +198,21 @@ impl World {
         assert_eq!(readers, limits::STREAM_READERS_MAX, "nodes that read the stream");
         for bidder in ["eve", "fay", "eve", "fay"] {
             if random.random() {
-                let lasts = Duration::from_millis(random.random_range(0..5000));
+                // Nobody notices that a node was gone for less, but by digests.
+                let least = if self.has_digests { 0 } else { 1500 };
+                let lasts = Duration::from_millis(random.random_range(least..5000));
                 self.network.iter().for_each(|network| network.cut_one_off(lasts));
             }
             sleep(Duration::from_millis(random.random_range(0..1000))).await;
             let least = self.table.auction().minimum_bid().minor_units();
-            let server = self.any_server(&mut random);
-            server.bidding.place(placed(bidder, least, None)).await.ok();
+            let (server, other) = (self.any_server(&mut random), self.any_server(&mut random));
+            let joins = async {
+                sleep(Duration::from_millis(random.random_range(0..60))).await;
+                other.broker.topic(&self.id).await
+            };
+            // Somebody begins to watch while the bid is being written.
+            let (_, _watches) =
+                tokio::join!(server.bidding.place(placed(bidder, least, None)), joins);
             sleep(REACHES_ALL_WITHIN).await;
             let sequence = self.table.auction().sequence;
             for (number, server) in self.servers().iter().enumerate() {
