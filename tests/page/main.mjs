@@ -9,6 +9,7 @@ import { run as load } from "./checks/load.mjs";
 import { run as memory } from "./checks/memory.mjs";
 import { run as pictures } from "./checks/pictures.mjs";
 import { run as sleep } from "./checks/sleep.mjs";
+import { run as trusted } from "./checks/trusted.mjs";
 import { run as units } from "./checks/units.mjs";
 
 const CHECK_TIMEOUT_MS = process.env.PAGE_FULL ? 900_000 : 90_000;
@@ -16,6 +17,7 @@ const CHECK_TIMEOUT_MS = process.env.PAGE_FULL ? 900_000 : 90_000;
 const CHECKS = [
   ["pure parts", units],
   ["two bidders and a watcher", bidders],
+  ["a list of operations", trusted],
   ["an auction that ends", ending],
   ["a token that expires", expiry],
   ["a network without WebSocket", blocked],

@@ -6,6 +6,7 @@ const config: CodegenConfig = {
   schema: "../../schema.graphql",
   documents: "src/operations/*.graphql",
   generates: {
+    "src/generated/operations.json": { plugins: ["codegen/manifest.cjs"] },
     "src/generated/operations.ts": {
       plugins: ["typescript", "typescript-operations", "codegen/documents.cjs"],
       config: {

@@ -13,19 +13,28 @@ function fragmentsOf(node, all, found = new Map()) {
   return [...found.values()];
 }
 
-module.exports.plugin = (_schema, documents) => {
+/** Each operation's name, kind and text. */
+function texts(documents) {
   const definitions = documents.flatMap(({ document }) => document.definitions);
   const fragments = new Map(
     definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION).map((one) => [one.name.value, one]),
   );
   const operations = definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
-  const constants = operations.map((operation) => {
-    const name = operation.name.value;
-    const kind = operation.operation[0].toUpperCase() + operation.operation.slice(1);
-    const text = [operation, ...fragmentsOf(operation, fragments)].map(print).join("\n\n");
+  return operations.map((operation) => ({
+    name: operation.name.value,
+    kind: operation.operation,
+    text: [operation, ...fragmentsOf(operation, fragments)].map(print).join("\n\n"),
+  }));
+}
+
+module.exports.texts = texts;
+
+module.exports.plugin = (_schema, documents) => {
+  const constants = texts(documents).map(({ name, kind, text }) => {
+    const suffix = kind[0].toUpperCase() + kind.slice(1);
     return (
-      `/** The ${operation.operation} ${name}. */\n` +
-      `export const ${name}Document = new TypedDocument<${name}${kind}, ${name}${kind}Variables>(\n` +
+      `/** The ${kind} ${name}. */\n` +
+      `export const ${name}Document = new TypedDocument<${name}${suffix}, ${name}${suffix}Variables>(\n` +
       `  ${JSON.stringify(name)},\n  \`${text}\`,\n);\n`
     );
   });
