@@ -79,7 +79,7 @@ export function afterPaint(callback) {
 /** Lets an element light up for a moment. @param {Element} element */
 export function flash(element) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  element.animate({ color: ["var(--accent)"], transform: ["translateY(-2px)"], offset: [0] }, { duration: 900, easing: "ease-out" });
+  element.animate({ color: ["var(--accent)"], offset: [0] }, { duration: 700, easing: "ease-out" });
 }
 
 const polite = () => /** @type {HTMLElement} */ (document.getElementById("polite"));

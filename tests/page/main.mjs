@@ -24,7 +24,7 @@ const CHECKS = [
   ["a page that slept", sleep],
   ["accessibility", accessible],
   ["pictures", pictures],
-  ["50 lots, 50 bids a second", load],
+  ["a busy lobby of 50 lots", load],
   ["memory over many bids", memory],
 ];
 

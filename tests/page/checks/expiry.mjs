@@ -3,7 +3,7 @@
 import { Server, token } from "../../interop/server.mjs";
 import { down, same, sequences, shows, until } from "../browser.mjs";
 
-const SHORT_SECONDS = 6;
+const SHORT_SECONDS = 5;
 
 export async function run(browser) {
   const server = await Server.start();

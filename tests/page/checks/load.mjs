@@ -1,13 +1,12 @@
 // A lobby of 50 lots with 50 bids a second, open loop: from a state's arrival on the socket to the
-// screen, and the same for a lot's page, as the page itself measures it.
+// screen, as the page itself measures it.
 import { Server } from "../../interop/server.mjs";
 import { until } from "../browser.mjs";
 import { connect } from "../watcher.mjs";
 
-const [LOTS, RATE] = [50, 50];
-/** A 99th percentile needs a thousand samples. */
-const SECONDS = process.env.PAGE_FULL ? 60 : 22;
-const PAINT_P99_MAX_MS = process.env.PAGE_FULL ? 50 : 300;
+const LOTS = 50;
+/** A 99th percentile needs a thousand samples: in a hurry at twice the rate, with a bound that a busy machine keeps. */
+const [RATE, SECONDS, PAINT_P99_MAX_MS] = process.env.PAGE_FULL ? [50, 60, 50] : [100, 11, 300];
 
 export async function run(browser) {
   const server = await Server.start({ flags: ["--client-limits", "off"] });
@@ -28,7 +27,8 @@ export async function run(browser) {
     const answers = await Promise.all(sent);
     const accepted = answers.filter(({ __typename }) => __typename === "BidAccepted").length;
     if (accepted !== sent.length) throw new Error(`${accepted} of ${sent.length} bids were accepted`);
-    const prices = `€${((1000 + 100 * (SECONDS - 1)) / 100).toFixed(2)}`;
+    const rounds = Math.floor((RATE * SECONDS - 1) / LOTS);
+    const prices = `€${((1000 + 100 * rounds) / 100).toFixed(2)}`;
     await until(page, `all show ${prices}`, (price) =>
       [...document.querySelectorAll(".card .price")].every(({ textContent }) => textContent === price), prices);
     await page.click(".connection summary");
@@ -39,7 +39,7 @@ export async function run(browser) {
     });
     if (parseFloat(shown) > PAINT_P99_MAX_MS) throw new Error(`p99 from socket to screen: ${shown}`);
     browser.assertNoProblems();
-    return `${sent.length} bids in ${SECONDS} s; p99 from the socket to the screen ${shown} (at most ${PAINT_P99_MAX_MS})`;
+    return `${RATE} bids a second for ${SECONDS} s; p99 from the socket to the screen ${shown} (at most ${PAINT_P99_MAX_MS})`;
   } finally {
     await server.stop();
   }

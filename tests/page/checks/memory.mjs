@@ -2,8 +2,8 @@
 import { Server, token } from "../../interop/server.mjs";
 import { until } from "../browser.mjs";
 
-const BIDS = process.env.PAGE_FULL ? 10_000 : 2_000;
-const WARM = 1_000;
+const BIDS = process.env.PAGE_FULL ? 10_000 : 1_500;
+const WARM = 500;
 /** Bids in one request, which are placed one after another. */
 const TOGETHER = 25;
 const GROWTH_MAX_BYTES = 1024 * 1024;
