@@ -14,6 +14,7 @@ use crate::service::server::{Switch, VERSION};
 use service::ServiceArgs;
 
 pub mod bid;
+pub mod measure;
 pub mod watch;
 mod plans;
 mod service;
@@ -44,8 +45,12 @@ pub enum Command {
     /// Measure how long a DynamoDB stream takes to show what was written: of an AWS account, of any
     /// endpoint, or of the embedded DynamoDB. Makes a table of its own, and removes it.
     Probe(ProbeArgs),
-    /// Compare two reports of `run --json`, or of `lab --out`: better, worse, or within noise. Exit
-    /// codes: 0 passed, 1 usage error, 99 worse beyond the tolerance.
+    /// Measure anybody's GraphQL service as a black box: a mutation is timed to every subscriber.
+    /// Exit codes: 0 passed, 1 usage or set-up error, 97 invalid run (this machine could not keep
+    /// the schedule), 98 something did not reach every subscriber once.
+    Measure(measure::MeasureArgs),
+    /// Compare two reports of `run --json`, of `measure --json` or of `lab --out`: better, worse, or
+    /// within noise. Exit codes: 0 passed, 1 usage error, 99 worse beyond the tolerance.
     Compare(CompareArgs),
     /// Print each bid of an auction as it arrives.
     Watch(WatchArgs),

@@ -16,4 +16,5 @@ pub mod output;
 pub mod run;
 pub mod lab;
 pub mod probe;
+pub mod blackbox;
 pub mod cli;

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _};
+use client_sim::blackbox::{self, comparison};
+use client_sim::cli::measure::MeasureArgs;
 use client_sim::cli::{Cli, Command, CompareArgs, ProbeArgs, RunArgs};
 use client_sim::cli::{bid, watch};
 use client_sim::lab::saved;
-use client_sim::output::pages::{comparison, html, run_report};
+use client_sim::output::pages::{comparison as pairs_page, html, run_report};
 use client_sim::output::report::Verdict;
 use client_sim::output::{compare, files, text};
 use client_sim::probe::{self, Store};
@@ -63,6 +65,7 @@ async fn carry_out(cli: Cli, mut command: clap::Command) -> anyhow::Result<u8> {
         }
         Command::Lab(args) => lab::run(args.options()?).await,
         Command::Probe(args) => probe_and_show(&args).await,
+        Command::Measure(args) => measure_and_show(&args).await,
         Command::Compare(args) => compare_and_show(&args),
         Command::Plain => {
             server::plain(lab::overheads::plain_routes()).await?;
@@ -118,23 +121,62 @@ async fn probe_and_show(args: &ProbeArgs) -> anyhow::Result<u8> {
     Ok(if report.is_complete() { 0 } else { FAILED })
 }
 
+async fn measure_and_show(args: &MeasureArgs) -> anyhow::Result<u8> {
+    let plan = args.plan()?;
+    files::check("--json", args.json.as_deref())?;
+    files::check("--html", args.html.as_deref())?;
+    let report = Box::pin(blackbox::run(plan)).await?;
+    print!("{}", report.text());
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&report)?;
+        std::fs::write(path, json + "\n").with_context(|| format!("--json {}", path.display()))?;
+    }
+    if let Some(path) = &args.html {
+        let page = html::write(&report.page());
+        std::fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;
+    }
+    Ok(match (report.is_valid(), report.is_exact()) {
+        (false, _) => Verdict::Invalid.exit_code(),
+        (true, false) => Verdict::GuaranteeBroken.exit_code(),
+        (true, true) => 0,
+    })
+}
+
+/// Compares reports of which one or both are of a black box. `None`: neither is.
+fn compare_black_boxes(args: &CompareArgs) -> anyhow::Result<Option<u8>> {
+    let sides = [comparison::read(&args.before)?, comparison::read(&args.after)?];
+    let [Some(before), Some(after)] = &sides else { return Ok(None) };
+    if !comparison::is_for(before, after) {
+        return Ok(None);
+    }
+    print!("{}", text::table(&comparison::table(before, after)));
+    if let Some(path) = &args.html {
+        let page = html::write(&comparison::page(before, after));
+        std::fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;
+    }
+    Ok(Some(0))
+}
+
 fn compare_and_show(args: &CompareArgs) -> anyhow::Result<u8> {
     let tolerance = args.tolerance / 100.0;
     files::check("--html", args.html.as_deref())?;
+    if let Some(code) = compare_black_boxes(args)? {
+        return Ok(code);
+    }
     let (before, after) = (saved::read(&args.before)?, saved::read(&args.after)?);
     let not_compared = compare::not_compared(&before, &after);
     let pairs = compare::pairs(before, after, tolerance)?;
     for pair in &pairs {
         println!("{}", pair.name);
-        print!("{}", text::table(&comparison::table(pair)));
+        print!("{}", text::table(&pairs_page::table(pair)));
     }
-    println!("{}", comparison::verdict(&pairs, tolerance).1);
+    println!("{}", pairs_page::verdict(&pairs, tolerance).1);
     println!("{}", compare::noise(&pairs));
     if let Some(line) = not_compared {
         println!("{line}");
     }
     if let Some(path) = &args.html {
-        let page = html::write(&comparison::page(&pairs, tolerance)?);
+        let page = html::write(&pairs_page::page(&pairs, tolerance)?);
         std::fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;
     }
     let has_regressed = pairs.iter().any(compare::Pair::has_regressed);

@@ -25,6 +25,7 @@ mod misbehaving;
 mod http;
 mod auth;
 mod appsync;
+mod black_box;
 mod identity;
 mod tls;
 mod limits;

@@ -7,6 +7,7 @@ import { run as urql } from "./checks/urql.mjs";
 import { run as persisted } from "./checks/persisted.mjs";
 import { run as relay } from "./checks/relay.mjs";
 import { run as appsync } from "./checks/appsync.mjs";
+import { run as measure } from "./checks/measure.mjs";
 import { run as python } from "./checks/python.mjs";
 import { run as codegen } from "./checks/codegen.mjs";
 import { run as firstSteps } from "./checks/first-steps.mjs";
@@ -37,6 +38,7 @@ const CHECKS = [
   ["persisted queries", persisted],
   ["Relay", relay],
   ["gql (Python)", python],
+  ["client-sim measure (graphql-ws)", measure],
   ["AppSync's clients (appsync)", appsync],
   ["graphql-codegen", codegen],
   ["docs/CLIENTS.md", firstSteps],
