@@ -147,7 +147,8 @@ fn transaction(before: &Auction, bids: usize) -> anyhow::Result<Transaction> {
     auction.version += 1;
     let token = format!("bench-{}", auction.version);
     let expected_version = before.version;
-    Ok(Transaction { token, expected_version, auction, bids: accepted, written_at: now })
+    let newcomers = Vec::new();
+    Ok(Transaction { token, expected_version, auction, bids: accepted, newcomers, written_at: now })
 }
 
 /// Places one bid and waits for its answer.

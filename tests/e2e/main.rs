@@ -9,6 +9,7 @@ mod front_ends;
 mod lobby;
 mod event_streams;
 mod persisted;
+mod standings;
 mod foreign_writes;
 mod bad_input;
 mod protocol;

@@ -109,6 +109,7 @@ impl Components {
         });
         let settings = LaneSettings {
             group_commit_max: args.delivery.group_commit_max,
+            standings: args.delivery.standings == Switch::On,
             ..LaneSettings::default()
         };
         if let Some(connected) = &connected {

@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use gavel_core::relay::PollIntervals;
 
 use super::command_line::heading;
-use super::{ConfigError, error, in_range};
+use super::{ConfigError, Switch, error, in_range};
 use crate::limits;
 
 /// How bids reach the broker.
@@ -38,6 +38,11 @@ pub struct DeliveryArgs {
     /// Most bids committed in one transaction; 1 commits each bid separately.
     #[arg(long, env = "GAVEL_GROUP_COMMIT_MAX", default_value_t = limits::GROUP_COMMIT_MAX)]
     pub group_commit_max: usize,
+
+    /// Whether a bidder's first bid on an auction also records that they have bid on it, for
+    /// `me { standings }`.
+    #[arg(long, env = "GAVEL_STANDINGS", value_enum, default_value_t = Switch::On)]
+    pub standings: Switch,
 
     /// Milliseconds between polls of a shard while a watcher waits for a bid.
     #[arg(long, env = "GAVEL_POLL_BUSY_MS", default_value_t = 5)]

@@ -52,6 +52,19 @@ pub fn parse_listed_cursor(cursor: &str) -> Result<usize, Error> {
         .ok_or_else(|| malformed("auctions with these ids"))
 }
 
+/// The cursor of an auction among a caller's standings.
+pub fn standing_cursor(id: &AuctionId) -> String {
+    URL_SAFE_NO_PAD.encode(format!("standing:{id}"))
+}
+
+/// The auction in a cursor of [`standing_cursor`].
+pub fn parse_standing_cursor(cursor: &str) -> Result<AuctionId, Error> {
+    decode(cursor)
+        .and_then(|text| text.strip_prefix("standing:").map(AuctionId::from))
+        .filter(|id| AuctionId::is_well_formed(id.as_str()))
+        .ok_or_else(|| malformed("standings"))
+}
+
 fn decode(cursor: &str) -> Option<String> {
     if cursor.len() > 128 {
         return None;
@@ -74,6 +87,8 @@ mod tests {
         assert_eq!(parse_bid_cursor(&bid_cursor(17)).ok(), Some(17));
         let place = Place { at: Timestamp::from_micros(12), id: AuctionId::random() };
         assert_eq!(parse_auction_cursor(&auction_cursor(3, &place)).ok(), Some((3, place)));
+        let id = AuctionId::random();
+        assert_eq!(parse_standing_cursor(&standing_cursor(&id)).ok(), Some(id));
         assert_eq!(parse_listed_cursor(&listed_cursor(42)).ok(), Some(42));
     }
 

@@ -10,6 +10,7 @@ pub mod error;
 pub mod scalar;
 pub mod cursor;
 pub mod types;
+mod standings;
 pub mod query;
 pub mod mutation;
 pub mod subscription;

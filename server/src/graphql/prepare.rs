@@ -176,8 +176,8 @@ fn check_subscription(price: &Price, kept: usize, rules: &QueryRules) -> Result<
         return Err(limit_error(code, Bound::SubscriptionBytes, message));
     }
     if price.reads > 0 {
-        let message = "a subscription cannot select bids: every event would read the table; query \
-                       them, or subscribe to bidCreated with after";
+        let message = "a subscription cannot select bids or myStanding: every event would read the \
+                       table; query them, or subscribe to bidCreated with after";
         return Err(limit_error(code, Bound::SubscriptionReads, message));
     }
     let max = rules.subscription_complexity_max;

@@ -10,6 +10,8 @@ pub const NEXT_BIDS_MAX: usize = 20;
 pub const AUCTION_IDS_MAX: usize = 100;
 const _: () = assert!(AUCTION_IDS_MAX <= gavel_core::limits::BATCH_GET_MAX);
 const _: () = assert!(AUCTION_IDS_MAX <= PAGE_MAX && NEXT_BIDS_MAX <= PAGE_MAX);
+/// Pages of a caller's auctions that are read for one page of standings.
+pub const STANDINGS_WINDOWS_MAX: usize = 10;
 /// Most documents that are known by their hash.
 pub const PERSISTED_QUERIES_MAX: usize = 1_000;
 /// Most bytes of them.

@@ -6,10 +6,10 @@
 //! have changed). It is answered once the group's conditional write has proven it, or after a
 //! consistent read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::auction::{
-    Applied, Auction, Bid, RejectionCode, Timestamp, Transition, TransitionError, decide,
+    Applied, Auction, Bid, RejectionCode, Timestamp, Transition, TransitionError, UserId, decide,
     lifecycle, rejection, repeats_lead,
 };
 use crate::store::IdempotencyKey;
@@ -58,6 +58,24 @@ pub struct Plan {
     pub verdicts: Vec<Verdict>,
     /// The auction after the group, with its version raised; `None` if there is nothing to write.
     pub next: Option<Auction>,
+    /// Bidders of the accepted bids that are not known to have bid on the auction before.
+    pub newcomers: Vec<UserId>,
+}
+
+/// What a group may have.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupBounds<'a> {
+    /// Most accepted bids.
+    pub bids_max: usize,
+    /// Most newcomers, and the bidders that are none. `None`: newcomers are not recorded.
+    pub newcomers: Option<(usize, &'a HashSet<UserId>)>,
+}
+
+impl GroupBounds<'_> {
+    /// So many bids, by whomever.
+    pub fn bids(bids_max: usize) -> Self {
+        Self { bids_max, newcomers: None }
+    }
 }
 
 impl Plan {
@@ -74,16 +92,23 @@ impl Plan {
     }
 }
 
-/// Decides commands in order on the committed state; at most `bids_max` bids are accepted.
-pub fn plan(committed: &Auction, intents: &[Intent<'_>], bids_max: usize, now: Timestamp) -> Plan {
+/// Decides commands in order on the committed state, within the bounds of a group.
+pub fn plan(
+    committed: &Auction,
+    intents: &[Intent<'_>],
+    bounds: &GroupBounds<'_>,
+    now: Timestamp,
+) -> Plan {
     let mut group = Group {
         committed,
         working: committed.clone(),
         changed: false,
         lead: None,
-        bids_left: bids_max,
+        bounds: *bounds,
+        bids_left: bounds.bids_max,
         waiting: false,
         keys: HashMap::new(),
+        newcomers: Vec::new(),
     };
     let verdicts = intents
         .iter()
@@ -94,11 +119,11 @@ pub fn plan(committed: &Auction, intents: &[Intent<'_>], bids_max: usize, now: T
         })
         .collect();
     let next = group.changed.then(|| {
-        let mut next = group.working;
+        let mut next = group.working.clone();
         next.version += 1;
         next
     });
-    Plan { verdicts, next }
+    Plan { verdicts, next, newcomers: group.newcomers }
 }
 
 struct Group<'a> {
@@ -107,7 +132,9 @@ struct Group<'a> {
     changed: bool,
     /// The last bid that the group accepts.
     lead: Option<Bid>,
+    bounds: GroupBounds<'a>,
     bids_left: usize,
+    newcomers: Vec<UserId>,
     /// A command waits for the next group, so every later one that could overtake it does too.
     waiting: bool,
     keys: HashMap<&'a IdempotencyKey, usize>,
@@ -128,7 +155,10 @@ impl<'a> Group<'a> {
         if is_repeat && !self.waiting {
             return self.lead.clone().map_or(Verdict::RepeatLead, Verdict::Again);
         }
-        if self.waiting || self.bids_left == 0 {
+        let is_newcomer = self.is_newcomer(&bid.request.bidder_id);
+        let newcomers_max = self.bounds.newcomers.map_or(0, |(max, _)| max);
+        let is_full = is_newcomer && self.newcomers.len() >= newcomers_max;
+        if self.waiting || self.bids_left == 0 || is_full {
             self.waiting = true;
             return Verdict::Wait;
         }
@@ -136,6 +166,9 @@ impl<'a> Group<'a> {
             Ok(accepted) => {
                 self.changed = true;
                 self.bids_left -= 1;
+                if is_newcomer {
+                    self.newcomers.push(bid.request.bidder_id.clone());
+                }
                 self.lead = Some(accepted.clone());
                 if let Some(key) = &bid.key {
                     self.keys.insert(key, index);
@@ -144,6 +177,12 @@ impl<'a> Group<'a> {
             }
             Err(rejection) => Verdict::RefuseOnCommit(rejection.code),
         }
+    }
+
+    fn is_newcomer(&self, bidder: &UserId) -> bool {
+        self.bounds
+            .newcomers
+            .is_some_and(|(_, known)| !known.contains(bidder) && !self.newcomers.contains(bidder))
     }
 
     fn transition(&mut self, transition: Transition, now: Timestamp) -> Verdict {

@@ -1,11 +1,11 @@
 //! The plan of a group by a property: carried out, plans decide as one by one does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 
 use super::command::PlaceBid;
-use super::group::{Intent, Plan, Verdict, plan};
+use super::group::{GroupBounds, Intent, Plan, Verdict, plan};
 use super::group_tests::{CANCEL, CLOSE, keyed};
 use crate::auction::testing::{at, open_auction};
 use crate::auction::{
@@ -57,7 +57,13 @@ fn one_by_one(auction: &mut Auction, asked: &[Asked], now: Timestamp) -> Vec<Sai
 }
 
 /// Carries plans out as a lane does: what waits goes into the next group, known keys first.
-fn by_plans(auction: &mut Auction, asked: &[Asked], bids_max: usize, now: Timestamp) -> Vec<Said> {
+fn by_plans(
+    auction: &mut Auction,
+    asked: &[Asked],
+    (bids_max, newcomers_max): (usize, usize),
+    now: Timestamp,
+) -> Vec<Said> {
+    let mut known = HashSet::new();
     let mut keys = Keys::new();
     let mut lead: Option<Bid> = None;
     let mut said: Vec<Option<Said>> = vec![None; asked.len()];
@@ -74,7 +80,14 @@ fn by_plans(auction: &mut Auction, asked: &[Asked], bids_max: usize, now: Timest
                 Asked::Transition(transition) => Intent::Transition(*transition),
             })
             .collect();
-        let Plan { verdicts, next } = plan(auction, &intents, bids_max, now);
+        let bounds = GroupBounds { bids_max, newcomers: Some((newcomers_max, &known)) };
+        let Plan { verdicts, next, newcomers } = plan(auction, &intents, &bounds, now);
+        assert!(newcomers.len() <= newcomers_max);
+        known.extend(newcomers);
+        for verdict in &verdicts {
+            let Verdict::Accept(bid) = verdict else { continue };
+            assert!(known.contains(&bid.bidder_id), "recorded with their first bid: {bid:?}");
+        }
         for (index, verdict) in left.iter().zip(&verdicts) {
             said[*index] = match verdict {
                 Verdict::Accept(bid) => Some(Said::Accepted(bid.clone())),
@@ -123,6 +136,7 @@ proptest! {
     fn carrying_out_plans_decides_as_one_by_one_does(
         asked in prop::collection::vec(any_asked(), 1..40),
         bids_max in 1..6_usize,
+        newcomers_max in 1..3_usize,
         now_s in 90..130_i64,
         draft: bool,
         leader_may_raise: bool,
@@ -130,7 +144,7 @@ proptest! {
         let status = if draft { Status::Draft } else { Status::Open };
         let start = Auction { status, opens_at: None, leader_may_raise, ..open_auction() };
         let (mut planned, mut single) = (start.clone(), start);
-        let by_plans = by_plans(&mut planned, &asked, bids_max, at(now_s));
+        let by_plans = by_plans(&mut planned, &asked, (bids_max, newcomers_max), at(now_s));
         prop_assert_eq!(by_plans, one_by_one(&mut single, &asked, at(now_s)));
         planned.version = single.version;
         prop_assert_eq!(planned, single);

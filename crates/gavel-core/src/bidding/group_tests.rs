@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::command::PlaceBid;
-use super::group::{Intent, Plan, Verdict, plan};
+use super::group::{GroupBounds, Intent, Plan, Verdict, plan};
 use crate::auction::testing::{amount, at, bid, open_auction};
 use crate::auction::{Auction, Canceller, RejectionCode, Status, Transition, TransitionError};
 use crate::store::IdempotencyKey;
@@ -24,7 +24,7 @@ pub(super) fn keyed(bidder: &str, minor: u64, key: &str) -> PlaceBid {
 /// The plan of bids, received half-way through the auction.
 fn plan_bids(committed: &Auction, bids: &[PlaceBid], bids_max: usize) -> Plan {
     let intents: Vec<Intent<'_>> = bids.iter().map(Intent::Bid).collect();
-    plan(committed, &intents, bids_max, at(50))
+    plan(committed, &intents, &GroupBounds::bids(bids_max), at(50))
 }
 
 /// Sequence and amount of what is accepted.
@@ -127,7 +127,7 @@ fn a_full_group_lets_nothing_overtake_what_waits() {
     let mut intents: Vec<Intent<'_>> = bids.iter().map(Intent::Bid).collect();
     intents.insert(2, Intent::Transition(Transition::Open));
     intents.push(Intent::Transition(CANCEL));
-    let plan = plan(&open_auction(), &intents, 2, at(50));
+    let plan = plan(&open_auction(), &intents, &GroupBounds::bids(2), at(50));
     assert_eq!(plan.verdicts[2], Verdict::Unchanged, "a transition takes no place of a bid");
     assert_eq!(
         plan.verdicts[3..],
@@ -147,7 +147,7 @@ fn a_transition_is_decided_in_its_turn_among_the_bids() {
     let [first, second] = &bids;
     let cancel = Intent::Transition(CANCEL);
     let intents = [Intent::Bid(first), cancel, Intent::Bid(second), cancel];
-    let plan = plan(&open_auction(), &intents, 40, at(50));
+    let plan = plan(&open_auction(), &intents, &GroupBounds::bids(40), at(50));
     assert_eq!(accepted(&plan.verdicts[0]), Some((1, 100)));
     assert_eq!(plan.verdicts[1], Verdict::Apply);
     assert_eq!(plan.verdicts[2], Verdict::RefuseOnCommit(RejectionCode::Closed));
@@ -166,7 +166,8 @@ fn transitions_that_change_nothing_are_proven_by_a_read() {
         (closed, CANCEL, rejected),
     ];
     for (committed, transition, verdict) in cases {
-        let plan = plan(&committed, &[Intent::Transition(transition)], 40, at(50));
+        let plan =
+            plan(&committed, &[Intent::Transition(transition)], &GroupBounds::bids(40), at(50));
         assert_eq!((&plan.next, &plan.verdicts), (&None, &vec![verdict]));
         assert!(plan.needs_read(), "{transition:?}");
     }

@@ -3,6 +3,7 @@
 //! It drains its queue, plans a group on the last committed state, writes it in one transaction
 //! while the next group queues up, and answers. No artificial delay.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -11,11 +12,12 @@ use tracing::debug;
 use super::command::{BidAnswer, Command, Committed, LaneError, answer};
 use super::commit::{Outcome, pause, send};
 use super::counts::LaneCounts;
-use super::group::{Intent, Plan, Verdict, plan};
+use super::group::{GroupBounds, Intent, Plan, Verdict, plan};
+use super::lanes::LaneSettings;
 use super::notifier::CommitNotifier;
 use super::recent::{RecentBid, RecentKeys};
 use super::reject::{Rejected, Rejector, Repeat, repeated};
-use crate::auction::{Auction, AuctionId, Timestamp};
+use crate::auction::{Auction, AuctionId, Timestamp, UserId};
 use crate::store::{KeyRecord, NewBid, StoredBid, Table, Transaction};
 use crate::{clock, limits};
 
@@ -26,6 +28,8 @@ pub(super) struct Lane<T> {
     table: Arc<T>,
     notifier: CommitNotifier<T>,
     bids_max: usize,
+    /// Bidders that are recorded as such. `None`: bidders are not recorded.
+    bidders: Option<HashSet<UserId>>,
     /// What this lane last read or wrote; `None` when it must read.
     committed: Option<Auction>,
     recent: RecentKeys,
@@ -50,11 +54,13 @@ impl<T: Table> Lane<T> {
         id: AuctionId,
         table: Arc<T>,
         notifier: CommitNotifier<T>,
-        bids_max: usize,
+        settings: &LaneSettings,
         counts: Arc<LaneCounts>,
     ) -> Self {
-        let recent = RecentKeys::default();
-        Self { id, table, notifier, bids_max, committed: None, recent, counts }
+        let (recent, committed) = (RecentKeys::default(), None);
+        let bids_max = settings.group_commit_max;
+        let bidders = settings.standings.then(HashSet::new);
+        Self { id, table, notifier, bids_max, bidders, committed, recent, counts }
     }
 
     /// Whether this lane may have more to write: it knows the auction's state, and that is not
@@ -132,7 +138,12 @@ impl<T: Table> Lane<T> {
                     Command::Transition(transition, _) => Intent::Transition(*transition),
                 })
                 .collect();
-            let plan = plan(&committed, &intents, self.bids_max, clock::now());
+            let newcomers_max = limits::GROUP_NEWCOMERS_MAX;
+            let bounds = GroupBounds {
+                bids_max: self.bids_max,
+                newcomers: self.bidders.as_ref().map(|bidders| (newcomers_max, bidders)),
+            };
+            let plan = plan(&committed, &intents, &bounds, clock::now());
             if plan.needs_read() && !fresh {
                 self.committed = None;
                 continue;
@@ -142,7 +153,7 @@ impl<T: Table> Lane<T> {
     }
 
     async fn carry_out(&mut self, plan: Plan, commands: Vec<Command>, committed: &Auction) -> Rest {
-        let Plan { verdicts, next } = plan;
+        let Plan { verdicts, next, newcomers } = plan;
         let Sorted { rejected_now, repeats, planned } = Sorted::of(verdicts, commands);
         let Some(next) = next else {
             let refuser = self.refuser();
@@ -152,7 +163,7 @@ impl<T: Table> Lane<T> {
             );
             return self.settle(planned, committed).await;
         };
-        let transaction = seal(committed, next, &planned);
+        let transaction = seal(committed, next, newcomers, &planned);
         let version = transaction.auction.version;
         self.notifier.before(&self.id, version);
         let commit = async {
@@ -267,6 +278,13 @@ impl<T: Table> Lane<T> {
     }
 
     fn remember(&mut self, written: &Transaction, committed_at: Timestamp) {
+        if let Some(bidders) = &mut self.bidders {
+            if bidders.len() >= limits::LANE_BIDDERS_MAX {
+                // They are recorded once more, which changes nothing.
+                bidders.clear();
+            }
+            bidders.extend(written.newcomers.iter().cloned());
+        }
         for new in &written.bids {
             if let Some(key) = &new.key {
                 let stored = StoredBid { bid: new.bid.clone(), written_at: written.written_at };
@@ -280,7 +298,12 @@ impl<T: Table> Lane<T> {
     }
 }
 
-fn seal(committed: &Auction, next: Auction, planned: &Planned) -> Transaction {
+fn seal(
+    committed: &Auction,
+    next: Auction,
+    newcomers: Vec<UserId>,
+    planned: &Planned,
+) -> Transaction {
     let bids = planned.iter().filter_map(|(verdict, command)| match (verdict, command) {
         (Verdict::Accept(accepted), Command::Bid(bid, _)) => {
             Some(NewBid { bid: accepted.clone(), key: bid.key.clone() })
@@ -292,6 +315,7 @@ fn seal(committed: &Auction, next: Auction, planned: &Planned) -> Transaction {
         expected_version: committed.version,
         auction: next,
         bids: bids.collect(),
+        newcomers,
         written_at: clock::now(),
     }
 }

@@ -23,13 +23,19 @@ use crate::tasks::Tasks;
 pub struct LaneSettings {
     /// Most bids in one transaction.
     pub group_commit_max: usize,
+    /// Whether bidders are recorded with their first bid, for their standings.
+    pub standings: bool,
     /// How long a lane without work is kept.
     pub idle: Duration,
 }
 
 impl Default for LaneSettings {
     fn default() -> Self {
-        Self { group_commit_max: limits::GROUP_COMMIT_MAX, idle: limits::LANE_IDLE }
+        Self {
+            group_commit_max: limits::GROUP_COMMIT_MAX,
+            standings: true,
+            idle: limits::LANE_IDLE,
+        }
     }
 }
 
@@ -149,6 +155,11 @@ impl<T: Table> Lanes<T> {
         Ok(())
     }
 
+    /// Whether bidders are recorded with their first bid.
+    pub fn records_bidders(&self) -> bool {
+        self.shared.settings.standings
+    }
+
     fn start(&self, id: AuctionId, mut commands: mpsc::Receiver<Command>) {
         let lanes = self.clone();
         let shared = &self.shared;
@@ -156,7 +167,7 @@ impl<T: Table> Lanes<T> {
             id.clone(),
             Arc::clone(&shared.table),
             shared.notifier.clone(),
-            shared.settings.group_commit_max,
+            &shared.settings,
             Arc::clone(&shared.counts),
         );
         let idle = shared.settings.idle;

@@ -154,6 +154,7 @@ impl House {
             expected_version,
             auction: auction.clone(),
             bids: vec![NewBid { bid: accepted, key }],
+            newcomers: Vec::new(),
             written_at: now,
         };
         writer.before(&auction.id, auction.version);

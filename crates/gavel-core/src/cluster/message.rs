@@ -190,6 +190,7 @@ mod tests {
             expected_version,
             auction: Auction { version: 2, ..auction },
             bids: vec![NewBid { bid, key: None }],
+            newcomers: Vec::new(),
             written_at: at(6),
         }
     }

@@ -32,5 +32,9 @@ pub const CLOCK_SKEW_MAX: Duration = Duration::from_millis(500);
 const _: () = assert!(CLOSE_GRACE.as_millis() >= CLOCK_SKEW_MAX.as_millis());
 /// How long an idempotency key is kept.
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
-const _: () = assert!(1 + 2 * GROUP_COMMIT_MAX <= TRANSACTION_ACTIONS_MAX);
+/// Bidders recorded in one transaction; the bids of more wait for the next one.
+pub const GROUP_NEWCOMERS_MAX: usize = 19;
+/// Bidders that a lane remembers to be recorded.
+pub const LANE_BIDDERS_MAX: usize = 10_000;
+const _: () = assert!(1 + 2 * GROUP_COMMIT_MAX + GROUP_NEWCOMERS_MAX <= TRANSACTION_ACTIONS_MAX);
 const _: () = assert!(LANE_RECENT_KEYS_MAX >= GROUP_COMMIT_MAX);

@@ -1,13 +1,15 @@
 //! Converts between items of the table and the domain. The only place that knows attribute names.
 //!
 //! `pk = AUCTION#<id>` with `sk = STATE` or `sk = BID#<sequence>`; `pk = KEY#<hash>` for
-//! idempotency keys, `pk = RELAY#<n>` for leases. Times are microseconds since the epoch, but for `expiresAt`, which DynamoDB's
+//! idempotency keys, `pk = RELAY#<n>` for leases, `pk = USER#<hash>` with
+//! `sk = AUCTION#<id>` for each auction that a user has bid on. Times are microseconds since the epoch, but for `expiresAt`, which DynamoDB's
 //! TTL wants in seconds.
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use sha2::{Digest as _, Sha256};
 
 use super::key::{IdempotencyKey, KeyRecord};
 use super::lease::{Lease, NodeId};
@@ -26,6 +28,7 @@ pub const SK_BID: &str = "BID#";
 const PK_AUCTION: &str = "AUCTION#";
 const PK_KEY: &str = "KEY#";
 const SK_KEY: &str = "KEY";
+const PK_USER: &str = "USER#";
 const PK_LEASE: &str = "RELAY#";
 const SK_LEASE: &str = "LEASE";
 
@@ -192,6 +195,28 @@ pub fn key_item(new: &NewBid, key: &IdempotencyKey, written_at: Timestamp) -> It
     let expires_at = written_at.plus(limits::IDEMPOTENCY_KEPT).as_micros() / 1_000_000;
     put_number(&mut item, "expiresAt", expires_at);
     item
+}
+
+/// The partition key of a user's auctions: a hash, like that of keys.
+pub fn user_pk(user: &UserId) -> String {
+    let digest = Sha256::digest(user.as_str().as_bytes());
+    let hex = digest.iter().map(|byte| format!("{byte:02x}"));
+    hex.fold(PK_USER.to_owned(), |all, byte| all + &byte)
+}
+
+/// The sort key of an auction among a user's.
+pub fn bidder_sk(id: &AuctionId) -> String {
+    auction_pk(id)
+}
+
+/// The item that records that a user has bid on an auction.
+pub fn bidder_item(user: &UserId, id: &AuctionId) -> Item {
+    primary_key(user_pk(user), bidder_sk(id))
+}
+
+/// The auction of a [`bidder_item`].
+pub fn bid_on(item: &Item) -> Result<AuctionId, ItemError> {
+    auction_id_of(text(item, "sk")?).ok_or_else(|| malformed(item, "sk"))
 }
 
 /// The primary key of a lease.

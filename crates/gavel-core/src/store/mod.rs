@@ -19,6 +19,7 @@ pub mod setup;
 pub mod dynamo;
 pub mod transact;
 mod isolated;
+mod bidders;
 pub mod pages;
 pub mod list;
 #[cfg(any(test, feature = "simulation"))]
@@ -30,7 +31,7 @@ pub use dynamo::Dynamo;
 pub use error::{CommitError, StoreError};
 pub use key::{IdempotencyKey, KeyRecord};
 
-use crate::auction::{Auction, AuctionId, Bid, Timestamp};
+use crate::auction::{Auction, AuctionId, Bid, Timestamp, UserId};
 
 /// A bid as stored in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub struct Transaction {
     pub auction: Auction,
     /// The accepted bids, in sequence order; none for a lifecycle command alone.
     pub bids: Vec<NewBid>,
+    /// Bidders of these bids who are to be recorded as bidders of the auction.
+    pub newcomers: Vec<UserId>,
     /// When the transaction was sealed.
     pub written_at: Timestamp,
 }

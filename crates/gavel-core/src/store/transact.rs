@@ -40,10 +40,11 @@ pub(super) async fn commit(store: &Dynamo, transaction: &Transaction) -> Result<
     }
 }
 
-/// The actions in a fixed order: the state, then each bid, then each key.
+/// The actions in a fixed order: the state, then each bid, then each key, then each newcomer.
 fn actions(table: &str, transaction: &Transaction) -> Vec<TransactWriteItem> {
     let written_at = transaction.written_at;
-    let mut actions = Vec::with_capacity(1 + 2 * transaction.bids.len());
+    let mut actions =
+        Vec::with_capacity(1 + 2 * transaction.bids.len() + transaction.newcomers.len());
     actions.push(TransactWriteItem::builder().update(update_state(table, transaction)).build());
     for new in &transaction.bids {
         let put = put(table, item::bid_item(&new.bid, written_at), "attribute_not_exists(pk)");
@@ -51,6 +52,15 @@ fn actions(table: &str, transaction: &Transaction) -> Vec<TransactWriteItem> {
     }
     for (_, new, key) in keyed(transaction) {
         let put = put_key(table, new, key, written_at);
+        actions.push(TransactWriteItem::builder().put(put).build());
+    }
+    for bidder in &transaction.newcomers {
+        // If it is there already, it is the same.
+        let put = Put::builder()
+            .table_name(table)
+            .set_item(Some(item::bidder_item(bidder, &transaction.auction.id)))
+            .build()
+            .expect("item and table are set");
         actions.push(TransactWriteItem::builder().put(put).build());
     }
     actions
@@ -179,6 +189,7 @@ mod tests {
             expected_version: 1,
             auction,
             bids: vec![NewBid { bid, key: None }],
+            newcomers: Vec::new(),
             written_at: at(1),
         };
         reason(&transaction, &codes.map(|code| CancellationReason::builder().code(code).build()))

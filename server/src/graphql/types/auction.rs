@@ -10,11 +10,13 @@ use gavel_core::store::Dynamo;
 use gavel_core::store::{Order, Table as _};
 
 use super::bid::{BidObject, int};
+use super::standing::Standing;
 use crate::auth::{Principal, Role};
-use crate::graphql::caller::turn_to_read;
+use crate::graphql::caller::{Caller, turn_to_read};
 use crate::graphql::cursor::{bid_cursor, parse_bid_cursor};
 use crate::graphql::error::{Code, field_limit_error, from_read};
 use crate::graphql::scalar::{DateTime, MinorUnits};
+use crate::graphql::standings;
 use crate::limiter::Bound;
 use crate::limits;
 
@@ -182,6 +184,29 @@ impl AuctionObject {
     /// The winner: the leader of a CLOSED auction whose reserve is met.
     async fn winner_id(&self) -> Option<ID> {
         self.auction.winner_id().map(|id| ID(id.to_string()))
+    }
+
+    /// How the caller stands; null if they have not bid, or have no token. A subscription cannot
+    /// select it.
+    async fn my_standing(&self, ctx: &Context<'_>) -> Option<Result<Standing>> {
+        let user = ctx.data_opt::<Caller>()?.principal.user_id.clone()?;
+        let standing = Standing::of(&user, &self.auction);
+        if self.auction.sequence == 0 {
+            return None;
+        }
+        // Whoever leads has bid.
+        if self.auction.leader_id.as_ref() == Some(&user) {
+            return Some(Ok(standing));
+        }
+        let has_bid = async {
+            let user = standings::user(ctx)?;
+            standings::has_bid_on(ctx, &user, &self.auction.id).await
+        };
+        match has_bid.await {
+            Ok(true) => Some(Ok(standing)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// When the auction opens by itself, or was opened.

@@ -3,6 +3,7 @@
 mod bid;
 mod auction;
 mod answer;
+mod standing;
 mod caller;
 
 pub use answer::{BidAccepted, BidRejected, BidRejectedCode, PlaceBidResult};
@@ -10,3 +11,4 @@ pub(super) use auction::page_size;
 pub use auction::{AuctionObject, AuctionStatus, View};
 pub use bid::{BidObject, BidSource, BidTiming};
 pub use caller::{Me, RoleName, Session};
+pub use standing::{AuctionStanding, Standing};

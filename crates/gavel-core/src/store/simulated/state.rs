@@ -1,10 +1,10 @@
 //! What the table holds, and what becomes of a transaction.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::RIVAL;
 use super::fault::{Chaos, Fault};
-use crate::auction::{Auction, BidId, BidRequest, decide};
+use crate::auction::{Auction, BidId, BidRequest, UserId, decide};
 use crate::store::lease::Lease;
 use crate::store::{
     CommitError, IdempotencyKey, KeyRecord, NewBid, StoreError, StoredBid, Transaction,
@@ -32,6 +32,8 @@ pub(super) struct State {
     under_way: HashMap<Item, Instant>,
     pub(super) bids: Vec<StoredBid>,
     pub(super) keys: HashMap<IdempotencyKey, KeyRecord>,
+    /// Who is recorded as a bidder.
+    bidders: HashSet<UserId>,
     /// What each token named; `None`: an engine that forgets tokens at once.
     pub(super) tokens: Option<HashMap<String, Transaction>>,
     pub(super) late: Vec<(Instant, Transaction)>,
@@ -53,6 +55,7 @@ impl State {
             under_way: HashMap::new(),
             bids: Vec::new(),
             keys: HashMap::new(),
+            bidders: HashSet::new(),
             tokens: Some(HashMap::new()),
             late: Vec::new(),
             script: VecDeque::new(),
@@ -178,6 +181,7 @@ impl State {
             expected_version: self.auction.version,
             auction: next,
             bids: vec![NewBid { bid, key: None }],
+            newcomers: vec![request.bidder_id.clone()],
             written_at: clock::now(),
         };
         self.apply(&transaction).expect("a rival knows the auction as it stands");
@@ -212,6 +216,13 @@ impl State {
         assert!(!self.auction.status.is_final(), "nothing is written after the end");
         assert_eq!(transaction.auction.version, transaction.expected_version + 1);
         assert!(transaction.bids.len() <= limits::GROUP_COMMIT_MAX);
+        let keys = transaction.bids.iter().filter(|new| new.key.is_some()).count();
+        let actions = 1 + transaction.bids.len() + keys + transaction.newcomers.len();
+        assert!(actions <= limits::TRANSACTION_ACTIONS_MAX);
+        self.bidders.extend(transaction.newcomers.iter().cloned());
+        for NewBid { bid, .. } in &transaction.bids {
+            assert!(self.bidders.contains(&bid.bidder_id), "a bidder is recorded with a bid");
+        }
         for NewBid { bid, key } in &transaction.bids {
             let sequence = self.bids.len() as u64 + 1;
             assert_eq!(bid.sequence, sequence, "a bid goes to the next free sequence");
