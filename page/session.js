@@ -9,6 +9,7 @@ import { GavelClient, WhoAmIDocument, expiryOf } from "../clients/typescript/dis
 
 const KEPT = "gavel.identity";
 const WINDOWS = "gavel.windows";
+const ASK_AGAIN_MS = 2_000;
 const NOBODY = { id: null, roles: [] };
 
 export class Session extends EventTarget {
@@ -38,7 +39,9 @@ export class Session extends EventTarget {
 
   /** A new token, of the same user or another. @param {string} token */
   async paste(token) {
-    const isRenewal = this.identity.kind === "token" && subjectOf(token) === this.me.id && this.me.id !== null;
+    const isSame = this.identity.kind === "token" && subjectOf(token) === this.me.id && this.me.id !== null;
+    // Once the old one was refused there is no connection to show the new one on.
+    const isRenewal = isSame && this.client.state.status === "open";
     if (!isRenewal) return this.use({ kind: "token", token });
     this.identity = { kind: "token", token };
     sessionStorage.setItem(KEPT, JSON.stringify(this.identity));
@@ -80,13 +83,25 @@ export class Session extends EventTarget {
     this.client = this.#makeClient();
     this.refusal = undefined;
     this.me = NOBODY;
+    await this.#askWhoIAm(this.client);
+    this.#changed();
+  }
+
+  /** @param {GavelClient} client */
+  async #askWhoIAm(client) {
     try {
-      this.me = (await this.client.query(WhoAmIDocument, {})).me;
+      const { me } = await client.query(WhoAmIDocument, {});
+      if (this.client === client) this.me = me;
     } catch (error) {
       const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
-      if (code === "UNAUTHENTICATED") this.refusal = message;
+      if (this.client !== client) return;
+      if (code === "UNAUTHENTICATED") {
+        this.refusal = message;
+      } else {
+        // The service cannot be reached, or is busy: who bids is known a little later.
+        setTimeout(() => void this.#askWhoIAm(client).then(() => this.#changed()), ASK_AGAIN_MS);
+      }
     }
-    this.#changed();
   }
 
   #changed() {

@@ -8,9 +8,9 @@ const SHORT_SECONDS = 5;
 export async function run(browser) {
   const server = await Server.start();
   try {
-    await Promise.all([byItself(browser, server), byHand(browser, server)]);
+    await Promise.all([byItself(browser, server), byHand(browser, server), tooLate(browser, server)]);
     browser.assertNoProblems();
-    return `tokens of ${SHORT_SECONDS} s were renewed on the socket, by itself and by hand`;
+    return `tokens of ${SHORT_SECONDS} s were renewed on the socket, by itself and by hand; one that had expired was replaced`;
   } finally {
     await server.stop();
   }
@@ -50,6 +50,30 @@ async function byItself(browser, server) {
   await until(page, "the bid", () => document.querySelectorAll(".history tbody tr").length === 2);
   same([await sequences(page), opened.count], [down(2), 1], "bids, sockets");
   if (asked < 3) throw new Error(`asked for ${asked} tokens`);
+  await context.close();
+}
+
+/** Whoever comes back after their token has expired signs in again, and goes on. */
+async function tooLate(browser, server) {
+  const auctionId = await server.auction();
+  const context = await browser.newContext();
+  const page = await browser.open(server.address, { hash: `#/lot/${auctionId}`, context });
+  const paste = async (button, seconds) => {
+    await page.waitForSelector(button);
+    await page.click(button);
+    await page.type("#token", token("fay", ["bidder"], seconds));
+    await page.click("dialog form button.primary");
+  };
+  await paste(".bidding .wide", 3);
+  await shows(page, ".who", "fay");
+  await until(page, "it has ended", () => document.querySelector(".dot")?.classList.contains("refused"));
+  await shows(page, "#notice", "Your sign-in has ended");
+  await server.bid(auctionId, 1000, "zoe");
+  await paste("#notice button", 3600);
+  await until(page, "the bid", () => document.querySelectorAll(".history tbody tr").length === 1);
+  await page.waitForSelector(".amounts .primary");
+  await page.click(".amounts .primary");
+  await shows(page, ".outcome.good", "You lead");
   await context.close();
 }
 

@@ -49,7 +49,14 @@ export async function run(browser) {
     const page = await browser.open(server.address, { width: 1280, height: 1040, theme: "light", context, before });
     await page.goto(`http://${server.address}/#/lot/${ids[0]}`);
     await until(page, "bids", () => document.querySelectorAll(".history tbody tr").length >= 12);
-    for (let n = 0; n < 24; n += 1) await bid(n % 2);
+    // Each is on the screen before the next one is placed, as between people.
+    for (let n = 0; n < 24; n += 1) {
+      const last = await page.$eval(".history tbody tr", (row) => Number(row.dataset.sequence));
+      await bid(n % 2);
+      await until(page, "the bid", (last) => Number(document.querySelector(".history tbody tr").dataset.sequence) > last, last);
+      // Its light has faded when the next one comes.
+      if (process.env.PAGE_PICTURE) await new Promise((resolve) => setTimeout(resolve, 800));
+    }
     await page.click(".amounts .primary");
     await until(page, "it leads", () => document.querySelector(".lot-price .standing.LEADING"));
     await take(page, "readme");
