@@ -54,6 +54,11 @@ export class Card {
     this.page.ticker.soon();
   }
 
+  /** Where the visitor stands was learnt. */
+  repaint() {
+    onFrame(this, () => this.#paint());
+  }
+
   leave() {
     this.page.ticker.remove(this);
   }

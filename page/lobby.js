@@ -1,5 +1,5 @@
 // The lobby: the auctions of a status, with live prices, countdowns and where the visitor stands.
-import { ListAuctionsDocument } from "../clients/typescript/dist/index.js";
+import { ListAuctionsDocument, MyStandingsDocument } from "../clients/typescript/dist/index.js";
 import { Card } from "./card.js";
 import { h, set } from "./dom.js";
 import { plural, t } from "./language.js";
@@ -7,10 +7,10 @@ import { plural, t } from "./language.js";
 /**
  * @typedef {import("./page.js").Page} Page
  * @typedef {import("../clients/typescript/dist/index.js").Auction} Auction
- * @typedef {"OPEN" | "DRAFT" | "CLOSED"} Tab
+ * @typedef {"OPEN" | "DRAFT" | "CLOSED" | "MINE"} Tab
  */
 
-const TABS = /** @type {const} */ (["OPEN", "DRAFT", "CLOSED"]);
+const TABS = /** @type {const} */ (["OPEN", "DRAFT", "CLOSED", "MINE"]);
 /** As many as one subscription brings. */
 const PAGE = 100;
 
@@ -29,7 +29,8 @@ export class Lobby {
   constructor(page, tab) {
     this.page = page;
     this.tab = tab;
-    const tabs = TABS.map((name) => h("a", {
+    const shown = TABS.filter((name) => name !== "MINE" || page.session.me.id !== null);
+    const tabs = shown.map((name) => h("a", {
       href: name === "OPEN" ? "#/" : `#/${name.toLowerCase()}`,
       "aria-current": name === tab ? "page" : undefined,
     }, t.lobby.tabs[name]));
@@ -39,7 +40,11 @@ export class Lobby {
         h("nav", { class: "tabs", "aria-label": t.lobby.tabsLabel }, ...tabs)),
       this.#count, this.#status, this.#grid, this.#more);
     void this.#load(null);
-    void this.#watch({ status: tab });
+    if (tab !== "MINE") void this.#watch({ status: tab });
+    const repaint = () => {
+      for (const card of this.#cards.values()) card.repaint();
+    };
+    page.addEventListener("standings", repaint, { signal: this.#abort.signal });
   }
 
   get title() {
@@ -53,21 +58,33 @@ export class Lobby {
 
   /** @param {string | null} after */
   async #load(after) {
-    const variables = { status: this.tab, first: PAGE, after, newestFirst: this.tab === "CLOSED" };
     try {
-      const { auctions } = await this.page.session.client.query(ListAuctionsDocument, variables, { signal: this.#abort.signal });
+      const auctions = await this.#page(after);
       const added = auctions.nodes.filter(({ id }) => !this.#cards.has(id));
       for (const auction of added) this.#add(auction);
       this.#cursor = auctions.pageInfo.hasNextPage ? auctions.pageInfo.endCursor : null;
       set(this.#more, "hidden", this.#cursor === null);
       this.#counted();
       // Those beyond the subscription's first hundred have one of their own.
-      if (after !== null && added.length > 0) void this.#watch({ ids: added.map(({ id }) => id) });
+      if ((after !== null || this.tab === "MINE") && added.length > 0) void this.#watch({ ids: added.map(({ id }) => id) });
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       this.#status.textContent = /** @type {Error} */ (error).message;
       set(this.#status, "hidden", false);
     }
+  }
+
+  /** A page of the list. @param {string | null} after */
+  async #page(after) {
+    const { client } = this.page.session;
+    const { signal } = this.#abort;
+    if (this.tab !== "MINE") {
+      const variables = { status: this.tab, first: PAGE, after, newestFirst: this.tab === "CLOSED" };
+      return (await client.query(ListAuctionsDocument, variables, { signal })).auctions;
+    }
+    const { me } = await client.query(MyStandingsDocument, { first: PAGE, after }, { signal });
+    for (const { auction } of me.standings.nodes) this.page.myBids.add(auction.id);
+    return { pageInfo: me.standings.pageInfo, nodes: me.standings.nodes.map(({ auction }) => auction) };
   }
 
   /** @param {Auction} auction */

@@ -22,10 +22,13 @@ bar.append(...new Header(session, page.deliveries).element());
 let view;
 let isFirst = true;
 
+/** @type {Record<string, import("./lobby.js").Tab>} */
+const tabs = { draft: "DRAFT", closed: "CLOSED", mine: "MINE" };
+
 function show() {
   view?.leave();
   const [, name = "", id = ""] = location.hash.split("/");
-  const tab = name === "draft" ? "DRAFT" : name === "closed" ? "CLOSED" : "OPEN";
+  const tab = tabs[name] ?? "OPEN";
   view = name === "lot" && id ? new Lot(page, id) : new Lobby(page, tab);
   document.title = view.title;
   main.replaceChildren(view.element);

@@ -5,9 +5,9 @@ export const en = {
   lobby: {
     title: "The saleroom",
     lead: "Every bid reaches every screen once, in order.",
-    tabs: { OPEN: "On now", DRAFT: "Coming up", CLOSED: "Ended" },
+    tabs: { OPEN: "On now", DRAFT: "Coming up", CLOSED: "Ended", MINE: "My bids" },
     tabsLabel: "Auctions by status",
-    empty: { OPEN: "Nothing is on right now.", DRAFT: "Nothing is announced.", CLOSED: "Nothing has ended yet." },
+    empty: { OPEN: "Nothing is on right now.", DRAFT: "Nothing is announced.", CLOSED: "Nothing has ended yet.", MINE: "You have not bid yet." },
     more: "Show more lots",
     loading: "Loading the auctions …",
   },

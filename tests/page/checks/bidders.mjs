@@ -60,11 +60,24 @@ export async function run(browser) {
     await shows(other, ".panel", "after bid");
     await shows(other, ".panel", "Live");
     await typed(other, one);
+    await mine(browser, server, hash);
     browser.assertNoProblems();
     return "9 bids of two windows, a third one watches, across a restart: each once and in order";
   } finally {
     await server.stop();
   }
+}
+
+/** Another device of the same bidder knows where they have bid. */
+async function mine(browser, server, hash) {
+  const context = await browser.newContext();
+  const page = await browser.open(server.address, { context, hash: "#/mine" });
+  await shows(page, ".who", "demo-ann");
+  await page.waitForSelector(`.card[href="${hash}"]`);
+  await shows(page, `.card[href="${hash}"] .standing`, "You lead");
+  await page.goto(`http://${server.address}/#/`);
+  await shows(page, `.card[href="${hash}"] .standing`, "You lead");
+  await context.close();
 }
 
 /** An amount that is typed: a low one is explained, a good one placed. */

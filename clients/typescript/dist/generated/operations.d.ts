@@ -159,6 +159,16 @@ export type Role =
  | 'OBSERVER'
 /** Creates auctions; opens and cancels their own. */
  | 'SELLER';
+/** How a bidder stands in an auction that they have bid on. */
+export type Standing = 
+/** Theirs is the highest bid. */
+'LEADING'
+/** The auction is CLOSED or CANCELLED, and not theirs. */
+ | 'LOST'
+/** Another's is. */
+ | 'OUTBID'
+/** The auction is CLOSED, and theirs. */
+ | 'WON';
 export type AuctionPartsFragment = {
     readonly id: string;
     readonly title: string;
@@ -324,6 +334,48 @@ export type GetSequenceQuery = {
         readonly sequence: number;
     } | null;
 };
+export type MyStandingsQueryVariables = Exact<{
+    first: Scalars['Int']['input'];
+    after?: InputMaybe<Scalars['String']['input']>;
+}>;
+export type MyStandingsQuery = {
+    readonly me: {
+        readonly standings: {
+            readonly pageInfo: {
+                readonly hasNextPage: boolean;
+                readonly endCursor: string | null;
+            };
+            readonly nodes: ReadonlyArray<{
+                readonly standing: Standing;
+                readonly auction: {
+                    readonly id: string;
+                    readonly title: string;
+                    readonly sellerId: string;
+                    readonly currency: string;
+                    readonly currencyDigits: number;
+                    readonly status: AuctionStatus;
+                    readonly openingPrice: string;
+                    readonly currentPrice: string | null;
+                    readonly minimumBid: string;
+                    readonly maximumBid: string;
+                    readonly minimumIncrement: string;
+                    readonly nextBids: ReadonlyArray<string>;
+                    readonly hasReserve: boolean;
+                    readonly reserveMet: boolean;
+                    readonly leaderId: string | null;
+                    readonly winnerId: string | null;
+                    readonly opensAt: string | null;
+                    readonly endsAt: string;
+                    readonly softCloseSeconds: number;
+                    readonly extensions: number;
+                    readonly leaderMayRaise: boolean;
+                    readonly sequence: number;
+                    readonly version: number;
+                };
+            }>;
+        };
+    };
+};
 export type BidPartsFragment = {
     readonly id: string;
     readonly auctionId: string;
@@ -486,6 +538,11 @@ export declare const ListAuctionsDocument: TypedDocument<ListAuctionsQuery, Exac
 /** The query GetSequence. */
 export declare const GetSequenceDocument: TypedDocument<GetSequenceQuery, Exact<{
     id: Scalars["ID"]["input"];
+}>>;
+/** The query MyStandings. */
+export declare const MyStandingsDocument: TypedDocument<MyStandingsQuery, Exact<{
+    first: Scalars["Int"]["input"];
+    after?: InputMaybe<Scalars["String"]["input"]>;
 }>>;
 /** The subscription WatchBids. */
 export declare const WatchBidsDocument: TypedDocument<WatchBidsSubscription, Exact<{

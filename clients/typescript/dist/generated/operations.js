@@ -146,6 +146,49 @@ export const GetSequenceDocument = new TypedDocument("GetSequence", `query GetSe
     sequence
   }
 }`);
+/** The query MyStandings. */
+export const MyStandingsDocument = new TypedDocument("MyStandings", `query MyStandings($first: Int!, $after: String) {
+  me {
+    standings(first: $first, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        standing
+        auction {
+          ...AuctionParts
+        }
+      }
+    }
+  }
+}
+
+fragment AuctionParts on Auction {
+  id
+  title
+  sellerId
+  currency
+  currencyDigits
+  status
+  openingPrice
+  currentPrice
+  minimumBid
+  maximumBid
+  minimumIncrement
+  nextBids(first: 3)
+  hasReserve
+  reserveMet
+  leaderId
+  winnerId
+  opensAt
+  endsAt
+  softCloseSeconds
+  extensions
+  leaderMayRaise
+  sequence
+  version
+}`);
 /** The subscription WatchBids. */
 export const WatchBidsDocument = new TypedDocument("WatchBids", `subscription WatchBids($auctionId: ID!, $after: Int) {
   bidCreated(auctionId: $auctionId, after: $after) {

@@ -131,6 +131,17 @@ export type Role =
   /** Creates auctions; opens and cancels their own. */
   | 'SELLER';
 
+/** How a bidder stands in an auction that they have bid on. */
+export type Standing =
+  /** Theirs is the highest bid. */
+  | 'LEADING'
+  /** The auction is CLOSED or CANCELLED, and not theirs. */
+  | 'LOST'
+  /** Another's is. */
+  | 'OUTBID'
+  /** The auction is CLOSED, and theirs. */
+  | 'WON';
+
 export type AuctionPartsFragment = { readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly currencyDigits: number, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly nextBids: ReadonlyArray<string>, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number };
 
 export type WatchAuctionsSubscriptionVariables = Exact<{
@@ -171,6 +182,14 @@ export type GetSequenceQueryVariables = Exact<{
 
 
 export type GetSequenceQuery = { readonly auction: { readonly sequence: number } | null };
+
+export type MyStandingsQueryVariables = Exact<{
+  first: Scalars['Int']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type MyStandingsQuery = { readonly me: { readonly standings: { readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null }, readonly nodes: ReadonlyArray<{ readonly standing: Standing, readonly auction: { readonly id: string, readonly title: string, readonly sellerId: string, readonly currency: string, readonly currencyDigits: number, readonly status: AuctionStatus, readonly openingPrice: string, readonly currentPrice: string | null, readonly minimumBid: string, readonly maximumBid: string, readonly minimumIncrement: string, readonly nextBids: ReadonlyArray<string>, readonly hasReserve: boolean, readonly reserveMet: boolean, readonly leaderId: string | null, readonly winnerId: string | null, readonly opensAt: string | null, readonly endsAt: string, readonly softCloseSeconds: number, readonly extensions: number, readonly leaderMayRaise: boolean, readonly sequence: number, readonly version: number } }> } } };
 
 export type BidPartsFragment = { readonly id: string, readonly auctionId: string, readonly sequence: number, readonly bidderId: string, readonly amount: string, readonly receivedAt: string, readonly endsAt: string, readonly reserveMet: boolean, readonly timing: { readonly sentAt: string | null, readonly receivedAt: string, readonly forwardedAt: string | null, readonly writtenAt: string, readonly readAt: string | null, readonly publishedAt: string | null, readonly source: BidSource } };
 
@@ -383,6 +402,53 @@ export const GetSequenceDocument = new TypedDocument<GetSequenceQuery, GetSequen
   auction(id: $id) {
     sequence
   }
+}`,
+);
+
+/** The query MyStandings. */
+export const MyStandingsDocument = new TypedDocument<MyStandingsQuery, MyStandingsQueryVariables>(
+  "MyStandings",
+  `query MyStandings($first: Int!, $after: String) {
+  me {
+    standings(first: $first, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        standing
+        auction {
+          ...AuctionParts
+        }
+      }
+    }
+  }
+}
+
+fragment AuctionParts on Auction {
+  id
+  title
+  sellerId
+  currency
+  currencyDigits
+  status
+  openingPrice
+  currentPrice
+  minimumBid
+  maximumBid
+  minimumIncrement
+  nextBids(first: 3)
+  hasReserve
+  reserveMet
+  leaderId
+  winnerId
+  opensAt
+  endsAt
+  softCloseSeconds
+  extensions
+  leaderMayRaise
+  sequence
+  version
 }`,
 );
 
