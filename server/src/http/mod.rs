@@ -96,7 +96,8 @@ pub fn routes(state: State, probes: Option<Router>) -> Router {
 /// The text that clients other than browsers get at `/`.
 const INDEX: &str = "Gavel: realtime auction bidding.\n\n\
     POST /graphql         queries and mutations; GET for queries, too\n\
-    GET  /graphql/ws      subscriptions, graphql-transport-ws over WebSocket\n\n\
+    GET  /graphql/ws      all of them, graphql-transport-ws over WebSocket\n\
+    POST /graphql/stream  one of them, as server-sent events; GET for all but mutations\n\n\
     A token goes into the header `authorization: Bearer ...`, or into connection_init.\n";
 
 /// The route `GET /`: a browser gets the page, or else the playground, if there is one; other
