@@ -224,6 +224,9 @@ pub struct LabArgs {
     /// repeated. Default: all.
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
+    /// A behaviour as `probe --behaviour-out` writes it, instead of the published latencies of AWS.
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    pub behaviour: Option<PathBuf>,
     /// List the experiments.
     #[arg(long)]
     pub list: bool,
@@ -262,6 +265,10 @@ pub struct ProbeArgs {
     /// Write the report to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write a behaviour that takes as long as what was measured to this file, for
+    /// `lab --behaviour` and the service's --embedded-behaviour.
+    #[arg(long, value_name = "FILE")]
+    pub behaviour_out: Option<PathBuf>,
     /// Remove the tables that killed runs have left, and end.
     #[arg(long)]
     pub clean_up: bool,

@@ -112,11 +112,18 @@ async fn probe_and_show(args: &ProbeArgs) -> anyhow::Result<u8> {
         return Ok(0);
     }
     files::check("--json", args.json.as_deref())?;
+    files::check("--behaviour-out", args.behaviour_out.as_deref())?;
     let report = Box::pin(probe::run(&args.plan()?)).await?;
     print!("{}", report.text());
     if let Some(path) = &args.json {
         let json = serde_json::to_string_pretty(&report)?;
         std::fs::write(path, json).with_context(|| format!("--json {}", path.display()))?;
+    }
+    if let Some(path) = &args.behaviour_out {
+        let behaviour = report.behaviour().context("--behaviour-out: too few records to fit")?;
+        let json = serde_json::to_string_pretty(&behaviour)? + "\n";
+        std::fs::write(path, json)
+            .with_context(|| format!("--behaviour-out {}", path.display()))?;
     }
     Ok(if report.is_complete() { 0 } else { FAILED })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use client_sim::probe::{self, Plan, Store};
-use dynamodb_emulator::{Behaviour, Emulator, Latency, Options};
+use dynamodb_emulator::{Behaviour, Delay, Emulator, Latency, Options};
 use gavel_core::store::connect::Endpoint;
 
 fn plan(store: Store, seconds: u64) -> Plan {
@@ -70,4 +70,52 @@ async fn a_plan_that_makes_no_sense_is_refused_before_anything_is_made() {
         let error = probe::run(&wrong).await.unwrap_err().to_string();
         assert!(error.contains("--"), "{error}");
     }
+}
+
+/// AWS as it might be far away: what this machine adds to each call is little beside it, also in a
+/// debug build on a busy machine.
+fn far_away() -> Behaviour {
+    let aws = Behaviour::aws_like();
+    let mut latency = aws.latency;
+    latency.transact = Delay::lognormal(250.0, 800.0);
+    latency.write = Delay::lognormal(150.0, 320.0);
+    latency.propagation.delay = Delay { base_ms: 500.0, tail_median_ms: 150.0, tail_sigma: 1.0 };
+    Behaviour { latency, ..aws }
+}
+
+/// Measures a behaviour; returns the report and what was fitted to it.
+async fn fitted(behaviour: Behaviour, seed: u64) -> (probe::report::Report, Behaviour) {
+    let store = Store::Embedded(Box::new(behaviour), Some(seed));
+    let polls = vec![Duration::from_millis(25)];
+    let plan = Plan { store, duration: Duration::from_secs(20), rate: 60.0, polls };
+    let report = probe::run(&plan).await.expect("it measures");
+    println!("{}", report.text());
+    let behaviour = report.behaviour().expect("enough records");
+    (report, behaviour)
+}
+
+async fn comes_back(seed: u64) {
+    let (first, own) = fitted(far_away(), seed).await;
+    assert!(own.problem().is_none(), "{own:?}");
+    let origin = own.origin.clone().expect("it says whose figures these are");
+    assert!(origin.contains("embedded") && origin.contains("records"), "{origin}");
+    // As the service and the lab read it.
+    let json = serde_json::to_string(&own).expect("JSON");
+    let read: Behaviour = serde_json::from_str(&json).expect("the same");
+    let (second, _) = fitted(read, seed + 100).await;
+    let (first, second) = (first.fits.expect("fits"), second.fits.expect("fits"));
+    for (name, one, other) in [
+        ("transactions", first.transact, second.transact),
+        ("propagation", first.propagation, second.propagation),
+    ] {
+        let ((p50, p99), (p50_again, p99_again)) = (one.percentiles_ms(), other.percentiles_ms());
+        let off = |one: f64, other: f64| (other / one - 1.0).abs();
+        assert!(off(p50, p50_again) < 0.10, "{name}, p50: {p50} then {p50_again} ms");
+        assert!(off(p99, p99_again) < 0.20, "{name}, p99: {p99} then {p99_again} ms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_fitted_to_a_store_makes_the_emulator_measure_the_same() {
+    comes_back(11).await;
 }

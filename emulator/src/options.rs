@@ -80,6 +80,9 @@ pub struct Behaviour {
     pub faults: Vec<FaultRule>,
     /// Commands to carry out, each at its time.
     pub script: Vec<Step>,
+    /// Whose figures these are, in a sentence; changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 impl Behaviour {

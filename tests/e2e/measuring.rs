@@ -93,6 +93,7 @@ async fn the_lab_sends_its_traffic_to_a_default_service() {
         place: Place::Url { url: gavel.base.clone(), tokens: secret(&gavel) },
         out: Some(out.path().to_owned()),
         command: "cargo test -p e2e measuring".to_owned(),
+        behaviour: None,
     };
     // A slow machine may miss a goal; it may not lose a bid.
     assert!([0, 97, 99].contains(&lab::run(ask).await.unwrap()));

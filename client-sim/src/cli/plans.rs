@@ -169,9 +169,24 @@ impl LabArgs {
         {
             [" --", flag, " '", value, "'"].iter().for_each(|part| command.push_str(part));
         }
+        let behaviour = match &self.behaviour {
+            None => None,
+            Some(file) => {
+                let flag = || format!("--behaviour {}", file.display());
+                let text = std::fs::read_to_string(file).with_context(flag)?;
+                let behaviour: Behaviour = serde_json::from_str(&text).with_context(flag)?;
+                if let Some(problem) = behaviour.problem() {
+                    anyhow::bail!("--behaviour: {problem}");
+                }
+                [" --behaviour '", &file.display().to_string(), "'"]
+                    .iter()
+                    .for_each(|part| command.push_str(part));
+                Some(behaviour)
+            }
+        };
         let depth = if self.quick { Depth::Quick } else { Depth::Full };
         let (only, out) = (self.only.clone(), self.out.clone());
-        Ok(Options { depth, only, seed: self.seed, place, out, command })
+        Ok(Options { depth, only, seed: self.seed, place, out, command, behaviour })
     }
 }
 

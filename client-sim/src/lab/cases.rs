@@ -2,6 +2,7 @@
 //! modelled to be far away. A case whose generator could not keep its schedule says so by itself.
 
 use anyhow::Context as _;
+use dynamodb_emulator::Latency;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::experiment::{Case, CaseResult, Depth, Experiment, ExperimentResult};
@@ -43,6 +44,8 @@ pub struct Lab {
     pub place: Place,
     /// On a service that is there: the cases, if not all.
     pub only: Vec<String>,
+    /// Latencies instead of those published of AWS.
+    pub latency: Option<Latency>,
 }
 
 impl Lab {
@@ -57,7 +60,11 @@ impl Lab {
         let is_guest = matches!(self.place, Place::Url { .. });
         let is_chosen =
             |case: &Case| !is_guest || self.only.is_empty() || self.only.contains(&case.name);
-        let cases: Vec<(usize, &str, Case)> = cases.filter(|(.., case)| is_chosen(case)).collect();
+        let mut cases: Vec<(usize, &str, Case)> =
+            cases.filter(|(.., case)| is_chosen(case)).collect();
+        if let Some(latency) = &self.latency {
+            cases.iter_mut().for_each(|(.., case)| case.takes(latency));
+        }
         let count = cases.len();
         let at_once = if is_guest { 1 } else { AT_ONCE };
         let played: Vec<(usize, CaseResult)> = stream::iter(cases.into_iter().enumerate())

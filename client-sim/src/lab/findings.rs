@@ -39,6 +39,9 @@ pub struct Findings {
     pub experiments: Vec<ExperimentResult>,
     /// What GraphQL and a token cost, if that was measured.
     pub overheads: Option<Overheads>,
+    /// Whose latencies were modelled; `None`: those published of AWS.
+    #[serde(default)]
+    pub origin: Option<String>,
 }
 
 /// A figure compared with what was published, or with the goal.
@@ -48,6 +51,9 @@ pub struct Bar {
     pub ok: bool,
     /// The sentence with both figures.
     pub text: String,
+    /// Whether it compares with what others have published.
+    #[serde(default)]
+    pub is_of_published: bool,
 }
 
 impl Findings {
@@ -71,7 +77,32 @@ impl Findings {
             bars,
             experiments,
             overheads,
+            origin: None,
         }
+    }
+
+    /// The same, modelled on latencies of this origin: what others have published is no goal then.
+    pub fn of(mut self, origin: Option<String>) -> Self {
+        if origin.is_some() {
+            self.bars.retain(|bar| !bar.is_of_published);
+        }
+        self.origin = origin;
+        self
+    }
+
+    /// Whose figures the answers stand on, in a sentence.
+    pub fn stands_on(&self) -> String {
+        match (&self.origin, self.is_modelled()) {
+            (_, false) => "These answers stand on figures measured at the service that was named.",
+            (None, true) => {
+                "These answers stand on latencies that others have published of AWS \
+                 (docs/SOURCES.md); nothing was measured on AWS here."
+            }
+            (Some(origin), true) => {
+                return format!("These answers stand on latencies {origin}.");
+            }
+        }
+        .to_owned()
     }
 
     fn reports(&self) -> impl Iterator<Item = (String, &Report)> {
@@ -189,6 +220,7 @@ fn published(traffic: &str, leg: &Summary) -> Option<Bar> {
             time(p50),
             time(p90)
         ),
+        is_of_published: true,
     })
 }
 
@@ -202,6 +234,7 @@ fn goal(traffic: &str, mode: &str, name: &str, value: Option<u64>, of: &Summary)
             "{traffic}, {mode}: {name} of client to last client {}{how}, goal 300 ms",
             judged.map_or_else(|| "not measured".to_owned(), time)
         ),
+        is_of_published: false,
     }
 }
 
@@ -222,5 +255,6 @@ fn one_propagation(traffic: &str, stream: &Report, hybrid: &Report) -> Option<Ba
             time(saved_us),
             time(propagation_us)
         ),
+        is_of_published: false,
     })
 }

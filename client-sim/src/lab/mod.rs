@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use dynamodb_emulator::Behaviour;
 
 use crate::measure::environment::Environment;
 use crate::output::files;
@@ -42,6 +43,8 @@ pub struct Options {
     pub out: Option<PathBuf>,
     /// The command that repeats it.
     pub command: String,
+    /// Whose latencies to use instead of those published of AWS.
+    pub behaviour: Option<Behaviour>,
 }
 
 /// The available experiments, one per line.
@@ -66,7 +69,16 @@ pub async fn run(ask: Options) -> anyhow::Result<u8> {
     let (experiments, with_overheads) = chosen(&ask)?;
     let started = Instant::now();
     let environment = Environment::begin();
-    let lab = Lab { depth: ask.depth, seed: ask.seed, place: ask.place, only: ask.only };
+    let origin = ask.behaviour.as_ref().map(|own| {
+        own.origin.clone().unwrap_or_else(|| "a file that does not say whose they are".to_owned())
+    });
+    let lab = Lab {
+        depth: ask.depth,
+        seed: ask.seed,
+        place: ask.place,
+        only: ask.only,
+        latency: ask.behaviour.map(|own| own.latency),
+    };
     let shown = lab.play(&experiments).await?;
     // Measured alone, because a busy machine would add to it.
     let overheads = if with_overheads {
@@ -76,7 +88,7 @@ pub async fn run(ask: Options) -> anyhow::Result<u8> {
     };
     let took_ms = u64::try_from(started.elapsed().as_millis())?;
     let made = (ask.command, ask.seed, ask.depth, took_ms);
-    let mut findings = Findings::new(made, shown, overheads);
+    let mut findings = Findings::new(made, shown, overheads).of(origin);
     findings.environment = environment.end();
     findings.environment.modelled = findings.modelled();
     if let Some(out) = &ask.out {
@@ -123,6 +135,7 @@ fn tell(findings: &Findings, out: Option<&Path>) {
     for answer in &findings.answers {
         println!("{}\n  {}\n", answer.question, answer.answer);
     }
+    println!("{}\n", findings.stands_on());
     for bar in &findings.bars {
         println!("{}  {}", if bar.ok { "held  " } else { "missed" }, bar.text);
     }

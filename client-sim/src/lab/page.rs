@@ -122,7 +122,7 @@ fn first(findings: &Findings) -> anyhow::Result<Option<Section>> {
 }
 
 fn answers(findings: &Findings) -> Section {
-    let mut section = Section::new("The questions, answered");
+    let mut section = Section::new("The questions, answered").text(findings.stands_on());
     for answer in &findings.answers {
         let of = match answer.experiment.as_str() {
             "deployed" => "`lab --url`".to_owned(),
@@ -306,7 +306,10 @@ fn costs(shown: &ExperimentResult) -> Table {
 }
 
 fn limits(findings: &Findings) -> Section {
-    let what = if findings.is_modelled() {
+    let what = if findings.origin.is_some() {
+        "Times of the store and of its stream are modelled on those that were measured elsewhere. The \
+         service, its clients and everything between them are real, on one machine, and share its cores."
+    } else if findings.is_modelled() {
         "Times of the store and of its stream are modelled on figures that others have published of AWS \
          (docs/REVIEW.md names them); nothing here was measured on AWS. The service, its clients and \
          everything between them are real, on one machine, and share its cores."
@@ -317,6 +320,7 @@ fn limits(findings: &Findings) -> Section {
     };
     let depth = format!("{:?}", findings.depth).to_lowercase();
     Section::new("What this is, and is not")
+        .text(findings.stands_on())
         .text(what)
         .text(format!("Seed {}, {depth}. Repeat it with", findings.seed))
         .with(Block::Command(findings.command.clone()))

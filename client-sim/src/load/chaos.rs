@@ -87,6 +87,7 @@ pub fn behaviour() -> Behaviour {
         limits: Limits::aws(),
         faults,
         script,
+        origin: None,
     }
 }
 

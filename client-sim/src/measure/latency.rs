@@ -54,6 +54,12 @@ impl Latency {
         self.histogram.saturating_record(us);
     }
 
+    /// Adds all samples of another one.
+    pub fn merge(&mut self, other: &Self) {
+        self.max_us = self.max_us.max(other.max_us);
+        self.histogram.add(&other.histogram).expect("both have the same bounds");
+    }
+
     /// The number of samples.
     pub fn n(&self) -> u64 {
         self.histogram.len()

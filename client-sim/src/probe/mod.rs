@@ -7,6 +7,7 @@ pub mod bracket;
 pub mod writes;
 pub mod reads;
 pub mod table;
+pub mod fit;
 pub mod report;
 
 use std::collections::HashMap;

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
+use dynamodb_emulator::{Behaviour, Latency as EmulatedLatency, Propagation};
 use serde::Serialize;
 
 use super::bracket::Bracket;
+use super::fit::Fit;
 use super::reads::{Log, Poll};
 use super::writes::{Kind, Write};
 use crate::measure::environment::Environment;
@@ -49,7 +51,25 @@ pub struct Report {
     pub records_per_shard: Vec<u64>,
     /// What it cost, at list prices, in dollars.
     pub dollars: f64,
+    /// What the emulator needs to take as long; `None`: there are too few records.
+    pub fits: Option<Fits>,
 }
+
+/// Delays fitted to what was measured.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Fits {
+    /// Transactions, of 3 items on average, as a bid's.
+    pub transact: Fit,
+    /// PutItem.
+    pub write: Fit,
+    /// GetRecords, with records or without.
+    pub get_records: Fit,
+    /// From the acknowledgement to visible, by the middle of each bracket.
+    pub propagation: Fit,
+}
+
+/// The share of a call that is taken to be the way of its answer: a record's way begins before it.
+const ANSWER_SHARE: f64 = 0.1;
 
 /// The writes of a kind whose records were read at one interval.
 #[derive(Debug, Serialize)]
@@ -71,6 +91,46 @@ struct Measured {
     acknowledged: Latency,
     at_least: Latency,
     at_most: Latency,
+    middle: Latency,
+}
+
+impl Fits {
+    fn of(measured: &BTreeMap<(usize, Kind), Measured>, polls: &[Poll], log: &Log) -> Option<Self> {
+        let of_kinds = |is_it: fn(Kind) -> bool| {
+            let mut all = Latency::default();
+            let rows = measured.iter().filter(|((_, of), _)| is_it(*of));
+            rows.for_each(|(_, row)| all.merge(&row.acknowledged));
+            Fit::of(&all)
+        };
+        // Where a shard was read most often, brackets are narrowest.
+        let closest = polls.iter().min_by_key(|poll| poll.every)?.phase;
+        let (mut middle, mut calls) = (Latency::default(), Latency::default());
+        let rows = measured.iter().filter(|((phase, _), _)| *phase == closest);
+        rows.for_each(|(_, row)| middle.merge(&row.middle));
+        calls.merge(&log.empty);
+        calls.merge(&log.filled);
+        Some(Self {
+            transact: of_kinds(|kind| kind != Kind::Put)?,
+            write: of_kinds(|kind| kind == Kind::Put)?,
+            get_records: Fit::of(&calls)?,
+            propagation: Fit::of(&middle)?,
+        })
+    }
+
+    /// As the emulator takes them.
+    fn latency(&self) -> EmulatedLatency {
+        let answer_ms = ANSWER_SHARE * self.transact.percentiles_ms().0;
+        let mut propagation = self.propagation.delay;
+        propagation.base_ms += answer_ms;
+        EmulatedLatency {
+            transact: self.transact.delay,
+            write: self.write.delay,
+            read: self.write.delay,
+            get_records: self.get_records.delay,
+            describe: self.get_records.delay,
+            propagation: Propagation { delay: propagation, ..Propagation::default() },
+        }
+    }
 }
 
 /// What writers and readers have noted.
@@ -109,6 +169,7 @@ impl Report {
             if let Some(bracket) = Bracket::of(*at, record.sighting) {
                 row.at_least.add(bracket.at_least_us);
                 row.at_most.add(bracket.at_most_us);
+                row.middle.add(i64::midpoint(bracket.at_least_us, bracket.at_most_us));
             }
         }
         let (mut failed_writes, mut units, mut not_seen) = (BTreeMap::new(), 0, 0);
@@ -122,6 +183,7 @@ impl Report {
                 Err(error) => *failed_writes.entry(error.clone()).or_default() += 1,
             }
         }
+        let fits = Fits::of(&measured, polls, log);
         let rows = measured.into_iter().map(|((phase, kind), measured)| Row {
             poll_ms: polls[phase].every.as_millis() as u64,
             write: kind.name(),
@@ -145,7 +207,19 @@ impl Report {
             records_per_shard,
             dollars: units as f64 / 1e6 * PER_MILLION_WRITE_UNITS
                 + (log.empty.n() + log.filled.n()) as f64 / 1e6 * PER_MILLION_READS,
+            fits,
         }
+    }
+
+    /// A behaviour that takes as long as what was measured. `None`: there are too few records.
+    pub fn behaviour(&self) -> Option<Behaviour> {
+        let fits = self.fits?;
+        let origin = format!(
+            "measured by client-sim probe at {}, {}, {} records",
+            self.place, self.environment.began_at, fits.propagation.n
+        );
+        let (latency, origin) = (fits.latency(), Some(origin));
+        Some(Behaviour { latency, origin, ..Behaviour::aws_like() })
     }
 
     /// The report as text.
@@ -204,6 +278,24 @@ impl Report {
             self.shards, self.records_per_shard, self.throttled, self.failed, self.not_seen
         )
         .ok();
+        if let Some(fits) = &self.fits {
+            for (name, fit) in [
+                ("transactions", fits.transact),
+                ("PutItem", fits.write),
+                ("GetRecords", fits.get_records),
+                ("then visible", fits.propagation),
+            ] {
+                writeln!(
+                    out,
+                    "fitted, {name}: {:.1} ms and a tail of median {:.1} ms, sigma {:.2}; at most {:.0} % off",
+                    fit.delay.base_ms,
+                    fit.delay.tail_median_ms,
+                    fit.delay.tail_sigma,
+                    100.0 * fit.error
+                )
+                .ok();
+            }
+        }
         for (error, count) in &self.failed_writes {
             writeln!(out, "{count} writes failed: {error}").ok();
         }
