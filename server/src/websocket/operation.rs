@@ -151,7 +151,8 @@ impl Beginning<'_> {
         let renewals = caller.session.as_ref().map(|session| session.renewals());
         let mut asked = match self.probe().await? {
             Asked::One(asked) => asked,
-            Asked::Many(asked) => return self.enter_lobby(asked).await,
+            // Boxed: it is larger than the rest, and every bid that waits would hold its room.
+            Asked::Many(asked) => return Box::pin(self.enter_lobby(asked)).await,
         };
         if asked.topic == Topic::Bids {
             asked.after = asked.after.max(self.subscriber.resumes_after());
