@@ -107,7 +107,12 @@ async fn a_bid_in_a_gap_comes_once_the_client_starts_its_subscription_again() {
     both.sort_by_key(ToString::to_string);
     assert_eq!(both, [json!(ID), json!("short")]);
     drop(socket);
+    let mut witness = gavel.socket(None).await;
+    let after = "subscription($id: ID!) { bidCreated(auctionId: $id, after: 1) { sequence } }";
+    witness.subscribe("w", after, json!({ "id": auction })).await;
     gavel.bid("ann", &auction, 1100).await;
+    // From now on it is history, for whoever joins.
+    assert_eq!(witness.next("w").await["data"]["bidCreated"]["sequence"], 2);
 
     let mut socket = opened(&gavel, None).await;
     acknowledged(&mut socket).await;

@@ -7,12 +7,15 @@ use anyhow::Context as _;
 use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::protocol::short;
 use super::{Plan, Sent, SharedLog, template};
 
+/// Mutations that are due and not sent yet.
+const TICKS_MAX: usize = 1_024;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends all mutations of the plan, and waits for their answers.
@@ -20,10 +23,20 @@ pub(super) async fn send(plan: &Arc<Plan>, log: &SharedLog) -> anyhow::Result<()
     let client = Client::builder().timeout(ANSWER_TIMEOUT).build()?;
     let count = (plan.rate * plan.duration.as_secs_f64()).round().max(1.0) as usize;
     let begin = Instant::now() + Duration::from_millis(100);
+    let rate = plan.rate;
+    // The runtime's timer is late by up to a millisecond; a thread of its own is not.
+    let (tick, mut ticks) = mpsc::channel(TICKS_MAX);
+    let schedule = tokio::task::spawn_blocking(move || {
+        for number in 1..=count {
+            let planned = begin + Duration::from_secs_f64((number - 1) as f64 / rate);
+            std::thread::sleep(planned.saturating_duration_since(Instant::now()));
+            if tick.blocking_send((number, planned)).is_err() {
+                return;
+            }
+        }
+    });
     let mut sending = JoinSet::new();
-    for number in 1..=count {
-        let planned = begin + Duration::from_secs_f64((number - 1) as f64 / plan.rate);
-        sleep_until(planned).await;
+    while let Some((number, planned)) = ticks.recv().await {
         let marker = format!("{}-{number}", plan.run);
         let sent = Sent { planned, began: Instant::now(), answer: None };
         log.lock().sent.push(sent);
@@ -37,7 +50,7 @@ pub(super) async fn send(plan: &Arc<Plan>, log: &SharedLog) -> anyhow::Result<()
         while sending.try_join_next().is_some() {}
     }
     timeout(ANSWER_TIMEOUT, sending.join_all()).await.ok();
-    Ok(())
+    schedule.await.context("the schedule failed")
 }
 
 /// Sends one; returns the key of its event.

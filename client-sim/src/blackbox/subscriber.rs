@@ -60,11 +60,11 @@ impl Subscriber {
         this.stream.send(Message::text(subscribe)).await?;
         if this.plan.protocol.says_joined() {
             this.wait_for(&Heard::Joined).await?;
-        } else if let Ok(ended) = timeout(JOINS_IN, this.next()).await {
+        } else if let Ok(early) = timeout(JOINS_IN, this.next()).await {
             // What comes so early is a refusal, or another one's event.
-            match ended? {
-                Heard::Ended(why) => bail!("the subscription was refused: {why}"),
-                early => this.note(early, Instant::now()),
+            match early? {
+                (Heard::Ended(why), _) => bail!("the subscription was refused: {why}"),
+                (early, at) => this.note(early, at),
             }
         }
         Ok(this)
@@ -73,11 +73,9 @@ impl Subscriber {
     /// Notes events until the socket ends.
     pub(super) async fn listen(mut self) {
         loop {
-            let heard = self.next().await;
-            let at = Instant::now();
-            match heard {
-                Ok(Heard::Ended(why)) => return self.log.lock().ended.push(why),
-                Ok(heard) => self.note(heard, at),
+            match self.next().await {
+                Ok((Heard::Ended(why), _)) => return self.log.lock().ended.push(why),
+                Ok((heard, at)) => self.note(heard, at),
                 Err(error) => return self.log.lock().ended.push(format!("{error:#}")),
             }
         }
@@ -86,25 +84,27 @@ impl Subscriber {
     async fn wait_for(&mut self, what: &Heard) -> anyhow::Result<()> {
         loop {
             match self.next().await? {
-                heard if heard == *what => return Ok(()),
-                Heard::Ended(why) => bail!("refused: {why}"),
+                (heard, _) if heard == *what => return Ok(()),
+                (Heard::Ended(why), _) => bail!("refused: {why}"),
                 _ => {}
             }
         }
     }
 
-    /// The next message; what is to be answered is answered.
-    async fn next(&mut self) -> anyhow::Result<Heard> {
+    /// The next message, and when it came; what is to be answered is answered.
+    async fn next(&mut self) -> anyhow::Result<(Heard, Instant)> {
         loop {
             let message = self.stream.next().await.context("the socket has ended")??;
+            let at = Instant::now();
             match message {
                 Message::Text(text) => match self.plan.protocol.hear(&text) {
                     Heard::Answer(answer) => self.stream.send(Message::text(answer)).await?,
-                    heard => return Ok(heard),
+                    heard => return Ok((heard, at)),
                 },
                 Message::Close(frame) => {
                     let why = frame.map(|frame| format!("{} {}", frame.code, frame.reason));
-                    return Ok(Heard::Ended(format!("closed: {}", why.unwrap_or_default())));
+                    let why = format!("closed: {}", why.unwrap_or_default());
+                    return Ok((Heard::Ended(why), at));
                 }
                 _ => {}
             }

@@ -42,6 +42,9 @@ pub struct Findings {
     /// Whose latencies were modelled; `None`: those published of AWS.
     #[serde(default)]
     pub origin: Option<String>,
+    /// The median of their propagation, in microseconds.
+    #[serde(default)]
+    pub propagation_us: Option<i64>,
 }
 
 /// A figure compared with what was published, or with the goal.
@@ -78,15 +81,16 @@ impl Findings {
             experiments,
             overheads,
             origin: None,
+            propagation_us: None,
         }
     }
 
     /// The same, modelled on latencies of this origin: what others have published is no goal then.
-    pub fn of(mut self, origin: Option<String>) -> Self {
-        if origin.is_some() {
+    pub fn of(mut self, own: Option<(String, i64)>) -> Self {
+        if let Some((origin, propagation_us)) = own {
             self.bars.retain(|bar| !bar.is_of_published);
+            (self.origin, self.propagation_us) = (Some(origin), Some(propagation_us));
         }
-        self.origin = origin;
         self
     }
 

@@ -69,8 +69,10 @@ pub async fn run(ask: Options) -> anyhow::Result<u8> {
     let (experiments, with_overheads) = chosen(&ask)?;
     let started = Instant::now();
     let environment = Environment::begin();
-    let origin = ask.behaviour.as_ref().map(|own| {
-        own.origin.clone().unwrap_or_else(|| "a file that does not say whose they are".to_owned())
+    let own = ask.behaviour.as_ref().map(|own| {
+        let origin = own.origin.clone();
+        let origin = origin.unwrap_or_else(|| "of a file that does not say whose".to_owned());
+        (origin, page::median_us(own.latency))
     });
     let lab = Lab {
         depth: ask.depth,
@@ -88,7 +90,7 @@ pub async fn run(ask: Options) -> anyhow::Result<u8> {
     };
     let took_ms = u64::try_from(started.elapsed().as_millis())?;
     let made = (ask.command, ask.seed, ask.depth, took_ms);
-    let mut findings = Findings::new(made, shown, overheads).of(origin);
+    let mut findings = Findings::new(made, shown, overheads).of(own);
     findings.environment = environment.end();
     findings.environment.modelled = findings.modelled();
     if let Some(out) = &ask.out {

@@ -30,7 +30,7 @@ pub fn page(findings: &Findings) -> anyhow::Result<Page> {
         sections.push(bars(findings));
     }
     for shown in &findings.experiments {
-        sections.push(experiment(shown)?);
+        sections.push(experiment(shown, findings.propagation_us)?);
     }
     if let Some(overheads) = &findings.overheads {
         let mut table = Table::new(&["request", "n", "p50", "p90", "p95", "p99", "longest"]);
@@ -145,7 +145,7 @@ fn bars(findings: &Findings) -> Section {
     section
 }
 
-fn experiment(shown: &ExperimentResult) -> anyhow::Result<Section> {
+fn experiment(shown: &ExperimentResult, own_us: Option<i64>) -> anyhow::Result<Section> {
     let mut section = Section::new(format!("{}: {}", shown.name, shown.asks));
     // At most six curves: more are hard to distinguish.
     for group in groups(&shown.cases) {
@@ -171,7 +171,8 @@ fn experiment(shown: &ExperimentResult) -> anyhow::Result<Section> {
     let is_there = shown.name == "deployed";
     if shown.name == "modes" || is_there {
         // The model's propagation is known; an existing service only reports when it read a bid.
-        let propagation_us = (!is_there).then(modelled_propagation_us);
+        let propagation_us =
+            (!is_there).then(|| own_us.unwrap_or_else(|| median_us(Latency::aws())));
         let rows: Vec<chart::Row> = shown
             .cases
             .iter()
@@ -194,9 +195,9 @@ fn experiment(shown: &ExperimentResult) -> anyhow::Result<Section> {
     Ok(section.with(Block::Details(title, vec![Block::Table(guarantees(shown))])))
 }
 
-/// The median of the propagation in cases with AWS's published latencies.
-fn modelled_propagation_us() -> i64 {
-    let delay = Latency::aws().propagation.delay;
+/// The median of a modelled propagation.
+pub(super) fn median_us(latency: Latency) -> i64 {
+    let delay = latency.propagation.delay;
     ((delay.base_ms + delay.tail_median_ms) * 1e3) as i64
 }
 

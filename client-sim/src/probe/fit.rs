@@ -14,6 +14,8 @@ const NORMAL: [(f64, f64); 6] = [
     (90.0, 1.281_552),
     (99.0, 2.326_348),
 ];
+/// A median of nearly nothing has no tail that a number could say.
+const SIGMA_MAX: f64 = 5.0;
 const NORMAL_P90: f64 = 1.281_552;
 
 /// A fitted delay, and how well it fits.
@@ -59,8 +61,13 @@ fn fitted(p10: f64, p50: f64, p90: f64) -> Delay {
     // Times are not negative; and a tail that leans to the left is none.
     let base_ms = base_ms.clamp(0.0, p10.max(0.0));
     let tail_median_ms = p50 - base_ms;
-    if tail_median_ms <= 0.0 || p90 <= p50 {
+    if p90 <= p50 {
         return Delay { base_ms: p50, tail_median_ms: 0.0, tail_sigma: 0.0 };
+    }
+    if tail_median_ms <= 0.0 {
+        // Half of them take the shortest time: without a constant, the tail begins there.
+        let tail_sigma = (p90 / p50.max(f64::MIN_POSITIVE)).ln() / NORMAL_P90;
+        return Delay { base_ms: 0.0, tail_median_ms: p50, tail_sigma: tail_sigma.min(SIGMA_MAX) };
     }
     let tail_sigma = ((p90 - base_ms) / tail_median_ms).ln() / NORMAL_P90;
     Delay { base_ms, tail_median_ms, tail_sigma }
@@ -120,6 +127,9 @@ mod tests {
             let delay = fitted(p10, p50, p90);
             prop_assert!(delay.is_valid(), "{delay:?}");
             prop_assert!((at(delay, 0.0) - p50).abs() < 1e-6, "{delay:?}");
+            // Half of them at the shortest time: what the others take is kept.
+            let flat = fitted(p10 + 1.0, p10 + 1.0, p10 + 1.0 + most);
+            prop_assert!((at(flat, NORMAL_P90) - (p10 + 1.0 + most)).abs() < 1e-6, "{flat:?}");
         }
     }
 
