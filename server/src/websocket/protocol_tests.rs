@@ -113,7 +113,6 @@ fn an_operation_whose_payload_is_wrong_is_answered_by_an_error_and_the_socket_go
         r#"{"query":"{ a }","operationName":{}}"#,
         r#"{"query":"{ a(b: \"\ud83d\") }"}"#,
         r#"{"query":"{ a }","query":"{ b }"}"#,
-        r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"0"}}}"#,
     ];
     let (mut protocol, now) = acknowledged();
     for bad in bad {

@@ -183,9 +183,10 @@ impl Interest for Connection {
                 let mut model = self.network.0.lock();
                 (model.ports[self.number].cut_until, model.random.random_range(0..5))
             };
-            sleep_until(cut_until).await;
             sleep(Duration::from_millis(ms)).await;
+            // The interest stands also if nobody waits for it until the node is back.
             self.network.0.lock().ports[self.number].joined.insert(id.clone());
+            sleep_until(cut_until).await;
             true
         })
     }
