@@ -181,7 +181,9 @@ impl Interest for Connection {
         Box::pin(async move {
             let (cut_until, ms) = {
                 let mut model = self.network.0.lock();
-                (model.ports[self.number].cut_until, model.random.random_range(0..5))
+                // Without digests nothing mends what falls between, so that it may well take longer.
+                let most = if model.has_digests { 5 } else { 100 };
+                (model.ports[self.number].cut_until, model.random.random_range(0..most))
             };
             sleep(Duration::from_millis(ms)).await;
             // The interest stands also if nobody waits for it until the node is back.
